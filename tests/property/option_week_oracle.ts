@@ -1,0 +1,367 @@
+/**
+ * Checks in each minute of an {@linkcode OptionWeek} what streams have and what they were told.
+ *
+ * A stream is judged by the list of contracts that was last sent without a fault and by the prices
+ * since the last one that was sent; that both are renewed in time is checked on their own. A reason
+ * counts only if it is true.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { ExpansionReport } from "../../src/application/status/reports.ts";
+import type { OptionSelection } from "../../src/domain/options/selection.ts";
+import { type Listed, minuteOfDay, type OptionWeek, type Underlying } from "./option_week.ts";
+import { KnownList, type LiveExpiry } from "./option_week_lists.ts";
+
+/** Minutes until a stream has what is near the money after its chain and price are known. */
+const SETTLE = 5;
+/** The same after a split or a jump, with the load of the new strikes. */
+const SETTLE_EVENT = 20;
+/** Minutes in which a moved price or a new expiry is followed. */
+const GRACE = 3;
+/** Minutes until strikes that were listed on the other side of a price are known. */
+const RELOAD = 15;
+/** Minutes after a fault in which nothing need be renewed. */
+const AFTER_FAULT = 30;
+
+/** One stream, and what its notices add up to. */
+export interface WeekStream {
+  readonly underlying: Underlying;
+  readonly selection: OptionSelection;
+  readonly noticed: ReadonlySet<string>;
+  readonly problem: string;
+}
+
+/** What the streams have at the end of a minute. */
+export interface Moment {
+  /** In the order of the streams. */
+  readonly reports: readonly ExpansionReport[];
+  /** Symbols that upstream has subscribed. */
+  readonly carried: ReadonlySet<string>;
+  readonly named: ReadonlySet<string>;
+}
+
+/** Everything about one stream in a minute. */
+interface Judged extends WeekStream {
+  readonly report: ExpansionReport;
+  readonly moment: Moment;
+  readonly known: KnownList;
+  readonly live: readonly LiveExpiry[];
+  readonly chosen: readonly Listed[];
+  /** Lowest and highest price since the last one that was sent. */
+  readonly low: number;
+  readonly high: number;
+  /** Whether list and price are known for some minutes. */
+  readonly isSettled: boolean;
+}
+
+/** Whether the reason that a pattern matches is true. */
+type Proof = (groups: readonly string[], judged: Judged, week: OptionWeek, free: number) => boolean;
+
+const REASONS: readonly (readonly [RegExp, Proof])[] = [
+  [
+    /^the symbol quota has slots for (\d+) of (\d+) contracts/,
+    ([had, wanted], { report: { selected, wanted: all } }, _week, free) =>
+      Number(had) === selected.size && Number(wanted) === all && selected.size < all && free === 0,
+  ],
+  [
+    /^the chain is not renewed: contracts listed: (\d+); kept although not listed: (\d+)/,
+    ([listed, kept], { underlying: { last, known }, live }) =>
+      last?.fault === "cut" && Number(listed) === active(last.contracts) && live.length > 0 &&
+      Number(kept) <= active(known?.contracts ?? []) && Number(kept) > 0,
+  ],
+  [
+    /^the chain is not renewed: no contracts are listed any more/,
+    (_, { underlying: { last } }) => last?.fault === "empty",
+  ],
+  [
+    /^the chain is not renewed: .*HTTP 503/,
+    (_, { underlying: { last } }) => last?.fault === "down",
+  ],
+  [
+    /^no option contracts of \w+ are listed/,
+    (_, { underlying: { known } }) => known?.contracts.length === 0,
+  ],
+  [/^no contract is within the selection/, (_, { live }) => live.length === 0],
+  [
+    /^(\d+) expir(?:y has|ies have) strikes on one side of the price ([\d.]+) only/,
+    ([count, price], { report: { centre }, live }) =>
+      Number(price) === centre &&
+      Number(count) === live.filter((each) => !each.straddles(Number(price))).length,
+  ],
+  [
+    /^(\d+) of (\d+) expiries have contracts on one side of the price or none: max_contracts is (\d+)/,
+    ([cut, all, max], { chosen, live, selection, report: { selected, wanted } }) => {
+      const days = new Set(chosen.map(({ day }) => day));
+      const missing = live.filter(({ day }) => !days.has(day)).length;
+      const isComplete = selected.size === wanted;
+      return Number(max) === selection.maxContracts && Number(all) === live.length &&
+        Number(cut) > 0 && Number(cut) <= live.length && (!isComplete || Number(cut) >= missing) &&
+        wanted === selection.maxContracts;
+    },
+  ],
+  [
+    /^the price is not renewed: .* is not confirmed/,
+    (_, { underlying: { events } }, { minute }) =>
+      [...events.values()].some((at) => minute - at <= SETTLE_EVENT),
+  ],
+  [/^the price is not renewed: .*HTTP 503/, (_, _judged, week) => week.hadFault(2)],
+  [
+    /^the price is not renewed: the (?:last trade is|option quotes are) old/,
+    (_, { underlying: { tradedAt, isIndex } }, week) => isIndex || week.minute - tradedAt > 25,
+  ],
+  [
+    /^no price is known, strikes are centred on the open interest/,
+    (_, { underlying: { firstPricedAt = Infinity } }, week) =>
+      week.minute - firstPricedAt <= 1 || week.hadFault(2),
+  ],
+  [
+    /^the option chain is not loaded yet/,
+    (_, { underlying: { known } }, { minute }) => (known?.minute ?? minute) >= minute - 1,
+  ],
+  [
+    /^the price is not known yet/,
+    (_, { underlying: { firstPricedAt = Infinity } }, { minute }) => minute - firstPricedAt <= 1,
+  ],
+  [/^.*HTTP 503/, (_, { underlying: { known, last } }) => !known && last?.fault === "down"],
+];
+
+function active(contracts: readonly Listed[]): number {
+  return contracts.filter(({ isActive }) => isActive).length;
+}
+
+/** Counts minutes in a row in which something is not as it should be. */
+class Streak {
+  readonly #counts = new Map<string, number>();
+
+  /** Returns the number of minutes with this one; 0 if all is well. */
+  note(key: string, isWrong: boolean): number {
+    const count = isWrong ? (this.#counts.get(key) ?? 0) + 1 : 0;
+    this.#counts.set(key, count);
+    return count;
+  }
+
+  clear(): void {
+    this.#counts.clear();
+  }
+}
+
+/** Judges the streams of a week. */
+export class WeekOracle {
+  readonly #week: OptionWeek;
+  readonly #budget: number;
+  readonly #streams: readonly WeekStream[];
+  readonly #streak = new Streak();
+  /** Stream-minutes with both sides of the money, with a reason only, and with the nearest pair. */
+  readonly counts = { both: 0, informed: 0, pairs: 0 };
+
+  constructor(week: OptionWeek, options: {
+    readonly budget: number;
+    readonly streams: readonly WeekStream[];
+  }) {
+    this.#week = week;
+    this.#budget = options.budget;
+    this.#streams = options.streams;
+  }
+
+  /** Checks a minute; in a session, everything, otherwise what always holds. */
+  check(moment: Moment): void {
+    const { carried, named, reports } = moment;
+    const week = this.#week;
+    assert.ok(carried.size <= this.#budget, `${carried.size} slots of ${this.#budget}`);
+    for (const symbol of named) {
+      const { endsAt } = this.#contract(symbol);
+      // Late data may arrive for a quarter of an hour.
+      const isDue = endsAt > week.minute + 1;
+      assert.ok(carried.has(symbol) || !isDue, `${symbol} was named and is not subscribed`);
+    }
+    if (!week.isOpenSince(1)) this.#streak.clear();
+    for (const [at, stream] of this.#streams.entries()) {
+      const report = reports[at] ?? assert.fail();
+      const { name } = stream.underlying;
+      assert.equal(report.underlying, name);
+      this.#checkContracts(stream, report, moment);
+      if (week.isOpenSince(1)) this.#checkSession(this.#judge(stream, report, moment));
+    }
+    if (week.isOpenSince(1)) this.#checkShares(reports, named);
+  }
+
+  /** No contract is chosen that does not trade, is not active, or is adjusted without request. */
+  #checkContracts(
+    { underlying, selection }: WeekStream,
+    { selected }: ExpansionReport,
+    { carried, named }: Moment,
+  ): void {
+    let adjusted: string | undefined;
+    for (const symbol of selected) {
+      const contract = underlying.bySymbol.get(symbol) ?? assert.fail(`${symbol} is unknown`);
+      const { isActive, isAdjusted, endsAt } = contract;
+      assert.ok(endsAt > this.#week.minute, `${symbol} does not trade any more`);
+      assert.ok(carried.has(symbol), `${symbol} is chosen and not subscribed`);
+      assert.ok(isActive, `${symbol} is not active`);
+      assert.ok(!isAdjusted || selection.includeAdjusted, `${symbol} is adjusted`);
+      if (isAdjusted) adjusted = symbol;
+      const isAfter = adjusted !== undefined && !isAdjusted && !named.has(symbol);
+      assert.ok(!isAfter, `${symbol} comes after ${adjusted}`);
+    }
+  }
+
+  #judge(stream: WeekStream, report: ExpansionReport, moment: Moment): Judged {
+    const { underlying, selection } = stream;
+    const { minute } = this.#week;
+    const { prices, pricedAt = minute, firstPricedAt = Infinity, events } = underlying;
+    const known = KnownList.of(underlying.known);
+    let [low, high] = [Infinity, 0];
+    for (let at = Math.min(pricedAt, minute - SETTLE); at <= minute; at++) {
+      low = Math.min(low, prices[at] ?? Infinity);
+      high = Math.max(high, prices[at] ?? 0);
+    }
+    const isCalm = (["split", "jump"] as const).every((kind) => {
+      const ago = minute - (events.get(kind) ?? -Infinity);
+      return ago > SETTLE_EVENT && !(ago < 120 && this.#week.hadFault(SETTLE_EVENT));
+    });
+    return {
+      ...stream,
+      report,
+      moment,
+      known,
+      live: known.live(selection, minute + 1),
+      chosen: Array.from(report.selected, (symbol) => this.#contract(symbol)),
+      low,
+      high,
+      isSettled: isCalm && minute - Math.max(known.since, firstPricedAt) > SETTLE,
+    };
+  }
+
+  #checkSession(judged: Judged): void {
+    const { underlying: { name }, report: { reason, state }, problem } = judged;
+    const free = this.#budget - judged.moment.carried.size;
+    this.#checkRenewal(judged);
+    this.#checkPair(judged);
+    const isUnnoticed = problem !== (reason ?? "") || !this.#hasNoticesOf(judged);
+    const unnoticed = this.#streak.note(`notice ${name}`, state !== "loading" && isUnnoticed);
+    this.#expect(unnoticed <= 1, judged, `notices have "${problem}", the report "${reason}"`);
+    if (reason !== undefined) this.#checkReason(reason, judged, free);
+    const missing = judged.live.filter((expiry) => !hasBothSides(expiry, judged));
+    const isSilent = reason === undefined && missing.length > 0 && judged.isSettled;
+    const silent = this.#streak.note(`silent ${name}`, isSilent);
+    this.#expect(silent <= GRACE, judged, `${missing.length} expiries without a side, no reason`);
+    if (missing.length === 0 && judged.live.length > 0) this.counts.both++;
+    else this.counts.informed++;
+  }
+
+  #hasNoticesOf({ noticed, report: { selected } }: Judged): boolean {
+    return noticed.size === selected.size && [...noticed].every((symbol) => selected.has(symbol));
+  }
+
+  /** The call and the put next to the price, of the nearest expiry that trades. */
+  #checkPair(judged: Judged): void {
+    const { live: [nearest], chosen, low, high, isSettled, report, underlying } = judged;
+    if (!nearest || !isSettled) return;
+    const [lowest, highest] = nearest.around(low, high);
+    const rights = new Set(
+      chosen.filter(({ day, strike, isAdjusted }) =>
+        day === nearest.day && strike >= lowest && strike <= highest && !isAdjusted
+      ).map(({ right }) => right),
+    );
+    const lacking = this.#streak.note(`pair ${underlying.name}`, rights.size < 2);
+    this.#expect(lacking <= GRACE, judged, `no pair of strikes ${lowest} to ${highest}`);
+    if (rights.size === 2) this.counts.pairs++;
+    const { centre = 0, reason = "" } = report;
+    const margin = (highest - lowest) * 0.1;
+    // Beyond all strikes a price changes nothing.
+    const isOff = nearest.straddles(low) && nearest.straddles(high) &&
+      (centre < low - margin || centre > high + margin);
+    const off = this.#streak.note(`price ${underlying.name}`, isOff && !/price/.test(reason));
+    this.#expect(off <= GRACE, judged, `the centre ${centre} is not a price ${low} to ${high}`);
+  }
+
+  /** The list has both sides of the price when they are listed, and is of this morning. */
+  #checkRenewal(judged: Judged): void {
+    const week = this.#week;
+    const { underlying: { name }, known, live: [known0], low, high } = judged;
+    const wasFaulty = week.hadFault(AFTER_FAULT);
+    const hasSides = known0?.straddles(low) && known0.straddles(high);
+    const isOutdated = !hasSides && !wasFaulty && this.#areSidesListed(judged);
+    const outdated = this.#streak.note(`list ${name}`, isOutdated);
+    this.#expect(outdated <= RELOAD, judged, "strikes on the other side of the price are listed");
+    const isMorning = minuteOfDay(week.minute) < 600;
+    const morning = week.minute - minuteOfDay(week.minute) + 540;
+    this.#expect(
+      wasFaulty || isMorning || known.reply.minute >= Math.max(0, morning - 1),
+      judged,
+      `the list is of minute ${known.reply.minute}`,
+    );
+  }
+
+  /** Whether strikes of the nearest expiry are listed on both sides of the price. */
+  #areSidesListed({ underlying, selection, low, high }: Judged): boolean {
+    const { minute } = this.#week;
+    const list = { minute, contracts: underlying.listed(minute), fault: undefined };
+    const [nearest] = new KnownList(list).live(selection, minute + 1);
+    return nearest !== undefined && nearest.straddles(low) && nearest.straddles(high);
+  }
+
+  #checkReason(reason: string, judged: Judged, free: number): void {
+    for (let rest = reason; rest !== "";) {
+      const [pattern, isTrue] = REASONS.find(([each]) => each.test(rest)) ?? [];
+      const groups = pattern?.exec(rest);
+      if (!groups || !isTrue) return this.#expect(false, judged, `unknown reason "${rest}"`);
+      const [text, ...values] = groups;
+      const isWrong = !isTrue(values, judged, this.#week, free);
+      const wrong = this.#streak.note(`${judged.underlying.name} ${pattern}`, isWrong);
+      this.#expect(wrong <= 1, judged, `"${text}" is not true, ${free} slots are free`);
+      const next = rest.slice(text.length).replace(/^[^;]*/, "");
+      rest = next.replace(/^; */, "");
+    }
+  }
+
+  /** Every stream has its share of the slots, and none has more than that while one is short. */
+  #checkShares(reports: readonly ExpansionReport[], named: ReadonlySet<string>): void {
+    const counts = reports.map(({ selected, wanted, underlying }) => {
+      const extra = [...selected].filter((symbol) => named.has(symbol)).length;
+      return { underlying, wanted, has: selected.size, extra };
+    });
+    const share = Math.floor((this.#budget - named.size) / reports.length);
+    const most = Math.max(...counts.map(({ has, extra }) => has - extra));
+    for (const { underlying, has, wanted } of counts) {
+      const least = Math.min(wanted, Math.max(share, most - 1));
+      const isLess = this.#streak.note(`share ${underlying}`, has < least);
+      assert.ok(
+        isLess <= 1,
+        `${underlying} has ${has} of ${wanted}, others ${most}; ${share} each`,
+      );
+    }
+  }
+
+  #contract(symbol: string): Listed {
+    for (const { bySymbol } of this.#week.underlyings) {
+      const found = bySymbol.get(symbol);
+      if (found) return found;
+    }
+    assert.fail(`${symbol} was never listed`);
+  }
+
+  #expect(isTrue: boolean, { underlying, report, live, low, high }: Judged, text: string): void {
+    if (isTrue) return;
+    const { selected, wanted, centre, reason, state } = report;
+    assert.fail(
+      `${underlying.name} in minute ${this.#week.minute}: ${text}\n` +
+        `${
+          Deno.inspect({ low, high, centre, state, reason, wanted, events: underlying.events })
+        }\n` +
+        `expiries ${live.map(({ day }) => day).join()}\n${[...selected].join(" ")}`,
+    );
+  }
+}
+
+/** Whether calls and puts of an expiry are chosen on both sides of the price. */
+function hasBothSides({ day }: LiveExpiry, { chosen, low, high }: Judged): boolean {
+  const sides = new Set<string>();
+  for (const { day: each, right, strike, isAdjusted } of chosen) {
+    if (each !== day || isAdjusted) continue;
+    if (strike <= high) sides.add(`${right} below`);
+    if (strike >= low) sides.add(`${right} above`);
+  }
+  return sides.size === 4;
+}
