@@ -186,9 +186,9 @@ export class TrackedPrice {
   #isExpected({ price }: TimedPrice, moment: PriceMoment): boolean {
     const { strikes: [lowest, highest] } = moment;
     const known = this.#value;
-    if (known?.asOf !== undefined && !isOld(known.asOf, moment)) {
-      return agree(known, { price }, JUMP);
-    }
+    // An old price is no reason to take any other one: wrong prints are most visible where a stock
+    // rarely trades.
+    if (known?.asOf !== undefined) return agree(known, { price }, JUMP);
     return price >= lowest && price <= highest;
   }
 

@@ -381,6 +381,21 @@ Deno.test("two wrong prints in a row change nothing while options are quoted", a
   for (const price of seen) assert.ok(price === 100 || price === 101, `${price}`);
 });
 
+Deno.test("a wrong print of a stock that has not traded for half an hour changes nothing", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  rig.catalog.tradedAt.set("SPY", NOW - 29 * 60_000);
+  rig.catalog.indexes.set("SPY", 100);
+  await rig.follow("SPY");
+  await rig.clock.advance(60_000);
+  rig.catalog.trades.set("SPY", 85);
+  rig.catalog.tradedAt.set("SPY", NOW + 61_000);
+  for (let i = 0; i < 4; i++) {
+    await rig.clock.advance(INTERVAL_MS);
+    assert.equal(rig.prices.of("SPY")?.price, 100);
+  }
+});
+
 for (const price of [1e999, NaN, 0, -5]) {
   Deno.test(`a trade at ${price} is no price`, async () => {
     await using rig = new Rig();
