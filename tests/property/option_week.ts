@@ -131,7 +131,7 @@ export class Underlying {
   split(ratio: number, minute: number): void {
     this.events.set("split", minute);
     this.price /= ratio;
-    const old = this.#contracts.filter(({ isAdjusted }) => !isAdjusted);
+    const old = this.#contracts;
     this.#contracts = [];
     const root = `${this.name}1`;
     for (const contract of old) {
@@ -281,7 +281,7 @@ export class OptionWeek {
     for (let i = 0; i < 3; i++) {
       const each = stocks[Math.floor(random() * stocks.length)];
       if (each?.events.get("split") === minute || each?.events.get("jump") === minute) continue;
-      if (i === 0) each?.split(random() < 0.5 ? 10 : 4, minute);
+      if (i === 0 && !each?.events.has("split")) each?.split(random() < 0.5 ? 10 : 4, minute);
       else {
         const listedAt = minute + Math.floor(random() * 60);
         each?.jump(random() < 0.5 ? 0.55 : 1.45, { minute, listedAt });
@@ -332,9 +332,8 @@ export class OptionWeek {
         expiration_date: dateOf(it.day),
         type: it.right,
         strike_price: String(it.strike),
-        // Either of both means that it does not trade.
-        status: it.isActive || it.right === "put" ? "active" : "inactive",
-        tradable: it.isActive || it.right === "call",
+        status: hasActiveStatus(it) ? "active" : "inactive",
+        tradable: it.isActive,
         open_interest: "10",
         size: "100",
       })),
@@ -380,6 +379,11 @@ export class OptionWeek {
     underlying.pricedAt = at;
     underlying.firstPricedAt ??= this.minute;
   }
+}
+
+/** Of the contracts that do not trade, the puts are not tradable and the calls not even active. */
+export function hasActiveStatus({ isActive, right }: Listed): boolean {
+  return isActive || right === "put";
 }
 
 /** Days since 1970-01-01 of a minute in New York. */

@@ -381,7 +381,7 @@ Deno.test("two wrong prints in a row change nothing while options are quoted", a
   for (const price of seen) assert.ok(price === 100 || price === 101, `${price}`);
 });
 
-Deno.test("a wrong print of a stock that has not traded for half an hour changes nothing", async () => {
+Deno.test("a wrong print changes nothing after half an hour without a trade", async () => {
   await using rig = new Rig();
   rig.catalog.trades.set("SPY", 100);
   rig.catalog.tradedAt.set("SPY", NOW - 29 * 60_000);
