@@ -34,13 +34,20 @@ export interface Administered {
   readonly streams: StreamRegistry;
 }
 
-/** Makes an administration; feeds without a session refuse to reconnect. */
-export function administered(clock: Clock, { hasSession = true } = {}): Administered {
+/**
+ * Makes an administration; feeds without a session refuse to reconnect.
+ *
+ * @param options.capacity of each channel and of what it retains
+ */
+export function administered(
+  clock: Clock,
+  { hasSession = true, capacity = 10 } = {},
+): Administered {
   const log = new RecordingLog();
   const counters = createCounters();
   const drain = new Drain();
   const audit = new StreamAudit(log, clock);
-  const capacities = Object.fromEntries(CHANNELS.map((name) => [name, 10]));
+  const capacities = Object.fromEntries(CHANNELS.map((name) => [name, capacity]));
   const channels = createChannels({
     capacities: capacities as Record<ChannelName, number>,
     counters,

@@ -16,7 +16,7 @@ const TOGETHER = 10;
 const DISTANCE_MS = 10;
 /** Part of the grace period over which the ends are spread at most. */
 const SPREAD_SHARE = 1 / 2;
-/** Longest time between the notice that a stream will end and its end, in ms, for the first. */
+/** Longest time between the notices and the first end of a stream with notices, in ms. */
 const NOTICE_MS = 1_000;
 /** Part of the grace period that this time may take. */
 const NOTICE_SHARE = 1 / 4;
@@ -47,7 +47,7 @@ export async function endStreams(
   const noticeMs = Math.min(NOTICE_MS, graceMs * NOTICE_SHARE);
   let waiting = streams.map((stream, index) => {
     const dueMs = index / count * spreadMs;
-    return { stream, dueMs: stream.announce ? Math.max(dueMs, noticeMs) : dueMs };
+    return { stream, dueMs: stream.announce ? noticeMs + dueMs : dueMs };
   });
   for (const { stream, dueMs } of waiting) stream.announce?.(reason, dueMs);
   const startedAt = clock.monotonic();
