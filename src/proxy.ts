@@ -156,6 +156,7 @@ export async function startProxy(
       streams: () => core.streams.reports(),
       errors: errors.report,
       renderMetrics: createMetrics({ ...core, connections: () => connections.figures }),
+      access,
       connections,
       clock,
       idleMs: limits.httpIdleMs,

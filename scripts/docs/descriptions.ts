@@ -62,7 +62,8 @@ function versionOf(specifier: string): string {
 
 /** Every path of the health port. */
 export const ENDPOINTS: Readonly<Record<string, string>> = {
-  "/": "The status page: feeds, subscriptions, streams, rates, last errors. Needs no scripts",
+  "/": "The status page: feeds, subscriptions, streams, rates, last errors. Needs no scripts; " +
+    "with `STREAM_PROXY_ACCESS` it needs a token as password",
   "/events": "What the status page shows, as server-sent events",
   "/icon.svg": "Its icon",
   "/health": "JSON: feeds, uptime, open streams. 200 while any enabled feed is connected, else 503",

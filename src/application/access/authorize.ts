@@ -79,6 +79,20 @@ export function authorizeSubscriptions({ feeds, symbols }: Grants): void {
 }
 
 /**
+ * Checks a request for the status page, which shows the streams and subscriptions of all clients.
+ *
+ * @throws {PermissionDenied}
+ */
+export function authorizeStatusPage(grants: Grants): void {
+  authorizeRpc(grants, "GetConnectionStatus");
+  const { admin, symbols, feeds } = grants;
+  if (admin || (symbols.isAll && FEEDS.every((feed) => feeds.has(feed)))) return;
+  const text =
+    "The identity may not read the status page, because its symbols or feeds are limited";
+  throw new PermissionDenied("symbols", "status page", text);
+}
+
+/**
  * Checks what a stream requests. An identity with limited symbols has to name them: it may neither
  * request all symbols, nor orders by their ids.
  *

@@ -16,6 +16,7 @@ import {
   Unauthenticated,
 } from "../../application/access/access.ts";
 import { authorizeCall, PermissionDenied } from "../../application/access/authorize.ts";
+import { readToken } from "../../application/access/read_token.ts";
 import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { CallError, refusalOf } from "./call_error.ts";
@@ -30,11 +31,6 @@ interface Caller {
   /** IP address, without the port. */
   readonly address: string;
   readonly certificate: PeerCertificate | undefined;
-}
-
-/** Returns the token of an `authorization` header; `undefined` when there is none. */
-function bearerToken(header: string | undefined): string | undefined {
-  return header === undefined ? undefined : /^bearer +(.*)$/is.exec(header)?.[1]?.trim() ?? header;
 }
 
 /** Authenticates calls, and returns the identity of each. */
@@ -97,7 +93,7 @@ export class CallIdentities {
       }
       return identity;
     };
-    const credentials: Credentials = { token: bearerToken(authorization), certificate, address };
+    const credentials: Credentials = { token: readToken(authorization), certificate, address };
     const identity = this.#access.authenticate(credentials);
     return identity instanceof Promise ? identity.then(authorize) : authorize(identity);
   }

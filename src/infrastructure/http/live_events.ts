@@ -11,6 +11,7 @@
  * @module
  */
 import { addressBlock } from "../../domain/limits/address_block.ts";
+import type { Clock } from "../../application/ports/clock.ts";
 import { respond, type RoutedRequest, text } from "./routes.ts";
 
 /** Time between two snapshots, in ms. */
@@ -39,12 +40,16 @@ export interface LiveEventsOptions {
   readonly maxViewersPerAddress?: number | undefined;
   /** Called for each viewer that is refused at a limit. */
   readonly onRefused?: (() => void) | undefined;
+  /** By which identities expire. @default they do not */
+  readonly clock?: Pick<Clock, "now"> | undefined;
   /** @default setInterval */
   readonly interval?: Interval | undefined;
 }
 
 /** One open event stream. */
 interface Viewer {
+  /** Epoch ms at which its identity expires. */
+  readonly expiresAt: number;
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   /** Ticks skipped in a row. */
   skipped: number;
@@ -67,7 +72,7 @@ export class LiveEvents implements Disposable {
   }
 
   /** The route: a stream, or an error. */
-  readonly answer = ({ request, address, completed }: RoutedRequest): Response => {
+  readonly answer = ({ request, address, identity, completed }: RoutedRequest): Response => {
     if (this.#ended) return text("Shutting down\n", 503);
     if (request.headers.get("sec-fetch-site") === "cross-site") {
       return text("Events are only for the page of this port\n", 403);
@@ -93,7 +98,7 @@ export class LiveEvents implements Disposable {
       if (left > 0) this.#byAddress.set(block, left);
       else this.#byAddress.delete(block);
     });
-    return respond(this.#admit(completed), head);
+    return respond(this.#admit(completed, identity?.expiresAt), head);
   };
 
   /** Sends a last snapshot and ends every stream; later requests are refused. */
@@ -103,13 +108,13 @@ export class LiveEvents implements Disposable {
     for (const viewer of this.#viewers) this.#end(viewer);
   }
 
-  #admit(completed: Promise<void>): ReadableStream<Uint8Array> {
+  #admit(completed: Promise<void>, expiresAt = Infinity): ReadableStream<Uint8Array> {
     const { interval = setTicks } = this.#options;
     let viewer: Viewer;
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
         controller.enqueue(this.#event(`retry: ${RETRY_MS}\n`));
-        viewer = { controller, skipped: 0 };
+        viewer = { controller, expiresAt, skipped: 0 };
         this.#viewers.add(viewer);
       },
       cancel: () => this.#remove(viewer),
@@ -125,8 +130,10 @@ export class LiveEvents implements Disposable {
 
   #tick(): void {
     const event = this.#event();
+    const now = this.#options.clock?.now() ?? 0;
     for (const viewer of this.#viewers) {
-      if ((viewer.controller.desiredSize ?? 0) > 0) {
+      if (viewer.expiresAt <= now) this.#end(viewer);
+      else if ((viewer.controller.desiredSize ?? 0) > 0) {
         viewer.controller.enqueue(event);
         viewer.skipped = 0;
       } else if (++viewer.skipped >= MAX_SKIPPED) this.#end(viewer);

@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { Identity } from "../../domain/access/grants.ts";
+
 /** The parts of a request that routes use. */
 export type RouteRequest = Pick<Request, "method" | "url" | "headers">;
 
@@ -15,6 +17,8 @@ export interface RoutedRequest {
   readonly request: RouteRequest;
   /** Address of the client, without a port; a reverse proxy has its own. */
   readonly address: string;
+  /** Who the client is; absent where no identity is needed. */
+  readonly identity?: Identity | undefined;
   /** Resolves when the response is sent or its connection is closed. */
   readonly completed: Promise<void>;
 }

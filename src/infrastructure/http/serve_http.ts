@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
 import { type LiveSources, liveView } from "../../application/status/live_view.ts";
 import type { ListenAddress } from "../../application/connections/open_port.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
@@ -17,6 +18,7 @@ import { healthBody, isReady } from "./health_body.ts";
 import { HttpPort } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { renderPage } from "./page/document.ts";
+import { requireIdentity } from "./require_identity.ts";
 import { createHandler, respond, type Routes, text } from "./routes.ts";
 import { limitRpcHosts, type RpcEndpoint, type ServeRpc } from "./rpc.ts";
 import { statusPage } from "./status_page.ts";
@@ -41,6 +43,8 @@ export interface ServeHttpOptions
   /** Counts and limits the connections of these and all other ports. */
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
+  /** Authenticates readers of the status page. @default authentication is off */
+  readonly access?: Access | undefined;
   /** Serves calls of services on the health port. @default none */
   readonly rpc?: RpcEndpoint | undefined;
   /** Longest wait for a client, in ms. @default 75_000 */
@@ -90,7 +94,9 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
       JSON.stringify((isLast ? renderPage(liveView(options)) : render()).content),
   });
   const hosts = [options.health.host, ...options.allowedHosts ?? []];
-  const page = limitHosts({ ...await statusPage(render), "/events": events.answer }, hosts);
+  const { access = OPEN_ACCESS } = options;
+  const pages = { ...await statusPage(render), "/events": events.answer };
+  const page = limitHosts(requireIdentity(pages, access), hosts);
   const { rpc } = options;
   const health = await open(
     {
