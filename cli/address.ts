@@ -18,3 +18,21 @@ export function parseAddress(text: string, source: string): ProxyAddress {
   if (address === undefined) throw new UsageError(`${source} ${text}`, ACCEPTED_ADDRESSES);
   return address;
 }
+
+/**
+ * The address of a command: the flag, a variable, or `localhost`.
+ *
+ * @param given the value of `--address`
+ * @throws {UsageError} when it is no address
+ */
+export function chooseAddress(
+  given: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): ProxyAddress {
+  if (given !== undefined) return parseAddress(given, "--address");
+  for (const name of ["STREAM_PROXY_ADDRESS", "STREAM_PROXY_URL"]) {
+    const text = env[name];
+    if (text) return parseAddress(text, name);
+  }
+  return parseAddress("localhost", "the default");
+}

@@ -8,7 +8,7 @@ import type { ContractSelection, StreamPosition } from "../client/mod.ts";
 import { parseOccSymbol } from "../src/domain/market/occ_symbol.ts";
 import { normalizeOption } from "../src/infrastructure/grpc/normalize_symbols.ts";
 import { SELECTION_BOUNDS } from "../src/domain/options/selection.ts";
-import { parseAddress } from "./address.ts";
+import { chooseAddress } from "./address.ts";
 import {
   type Arguments,
   describeFlags,
@@ -201,7 +201,7 @@ export function parseTailArguments(
   }
   rejectOtherFlags(what, flags);
   const common: Common = {
-    address: readAddress(flags, env),
+    address: chooseAddress(flags.text("address"), env),
     json: flags.has("json"),
     reconnect: !flags.has("no-reconnect"),
     seconds: flags.number("seconds", { min: 0, max: 1e7, fractions: true }),
@@ -398,19 +398,6 @@ function rejectOtherFlags(what: string, flags: TailFlags): void {
     if (given === undefined || whats.includes(what)) continue;
     throw new UsageError(`--${given}`, `it goes with ${text}, not with ${what}`);
   }
-}
-
-function readAddress(
-  flags: TailFlags,
-  env: Readonly<Record<string, string | undefined>>,
-): ProxyAddress {
-  const given = flags.text("address");
-  if (given !== undefined) return parseAddress(given, "--address");
-  for (const name of ["STREAM_PROXY_ADDRESS", "STREAM_PROXY_URL"]) {
-    const text = env[name];
-    if (text) return parseAddress(text, name);
-  }
-  return parseAddress("localhost", "the default");
 }
 
 /** Rejects a symbol that this kind of stream can never deliver. */

@@ -25,6 +25,8 @@ export interface Terminal {
   write(text: string): Promise<void>;
   /** Writes one line to standard error. */
   writeError(line: string): void;
+  /** Reads the first line of standard input; "" when it is empty. @default none can be read */
+  readonly readLine?: (() => Promise<string>) | undefined;
 }
 
 /** Exit codes. */
@@ -92,6 +94,7 @@ function processTerminal(signal: AbortSignal): Terminal {
     columns: () => Deno.stdout.isTerminal() ? Screen.size().width : Infinity,
     signal,
     write: (text) => writeAll(Deno.stdout, text),
+    readLine: readInputLine,
     writeError: (line) => {
       try {
         Deno.stderr.writeSync(encoder.encode(`${line}\n`));
@@ -101,6 +104,22 @@ function processTerminal(signal: AbortSignal): Terminal {
       }
     },
   };
+}
+
+/** Longest line that is read, in bytes. */
+const MAX_LINE_BYTES = 64 * 1024;
+
+/** Reads until the first line break, the end of the input, or a length that no line has. */
+async function readInputLine(): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  const bytes = new Uint8Array(4096);
+  while (!text.includes("\n") && text.length < MAX_LINE_BYTES) {
+    const length = await Deno.stdin.read(bytes);
+    if (length === null) break;
+    text += decoder.decode(bytes.subarray(0, length), { stream: true });
+  }
+  return text.split("\n", 1)[0] ?? "";
 }
 
 function exitCodeOf(error: unknown): number {

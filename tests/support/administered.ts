@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Access, Unauthenticated } from "../../src/application/access/access.ts";
 import { Administration } from "../../src/application/admin/administration.ts";
 import { Drain } from "../../src/application/admin/drain.ts";
 import { StreamAudit } from "../../src/application/admin/stream_audit.ts";
@@ -14,10 +15,27 @@ import type { LogLevel } from "../../src/application/ports/log.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
 import { StreamRegistry } from "../../src/application/streaming/stream_registry.ts";
 import { type ChannelName, CHANNELS } from "../../src/domain/market/channels.ts";
+import { ANONYMOUS, type Identity } from "../../src/domain/access/grants.ts";
 import { FEEDS } from "../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../src/domain/options/underlying_directory.ts";
 import { LIVE } from "./live_feed.ts";
 import { RecordingLog } from "./recording_log.ts";
+
+const IDENTITIES: Readonly<Record<string, Identity>> = {
+  operator: { name: "operator", grants: { ...ANONYMOUS.grants, admin: true } },
+  reader: { name: "reader", grants: ANONYMOUS.grants },
+};
+
+/** The token of an identity is its name: `operator`, who may administer, or `reader`. */
+export const NAMED_ACCESS: Access = {
+  isOn: true,
+  authenticate: ({ token = "" }) => {
+    const identity = IDENTITIES[token];
+    if (identity) return identity;
+    throw new Unauthenticated("invalid", "The bearer token is not valid");
+  },
+  isBlocked: () => false,
+};
 
 /** What {@linkcode administered} makes. */
 export interface Administered {

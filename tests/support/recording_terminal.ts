@@ -19,6 +19,7 @@ export class RecordingTerminal implements Terminal {
   /** Set to simulate a closed output. */
   broken = false;
   #changed = Promise.withResolvers<void>();
+  readonly #input: string;
 
   constructor(
     options: {
@@ -26,8 +27,11 @@ export class RecordingTerminal implements Terminal {
       isTerminal?: boolean;
       columns?: number;
       clock?: Clock;
+      /** The first line of standard input. */
+      input?: string;
     } = {},
   ) {
+    this.#input = options.input ?? "";
     this.env = options.env ?? {};
     this.clock = options.clock ?? systemClock;
     this.isTerminal = options.isTerminal ?? false;
@@ -42,6 +46,8 @@ export class RecordingTerminal implements Terminal {
   get lines(): string[] {
     return this.output.split("\n").slice(0, -1);
   }
+
+  readLine = (): Promise<string> => Promise.resolve(this.#input);
 
   write(text: string): Promise<void> {
     if (this.broken) return Promise.reject(new Deno.errors.BrokenPipe());

@@ -10,7 +10,7 @@ import { ScriptedProxy } from "../../support/scripted_proxy.ts";
 const { method } = StreamProxyService;
 
 function command(
-  name: "tail" | "demo",
+  name: "admin" | "tail" | "demo",
   args: readonly string[],
 ): Deno.Command {
   const script = new URL(`../../../cli/${name}.ts`, import.meta.url);
@@ -26,7 +26,7 @@ function command(
   });
 }
 
-async function outputOf(name: "tail" | "demo", args: readonly string[]) {
+async function outputOf(name: "admin" | "tail" | "demo", args: readonly string[]) {
   const { code, stdout, stderr } = await command(name, args).output();
   const decoder = new TextDecoder();
   return {
@@ -36,7 +36,7 @@ async function outputOf(name: "tail" | "demo", args: readonly string[]) {
   };
 }
 
-for (const name of ["tail", "demo"] as const) {
+for (const name of ["admin", "tail", "demo"] as const) {
   Deno.test(`${name} --help explains itself and exits with 0`, async () => {
     const { code, stdout, stderr } = await outputOf(name, ["--help"]);
     assert.equal(code, 0);

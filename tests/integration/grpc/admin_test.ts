@@ -2,8 +2,6 @@
 import assert from "node:assert/strict";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import type { Access } from "../../../src/application/access/access.ts";
-import { ANONYMOUS, type Identity } from "../../../src/domain/access/grants.ts";
 import {
   AdminService,
   ConnectionKind,
@@ -14,27 +12,14 @@ import { DeliveryPolicy, StreamProxyService } from "../../../src/gen/cream/v1/st
 import { BadRequestSchema, RetryInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
-import { administered } from "../../support/administered.ts";
+import { administered, NAMED_ACCESS } from "../../support/administered.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { startGrpcHarness } from "../../support/grpc_client.ts";
 import { until } from "../../support/until.ts";
 
-const IDENTITIES: Readonly<Record<string, Identity>> = {
-  operator: { name: "operator", grants: { ...ANONYMOUS.grants, admin: true } },
-  reader: { name: "reader", grants: ANONYMOUS.grants },
-};
-
-/** The token is the name of the identity. */
-const ACCESS: Access = {
-  isOn: true,
-  authenticate: ({ token = "" }) => IDENTITIES[token] ?? ANONYMOUS,
-  isBlocked: () => false,
-  denied: () => {},
-};
-
 async function start() {
   const made = administered(systemClock);
-  const harness = await startGrpcHarness({ ...made, access: ACCESS });
+  const harness = await startGrpcHarness({ ...made, access: NAMED_ACCESS });
   const clients = new DisposableStack();
   const leave = new AbortController();
   const ends: Promise<unknown>[] = [];
