@@ -180,9 +180,10 @@ function subscriptionProblems(
   });
   const roots = new Set(underlyings.map(usualUnderlying));
   const chosen = subscriptions.expansions
-    .filter(({ underlying, channel, reason, contracts }) =>
+    .filter(({ underlying, channel, reason, contracts, wanted }) =>
       roots.has(underlying) && channel === source.channel &&
-      (reason !== undefined || contracts === 0)
+      // Other reasons, such as what a maximum leaves out, keep no contract from sending data.
+      (contracts === 0 || (reason !== undefined && contracts < wanted))
     )
     .map(({ underlying, reason }) =>
       `${underlying}: ${reason ?? "its contracts are being looked up"}`

@@ -242,4 +242,11 @@ Deno.test("underlyings without contracts are explained by their reason", () => {
       "QQQ: its contracts are being looked up",
   );
   assert.match(said("option-trades", { feed, underlyings: ["SPY"] }), /untraded for hours/);
+  const limited = { ...of("DIA", "max_contracts 100 leaves 8 of 33 expiries", 100), wanted: 100 };
+  const fewer = { ...of("TLT", "the symbol quota has slots for 3 of 9", 3), wanted: 9 };
+  const partial = { ...feed, subscriptions: { expansions: [limited, fewer] } };
+  assert.equal(
+    said("option-quotes", { feed: partial, underlyings: ["DIA", "TLT"] }),
+    "TLT: the symbol quota has slots for 3 of 9",
+  );
 });

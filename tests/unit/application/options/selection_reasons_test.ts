@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { selectionReasons } from "../../../../src/application/options/selection_reasons.ts";
+import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
+import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
+import { MANUAL_EPOCH } from "../../../support/manual_clock.ts";
+import { gridOf } from "../../domain/options/chains.ts";
+
+type Facts = Parameters<typeof selectionReasons>[0];
+
+const EXPIRY = exchangeDay(MANUAL_EPOCH) + 1;
+const contracts = gridOf({ days: [EXPIRY], strikes: [99, 100, 101] });
+const SELECTED = {
+  oneSided: [],
+  expiries: 33,
+  unreached: 0,
+  incomplete: 0,
+  withoutDeltas: 0,
+  price: 100,
+  between: [99, 101],
+  validUntil: Infinity,
+} as const;
+
+/** A selection that is as requested, but for `changes`. */
+function reasonsOf(changes: Partial<Facts>) {
+  return selectionReasons({
+    underlying: "SPY",
+    selection: DEFAULT_SELECTION,
+    chain: { at: "ready", chain: { contracts } as never, reason: undefined },
+    overdue: undefined,
+    price: { price: 100, source: "trade", asOf: MANUAL_EPOCH, problem: undefined },
+    deltasProblem: undefined,
+    selected: SELECTED,
+    counts: { selected: 6, desired: 6, assigned: 6 },
+    defaultMaximum: DEFAULT_SELECTION.maxContracts,
+    now: MANUAL_EPOCH,
+    calendar: new MarketCalendar(),
+    ...changes,
+  });
+}
+
+const chainWith = (reason: string) =>
+  ({ at: "ready", chain: { contracts } as never, reason }) as const;
+const priceWith = (problem: string) =>
+  ({ price: 100, source: "trade", asOf: undefined, problem }) as const;
+
+Deno.test("a selection that is as requested has no reason", () => {
+  assert.deepEqual(reasonsOf({}), { text: undefined, kinds: "", isProblem: false });
+});
+
+Deno.test("reasons come with the most severe first, and their kinds have no counts", () => {
+  const all = (assigned: number) =>
+    reasonsOf({
+      chain: chainWith("HTTP 502"),
+      price: priceWith("HTTP 503"),
+      counts: { selected: 6, desired: 5, assigned },
+      selected: { ...SELECTED, oneSided: [EXPIRY], incomplete: 2, unreached: 3 },
+    });
+  const { text, kinds, isProblem } = all(4);
+  assert.deepEqual(text?.split("; "), [
+    "the symbol quota has slots for 4 of 5 contracts",
+    "STREAM_PROXY_MAX_SYMBOLS leaves room for 5 contracts",
+    "the chain is not renewed: HTTP 502",
+    "the price is not renewed: HTTP 503",
+    "1 expiry has strikes on one side of the price 100 only",
+    "max_contracts 100 leaves 2 of 33 expiries without some of the strikes next to the price",
+    "max_contracts 100 leaves 3 of 33 expiries without contracts",
+  ]);
+  assert.equal(isProblem, true);
+  assert.equal(all(3).kinds, kinds, "other counts are the same kinds");
+});
+
+Deno.test("the text of all reasons is bounded", () => {
+  const long = "x".repeat(450);
+  const { text = "" } = reasonsOf({
+    chain: chainWith(long),
+    price: priceWith(long),
+    counts: { selected: 6, desired: 6, assigned: 0 },
+  });
+  assert.match(text, /^the symbol quota has slots for 0 of 6 contracts; 2 more$/);
+  const { text: cut = "" } = reasonsOf({ price: priceWith("y".repeat(10_000)) });
+  assert.match(cut, /^the price is not renewed: y+\.\.\.$/);
+  assert.ok(cut.length < 510, `${cut.length} characters`);
+});
+
+Deno.test("the default maximum is a limit, a requested one is a problem", () => {
+  const selected = { ...SELECTED, unreached: 8 };
+  const { kinds, isProblem } = reasonsOf({ selected });
+  assert.deepEqual([kinds, isProblem], ["limit", false]);
+  const requested = reasonsOf({ selected, selection: { ...DEFAULT_SELECTION, maxContracts: 40 } });
+  assert.deepEqual([requested.kinds, requested.isProblem], ["maximum", true]);
+  const both = reasonsOf({ selected, price: priceWith("HTTP 503") });
+  assert.deepEqual([both.kinds, both.isProblem], ["price,limit", true]);
+});
