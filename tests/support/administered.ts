@@ -35,6 +35,7 @@ export const NAMED_ACCESS: Access = {
     throw new Unauthenticated("invalid", "The bearer token is not valid");
   },
   isBlocked: () => false,
+  denied: () => {},
 };
 
 /** What {@linkcode administered} makes. */
