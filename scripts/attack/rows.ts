@@ -31,6 +31,7 @@ const DETAILS: Readonly<Partial<Record<AttackName, Omit<Row, "name">>>> = {
   "trickled-requests": { refusals: ["request_time", "request_bytes"] },
   "streams-10k": { refusals: ["streams_per_connection"] },
   "streams-40k": { refusals: ["streams_per_connection", "streams"] },
+  "reconnect-loop": { refusals: ["stream_openings"] },
   "metadata": { refusals: ["metadata"] },
   "symbol-lists": { refusals: ["symbols"] },
   "http-idle": { refusals: ["http_connections"] },

@@ -17,6 +17,7 @@ export const ATTACKS = {
   "resets-once": streams.resetsOnce,
   "resets-sustained": streams.resetsSustained,
   "resets-unread": streams.resetsUnread,
+  "reconnect-loop": streams.reconnectLoop,
   "cancel-storm": streams.cancelStorm,
   "metadata": requests.metadata,
   "metadata-flood": requests.metadataFlood,

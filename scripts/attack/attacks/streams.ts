@@ -114,6 +114,32 @@ export const resetsSustained: Attack = async (target) => {
   };
 };
 
+/** A client that opens streams on a new connection, ends it, and begins again without a pause. */
+export const reconnectLoop: Attack = async (target) => {
+  // More than the burst of an address.
+  const most = scaled(target, 15_000);
+  const count = scaled(target, AT_ONCE);
+  let opened = 0;
+  let accepted = 0;
+  let used = 0;
+  await during(40_000, async () => {
+    const connection = await RawConnection.open({ port: target.ports.grpc });
+    used++;
+    for (let i = 0; i < count; i++, opened++) connection.call(QUOTE, false);
+    await settled(
+      5_000,
+      () => connection.accepted + connection.ended >= count || connection.closed,
+    );
+    accepted += connection.accepted;
+    connection.close();
+    return opened < most;
+  });
+  return {
+    about: `${opened} opened on ${used} connections, ${accepted} accepted`,
+    problems: [],
+  };
+};
+
 /** A well-behaved client that cancels 100 calls a second beside five streams. */
 export const cancelStorm: Attack = async (target) => {
   const connection = await RawConnection.open({ port: target.ports.grpc });

@@ -14,7 +14,7 @@ import { type Rate, TokenBucket, TokenBuckets } from "../../domain/limits/token_
 import type { Clock } from "../ports/clock.ts";
 
 /** Seconds of the rate that may be used together. */
-const BURST_SECS = 20;
+const BURST_SECS = 50;
 
 /** Part of the rate of its address that one connection has. */
 const CONNECTION_SHARE = 0.5;

@@ -194,7 +194,7 @@ export class IdentityShares {
     this.#selected = trial.counts();
   }
 
-  /** Reports the configured identities, and all others together as `other`. */
+  /** Reports the configured identities, and all others together as `_other`. */
   reports(): readonly ShareReport[] {
     this.#refresh();
     const usedOf = (identity: string) =>
@@ -263,8 +263,8 @@ export class IdentityShares {
   }
 }
 
-/** Name under which identities that are not configured are reported. */
-const OTHERS = "other";
+/** Name under which identities that are not configured are reported; no identity has it. */
+const OTHERS = "_other";
 
 /** What a trial starts from. */
 interface TrialBase {

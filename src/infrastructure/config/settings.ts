@@ -392,9 +392,9 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_MAX_STREAM_OPENINGS_PER_SEC: row(COUNT_OR_NONE, "limits.maxOpeningsPerSec", {
       description: "Streams that an address (IPv6: a /64) or identity may open per second, after " +
-        "20 s' worth together, and half of it for one connection; more are refused with " +
+        "50 s' worth together, and half of it for one connection; more are refused with " +
         "RESOURCE_EXHAUSTED; 0 for no limit",
-      default: "500",
+      default: "200",
     }),
     STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(integer(8, 65_536), "limits.maxPendingRequestBytes", {
       description: "Megabytes of all unfinished requests; the largest is refused with " +

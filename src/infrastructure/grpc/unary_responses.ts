@@ -5,10 +5,9 @@
  *
  * @module
  */
-import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Call } from "./call.ts";
-import { CallError, unavailable } from "./call_error.ts";
+import { exhausted, unavailable } from "./call_error.ts";
 import type { RefusalLog } from "./limits/refusals.ts";
 
 /** Bytes of large responses that may be unread at one time. */
@@ -41,9 +40,9 @@ export class PendingResponses {
     if (bytes <= SMALL_BYTES) return;
     if (this.#bytes > 0 && this.#bytes + bytes > MAX_BYTES) {
       const reason = `${this.#bytes} bytes of earlier responses are unread, ` +
-        `the limit is ${MAX_BYTES}; retry later`;
+        `the limit is ${MAX_BYTES}`;
       this.#log.report("answers", call.peer, reason);
-      throw new CallError(Code.RESOURCE_EXHAUSTED, reason);
+      throw exhausted("bytes of unread responses", reason, "retry later");
     }
     this.#bytes += bytes;
     const over = new AbortController();

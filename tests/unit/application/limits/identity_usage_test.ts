@@ -68,7 +68,7 @@ Deno.test("without authentication nothing is limited or remembered", () => {
 Deno.test("an identity that opens streams too often is refused, and admitted later", async () => {
   const clock = new ManualClock();
   const usage = new IdentityUsage(new OpeningRate(1, clock));
-  for (let i = 0; i < 20; i++) open(usage, 1, {})();
+  for (let i = 0; i < 50; i++) open(usage, 1, {})();
   assert.throws(() => open(usage, 1, {}), OpenedTooOften);
   open(usage, 1, {}, "other");
   await clock.advance(1_000);

@@ -50,7 +50,7 @@ Deno.test("contracts of an identity leave the slots that are reserved for anothe
   const [ofA = 0, ofB = 0] = allocate();
   assert.ok(ofB >= 4);
   assert.equal(ofA + ofB, 10);
-  assert.deepEqual(usedBy(), { b: ofB, other: ofA });
+  assert.deepEqual(usedBy(), { b: ofB, _other: ofA });
 });
 
 Deno.test("contracts and named symbols of an identity share its maximum", () => {
@@ -59,7 +59,7 @@ Deno.test("contracts and named symbols of an identity share its maximum", () => 
   name(half, "SPY0", "X");
   select("SPY", 50, half);
   assert.deepEqual(allocate(), [4], "SPY0 counts once");
-  assert.deepEqual(usedBy(), { a: 5, other: 0 });
+  assert.deepEqual(usedBy(), { a: 5, _other: 0 });
   select("QQQ", 50, B);
   assert.deepEqual(allocate()[1], 5);
 });
@@ -77,7 +77,7 @@ Deno.test("a selection that identities share has the contracts that fit for one 
   const small = { identity: "a", maxShare: 0.2 };
   const shared = select("SPY", 8, small, B);
   assert.deepEqual(allocate(), [8]);
-  assert.deepEqual(usedBy(), { a: 2, b: 8, other: 0 });
+  assert.deepEqual(usedBy(), { a: 2, b: 8, _other: 0 });
   shared.removeStream("quotes", B);
   assert.deepEqual(allocate(), [2]);
 });

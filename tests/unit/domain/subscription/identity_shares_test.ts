@@ -120,7 +120,7 @@ Deno.test("a symbol of several streams of an identity is held until the last is 
   assert.equal(open(B, "Y")?.kind, "pool");
   close(A, "X");
   assert.equal(open(B, "Y"), undefined);
-  assert.deepEqual(shares.reports(), [{ identity: "other", used: 1, reserved: 0 }]);
+  assert.deepEqual(shares.reports(), [{ identity: "_other", used: 1, reserved: 0 }]);
 });
 
 Deno.test("symbols on channels that do not count, and * use nothing", () => {
@@ -174,7 +174,7 @@ Deno.test("identities that are not configured are reported together", () => {
   assert.deepEqual(shares.reports(), [
     { identity: "a", used: 2, reserved: 1 },
     { identity: "b", used: 1, reserved: 0 },
-    { identity: "other", used: 2, reserved: 0 },
+    { identity: "_other", used: 2, reserved: 0 },
   ]);
 });
 
@@ -330,5 +330,5 @@ Deno.test("an identity without streams leaves nothing behind", () => {
     assert.equal(open(holder, ...names(10)), undefined);
     close(holder, ...names(10));
   }
-  assert.deepEqual(shares.reports(), [{ identity: "other", used: 0, reserved: 0 }]);
+  assert.deepEqual(shares.reports(), [{ identity: "_other", used: 0, reserved: 0 }]);
 });

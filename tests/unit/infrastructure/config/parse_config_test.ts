@@ -104,7 +104,7 @@ Deno.test("credentials alone give the documented defaults", () => {
       allowedHosts: [],
       maxStreamsPerConnection: 1_000,
       maxStreams: 5_000,
-      maxOpeningsPerSec: 500,
+      maxOpeningsPerSec: 200,
       maxPendingRequestBytes: 33_554_432,
       requestTimeoutMs: 10_000,
       maxSymbols: 100_000,

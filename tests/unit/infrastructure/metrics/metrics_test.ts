@@ -302,7 +302,7 @@ Deno.test("quotas are reported per feed and identity; an unknown limit is infini
       rejected: 0,
       shares: [
         { identity: "bot", used: 12, reserved: 100 },
-        { identity: "other", used: 3, reserved: 0 },
+        { identity: "_other", used: 3, reserved: 0 },
       ],
     }],
   });
@@ -319,7 +319,7 @@ Deno.test("quotas are reported per feed and identity; an unknown limit is infini
     samples.get(`alpaca_proxy_${name}{feed="opra",identity="${identity}"}`);
   assert.equal(ofIdentity("identity_symbol_slots", "bot"), 12);
   assert.equal(ofIdentity("identity_reserved_slots", "bot"), 100);
-  assert.equal(ofIdentity("identity_symbol_slots", "other"), 3);
+  assert.equal(ofIdentity("identity_symbol_slots", "_other"), 3);
 });
 
 Deno.test("contracts without a slot are summed over the underlyings of a channel", async () => {
