@@ -111,13 +111,17 @@ export function withSettingsSchema(schema: string): string {
     throw new Error("values.schema.json has no config or no credentials");
   }
   config.properties = byName(PLAIN_SETTINGS, configSchema);
-  const { keys, values } = credentials.properties;
-  if (keys === undefined || values === undefined) {
-    throw new Error("values.schema.json has no credentials.keys or .values");
+  const { keys, secretNames, values } = credentials.properties;
+  if (keys === undefined || secretNames === undefined || values === undefined) {
+    throw new Error("values.schema.json has no credentials.keys, .secretNames or .values");
   }
   keys.properties = byName(SECRET_SETTINGS, () => ({
     type: "string",
     pattern: "^[-._a-zA-Z0-9]*$",
+  }));
+  secretNames.properties = byName(SECRET_SETTINGS, () => ({
+    type: "string",
+    pattern: "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
   }));
   values.properties = byName(SECRET_SETTINGS, (row) => ({
     description: row.description,

@@ -296,6 +296,9 @@ const SCENARIOS: readonly Scenario[] = [
       'alpaca_proxy_refusals_total{limit="symbols"}': countAt(10),
       'alpaca_proxy_accept_failures_total{reason="descriptors"}': countAt(...times(10, 20, 0.25)),
       'alpaca_proxy_accept_failures_total{reason="memory"}': countAt(10, 10.25),
+      // A client that starts with an old token, and one denial after the other.
+      'alpaca_proxy_access_refusals_total{reason="expired"}': countAt(10, 11, 12),
+      'alpaca_proxy_access_refusals_total{reason="denied"}': (minute) => Math.floor(minute) * 20,
       'alpaca_proxy_accept_failures_total{reason="aborted"}': (minute) => Math.floor(minute),
     },
     firing: [

@@ -63,6 +63,16 @@ export const CHART_CASES: readonly ChartCase[] = [
     },
   },
   {
+    name: "an access policy in a Secret of its own",
+    values: {
+      credentials: {
+        existingSecret: "broker",
+        keys: { STREAM_PROXY_ACCESS: "policy.json" },
+        secretNames: { STREAM_PROXY_ACCESS: "access-policy" },
+      },
+    },
+  },
+  {
     name: "all monitoring, through a Service",
     values: { credentials, ...monitoring },
     kinds: ["ServiceMonitor", "PrometheusRule"],

@@ -204,16 +204,20 @@ runtime does not know; empty without both. Any memory limit counts as at least
 - /app/src/start.ts
 {{- end }}
 
-{{/* Credentials as environment variables. */}}
+{{/*
+Credentials as environment variables. Takes a list: root, keys by variable. A variable
+with a Secret of its own is required: without it the proxy would start less protected.
+*/}}
 {{- define "asp.credentialsEnv" -}}
-{{- $root := . -}}
-{{- range $variable, $key := .Values.credentials.keys }}
+{{- $root := index . 0 -}}
+{{- range $variable, $key := index . 1 }}
+{{- $own := get $root.Values.credentials.secretNames $variable }}
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
-      name: {{ include "asp.secretName" $root }}
+      name: {{ $own | default (include "asp.secretName" $root) }}
       key: {{ $key | default $variable }}
-      {{- if not (has $variable (splitList "\n" (trim ($root.Files.Get "files/required_credentials.txt")))) }}
+      {{- if not (or $own (has $variable (splitList "\n" (trim ($root.Files.Get "files/required_credentials.txt"))))) }}
       optional: true
       {{- end }}
 {{- end }}
