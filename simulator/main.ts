@@ -25,6 +25,7 @@ Usage: deno task simulate [options]
   --bar-seconds <number>  length of a bar (60)
   --universe <number>     number of stocks, up to 11000 (70)
   --fractional <number>   share of stock sizes with a fraction, 0 to 1 (0)
+  --untradable <pattern>  option contracts that are listed as not tradable
   --ledger <number>       entries of the ledger, for tests; 0 records nothing (0)
   --help                  this text
 `;
@@ -40,6 +41,7 @@ const FLAGS = {
   "bar-seconds": { type: "string", default: "60" },
   universe: { type: "string", default: "70" },
   fractional: { type: "string", default: "0" },
+  untradable: { type: "string" },
   ledger: { type: "string", default: "0" },
   help: { type: "boolean", default: false },
 } as const;
@@ -59,6 +61,7 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
     barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
     universeSize: toNumber("--universe", values.universe),
     fractionalSizes: { share: toNumber("--fractional", values.fractional) },
+    ...untradable(values.untradable),
     ledgerCapacity: toNumber("--ledger", values.ledger),
   };
 }
@@ -73,6 +76,11 @@ function rates(
     messagesPerSymbol: toNumber("--symbol-rate", perSymbol ?? defaultPerSymbol),
     ...(total !== undefined && { messagesPerSecond: toNumber("--rate", total) }),
   };
+}
+
+/** Throws a SyntaxError for an invalid pattern. */
+function untradable(pattern: string | undefined): Pick<SimulatorOptions, "rest"> {
+  return pattern === undefined ? {} : { rest: { untradableContracts: new RegExp(pattern) } };
 }
 
 /** An auto trader, so that the trading stream has updates. */

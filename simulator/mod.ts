@@ -38,6 +38,7 @@ export type { Market } from "./src/market/market.ts";
 export type { ChannelName, EndpointName } from "./src/protocol/endpoints.ts";
 export { formatOptionSymbol, type OptionTerms } from "./src/protocol/option_symbol.ts";
 export type {
+  Greeks,
   LatestDays,
   MarketPrices,
   OptionContract,

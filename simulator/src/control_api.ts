@@ -38,6 +38,7 @@
  * | `POST /_control/correct-trades` | `{count?}` | corrects the next trades |
  * | `POST /_control/cancel-trades` | `{count?}` | cancels the next trades |
  * | `POST /_control/market-event` | `{event, symbol, endpoint?}` | see below |
+ * | `POST /_control/split` | `{symbol, ratio}` | splits the shares of a stock, `ratio` for 1 |
  * | `POST /_control/order` | `{body, submittedAt?, account?}` | submits or injects an order |
  * | `POST /_control/order-event` | `{order, event, …}` | see below |
  * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates or drops (0) order events |
@@ -145,6 +146,7 @@ const MARKET_ACTIONS: Readonly<Record<string, Action>> = {
     const event = body.text("event") as MarketEvent;
     market.trigger(event, { symbol: body.text("symbol"), endpoint: name });
   },
+  "split": ({ market }, body) => market.split(body.text("symbol"), body.number("ratio")),
 };
 
 const ORDER_ACTIONS: Readonly<Record<string, Action>> = {

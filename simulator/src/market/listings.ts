@@ -14,6 +14,8 @@ import { buildUniverse, FAKEPACA, Instrument, type Issue, SPX } from "./universe
 
 /** Finds listings by symbol, and all of them. */
 export interface Listings<T> {
+  /** Changes when other symbols are listed. */
+  readonly version: number;
   get(symbol: string): T | undefined;
   all(): readonly T[];
 }
@@ -24,6 +26,7 @@ export class SubscribedListings<T> {
   readonly #channel: ChannelName;
   readonly #listings: Listings<T>;
   #version = -1;
+  #listingsVersion = -1;
   #current: readonly T[] = [];
 
   constructor(
@@ -38,8 +41,12 @@ export class SubscribedListings<T> {
 
   /** All listings in market order, or the named ones in order of subscription. */
   get listings(): readonly T[] {
-    if (this.#version === this.#subscribers.version) return this.#current;
+    const { version } = this.#listings;
+    if (this.#version === this.#subscribers.version && this.#listingsVersion === version) {
+      return this.#current;
+    }
     this.#version = this.#subscribers.version;
+    this.#listingsVersion = version;
     const { all, symbols } = this.#subscribers.subscribed(this.#channel);
     if (all) return this.#current = this.#listings.all();
     const found: T[] = [];
@@ -75,6 +82,7 @@ export class Instruments {
 
 /** Every stock of the universe on one feed. */
 export class StockListings implements Listings<StockListing> {
+  readonly version = 0;
   readonly #bySymbol = new Map<string, StockListing>();
   readonly #all: readonly StockListing[];
 
@@ -116,6 +124,8 @@ export class OptionListings implements Listings<OptionListing> {
   readonly #chains: OptionChains;
   readonly #style: OptionFeedStyle;
   readonly #bySymbol = new Map<string, OptionListing>();
+  /** Version of the chains of these listings. */
+  #listedIn = 0;
 
   constructor(
     instruments: Instruments,
@@ -127,7 +137,16 @@ export class OptionListings implements Listings<OptionListing> {
     this.#style = style;
   }
 
+  get version(): number {
+    return this.#chains.version;
+  }
+
   get(symbol: string): OptionListing | undefined {
+    if (this.#listedIn !== this.version) {
+      // Contracts have been renamed.
+      this.#bySymbol.clear();
+      this.#listedIn = this.version;
+    }
     const known = this.#bySymbol.get(symbol);
     if (known) return known;
     const contract = this.#chains.find(symbol);

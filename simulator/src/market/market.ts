@@ -17,7 +17,7 @@ import { Instruments, OptionListings, StockListings } from "./listings.ts";
 import { OptionChains } from "./option_chains.ts";
 import { OptionFeed } from "./option_feed.ts";
 import type { OptionListing } from "./option_listing.ts";
-import type { LatestDays, MarketPrices, OptionContract, PriceQuote } from "./prices.ts";
+import type { Greeks, LatestDays, MarketPrices, OptionContract, PriceQuote } from "./prices.ts";
 import type { FractionalSizes } from "./sizes.ts";
 import { type MarketEvent, StockFeed, TestFeed } from "./stock_feed.ts";
 import { feedStyle, type StockListing } from "./stock_listing.ts";
@@ -134,6 +134,11 @@ export class Market implements MarketPrices, Disposable {
       this.#histories.get(name)?.latestUnlisted("q", symbol);
   }
 
+  greeks(symbol: string, feed: EndpointName = "opra"): Greeks | undefined {
+    const listing = this.#moved(symbol, feed);
+    return listing && "contract" in listing ? listing.greeks(this.#options.clock.now()) : undefined;
+  }
+
   latestBar(symbol: string, feed: EndpointName): Message | undefined {
     return this.#histories.get(feed)?.latestBar(symbol);
   }
@@ -160,6 +165,24 @@ export class Market implements MarketPrices, Disposable {
     const feed = this.#stockFeeds.get(endpoint);
     if (!feed) throw new RangeError(`${endpoint} has no market events`);
     feed.trigger(event, symbol, timestampFromNanos(this.#options.clock.nowNanos()));
+  }
+
+  /**
+   * Splits the shares of a stock with options, `ratio` for 1: the price is divided, the listed
+   * contracts get the next adjusted root (`AAPL1`), deliver `ratio` times as many shares and keep
+   * their strikes, and contracts around the new price are listed. Throws a RangeError for a ratio
+   * outside 0.01 to 100, or a symbol without options.
+   */
+  split(symbol: string, ratio: number): void {
+    if (!(ratio >= 0.01 && ratio <= 100)) {
+      throw new RangeError(`ratio must be from 0.01 to 100, received ${ratio}`);
+    }
+    const instrument = this.#instruments.get(symbol);
+    if (!instrument || !this.stockSymbols().includes(symbol)) {
+      throw new RangeError(`no stock ${symbol}`);
+    }
+    this.#chains.split(symbol, { ratio, price: instrument.price / ratio });
+    instrument.split(ratio);
   }
 
   /**

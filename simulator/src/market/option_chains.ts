@@ -16,23 +16,27 @@ const STRIKES_EACH_SIDE = 10;
 /** SPY's chain alone exceeds the 1000 quotes of a plan. */
 const WIDE_STRIKES_EACH_SIDE = 40;
 
+/** Of the roots of adjusted contracts. */
+const DIGITS = "123456789";
+
 /** One root of an underlying and its expirations. */
 interface Root {
   readonly root: string;
-  readonly expiries: "all" | "monthly" | "weekly";
+  readonly expiries: "all" | "monthly";
 }
 
 /**
  * The listed option contracts, created per underlying on first use.
  *
- * Every well-known stock has a chain. SPX has two roots (SPX monthly, SPXW
- * weekly), BRK.B loses its dot, and CSGP also has the adjusted root CSGP1.
+ * Every well-known stock has a chain. SPX has two roots (SPX monthly, settled in
+ * the morning; SPXW on all days), BRK.B loses its dot, and CSGP also has the adjusted root CSGP1.
  */
 export class OptionChains {
   readonly #fridays: readonly string[];
   readonly #issues = new Map<string, Issue>();
   readonly #underlyingOfRoot = new Map<string, string>();
   readonly #chains = new Map<string, ReadonlyMap<string, OptionContract>>();
+  #version = 0;
 
   /** Expirations follow the day of `nowMs`. */
   constructor(nowMs: number) {
@@ -44,6 +48,37 @@ export class OptionChains {
         this.#underlyingOfRoot.set(root, issue.symbol);
       }
     }
+  }
+
+  /** Changes when other contracts are listed. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * Renames the contracts of an underlying whose shares are split, so that they deliver
+   * `ratio` times as many shares, and lists others around the new price.
+   * Throws a RangeError for a symbol without options, or without a root that is free.
+   */
+  split(underlying: string, { ratio, price }: { ratio: number; price: number }): void {
+    const issue = this.#issues.get(underlying);
+    if (!issue) throw new RangeError(`${underlying} has no options`);
+    const old = this.contracts(underlying);
+    const [{ root } = { root: underlying }] = rootsOf(underlying);
+    const adjusted = [...DIGITS].map((digit) => root.slice(0, 5) + digit)
+      .find((name) => !this.#underlyingOfRoot.has(name));
+    if (adjusted === undefined) throw new RangeError(`${underlying} has no free root`);
+    this.#underlyingOfRoot.set(adjusted, underlying);
+    const renamed = old.map((contract) => {
+      if (contract.root !== root) return contract;
+      const terms = { ...contract, root: adjusted };
+      return { ...terms, symbol: formatOptionSymbol(terms), size: 100 * ratio };
+    });
+    const added = listContracts({ ...issue, price }, this.#fridays)
+      .filter((contract) => contract.root === root);
+    const all = [...renamed, ...added].sort((a, b) => a.symbol < b.symbol ? -1 : 1);
+    this.#chains.set(underlying, new Map(all.map((item) => [item.symbol, item])));
+    this.#version++;
   }
 
   /** Symbols that have options. */
@@ -79,7 +114,7 @@ function rootsOf(underlying: string): readonly Root[] {
   if (underlying === "SPX") {
     return [
       { root: "SPX", expiries: "monthly" },
-      { root: "SPXW", expiries: "weekly" },
+      { root: "SPXW", expiries: "all" },
     ];
   }
   const root = underlying.replace(".", "");
@@ -95,8 +130,7 @@ function listContracts(
   const contracts: OptionContract[] = [];
   for (const { root, expiries } of rootsOf(issue.symbol)) {
     for (const expiration of fridays) {
-      const kind = isMonthly(expiration) ? "monthly" : "weekly";
-      if (expiries !== "all" && expiries !== kind) continue;
+      if (expiries === "monthly" && !isMonthly(expiration)) continue;
       for (const type of ["call", "put"] as const) {
         for (const strike of strikes) {
           const terms = { root, expiration, type, strike };
@@ -104,7 +138,7 @@ function listContracts(
             ...terms,
             symbol: formatOptionSymbol(terms),
             underlying: issue.symbol,
-            style: issue === SPX ? "european" : "american",
+            style: issue.symbol === SPX.symbol ? "european" : "american",
           });
         }
       }

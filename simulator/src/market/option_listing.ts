@@ -6,7 +6,7 @@
 import type { Message } from "../protocol/messages.ts";
 import type { Timestamp } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
-import type { OptionContract, PriceQuote } from "./prices.ts";
+import type { Greeks, OptionContract, PriceQuote } from "./prices.ts";
 import type { Instrument } from "./universe.ts";
 
 /** Exchanges of options, from Alpaca's table. */
@@ -100,6 +100,12 @@ export class OptionListing {
     };
   }
 
+  /** What the price model says now; undefined without a bid. */
+  greeks(nowMs: number): Greeks | undefined {
+    if (this.#bid === 0) return undefined;
+    return greeksOf(this.contract, this.#marketAt(nowMs));
+  }
+
   /** Takes over a quote or trade that a test sent. */
   observe(message: Message): void {
     if (message.T === "t") this.#lastTrade = message;
@@ -111,12 +117,17 @@ export class OptionListing {
     this.#askSize = Number(message["as"]);
   }
 
-  #updatePrices(random: SeededRandom, at: Timestamp): void {
-    const cents = 100 * theoreticalPrice(this.contract, {
-      spot: this.#underlying.price,
+  /** An adjusted contract is on more shares, or fewer, than the usual 100. */
+  #marketAt(nowMs: number): ModelInput {
+    return {
+      spot: this.#underlying.price * (this.contract.size ?? USUAL_SIZE) / USUAL_SIZE,
       volatility: this.#underlying.issue.volatility,
-      yearsLeft: yearsUntil(this.#lastTradingMs, at.seconds * 1000),
-    });
+      yearsLeft: yearsUntil(this.#lastTradingMs, nowMs),
+    };
+  }
+
+  #updatePrices(random: SeededRandom, at: Timestamp): void {
+    const cents = 100 * theoreticalPrice(this.contract, this.#marketAt(at.seconds * 1000));
     const indicative = this.#style === "indicative";
     const middle = indicative ? cents * (1 + random.gaussian() * 0.03) : cents;
     const half = (1 + middle * 0.01) * (indicative ? 2.5 : 1);
@@ -129,9 +140,18 @@ export class OptionListing {
   }
 }
 
+const USUAL_SIZE = 100;
 const RATE = 0.04;
 const YEAR_MS = 365.25 * 86_400_000;
 const SHORTEST_YEARS = 1 / (365 * 24);
+
+/** What a contract's value depends on beside its terms. */
+interface ModelInput {
+  /** Price in dollars of what it delivers, per share of the usual 100. */
+  readonly spot: number;
+  readonly volatility: number;
+  readonly yearsLeft: number;
+}
 
 /**
  * Theoretical price of an option in dollars (Black and Scholes, with a smile
@@ -140,18 +160,45 @@ const SHORTEST_YEARS = 1 / (365 * 24);
  */
 function theoreticalPrice(
   contract: Pick<OptionContract, "strike" | "type">,
-  market: { spot: number; volatility: number; yearsLeft: number },
+  market: ModelInput,
 ): number {
   const { strike, type } = contract;
+  const { spot, yearsLeft } = market;
+  const { d1, d2 } = modelTerms(strike, market);
+  const discounted = strike * Math.exp(-RATE * yearsLeft);
+  const call = spot * normal(d1) - discounted * normal(d2);
+  return Math.max(0, type === "call" ? call : call - spot + discounted);
+}
+
+/** The Greeks of the same model, with the smile fixed. */
+function greeksOf(
+  { strike, type }: Pick<OptionContract, "strike" | "type">,
+  market: ModelInput,
+): Greeks {
+  const { spot, yearsLeft } = market;
+  const { d1, d2, volatility, deviation } = modelTerms(strike, market);
+  const density = Math.exp(-d1 * d1 / 2) / Math.sqrt(2 * Math.PI);
+  const discounted = strike * Math.exp(-RATE * yearsLeft);
+  const sign = type === "call" ? 1 : -1;
+  const decay = spot * density * volatility / (2 * Math.sqrt(yearsLeft));
+  return {
+    delta: type === "call" ? normal(d1) : normal(d1) - 1,
+    gamma: density / (spot * deviation),
+    theta: -(decay + sign * RATE * discounted * normal(sign * d2)) / 365,
+    vega: spot * density * Math.sqrt(yearsLeft) / 100,
+    rho: sign * discounted * yearsLeft * normal(sign * d2) / 100,
+    impliedVolatility: volatility,
+  };
+}
+
+/** The terms of Black and Scholes. */
+function modelTerms(strike: number, market: ModelInput) {
   const { spot, yearsLeft } = market;
   const distance = Math.log(strike / spot);
   const volatility = market.volatility * (1 + 2 * distance * distance);
   const deviation = volatility * Math.sqrt(yearsLeft);
   const d1 = (-distance + RATE * yearsLeft) / deviation + deviation / 2;
-  const d2 = d1 - deviation;
-  const discounted = strike * Math.exp(-RATE * yearsLeft);
-  const call = spot * normal(d1) - discounted * normal(d2);
-  return Math.max(0, type === "call" ? call : call - spot + discounted);
+  return { d1, d2: d1 - deviation, volatility, deviation };
 }
 
 /** The last trading time of an expiration day `YYYY-MM-DD`, in ms. */

@@ -35,6 +35,24 @@ export interface OptionContract {
   readonly strike: number;
   /** European for indexes, American otherwise. */
   readonly style: "american" | "european";
+  /** Shares that it delivers, if it was adjusted; otherwise 100. */
+  readonly size?: number;
+}
+
+/** What a price model says about a contract. */
+export interface Greeks {
+  /** -1 to 1; below 0 for puts. */
+  readonly delta: number;
+  /** Change of delta per dollar of the underlying. */
+  readonly gamma: number;
+  /** Dollars per day. */
+  readonly theta: number;
+  /** Dollars per percent of volatility. */
+  readonly vega: number;
+  /** Dollars per percent of interest. */
+  readonly rho: number;
+  /** Volatility per year, 0.25 is 25 %. */
+  readonly impliedVolatility: number;
 }
 
 /** Prices of stocks and option contracts, as the order engine needs them. */
@@ -68,6 +86,8 @@ export interface MarketPrices extends PriceSource {
   latestTrade(symbol: string, feed?: EndpointName): Message | undefined;
   /** Latest quote; as `latestTrade`. */
   latestQuote(symbol: string, feed?: EndpointName): Message | undefined;
+  /** Greeks of a contract; undefined for one without a bid, or an unknown one. */
+  greeks(symbol: string, feed?: EndpointName): Greeks | undefined;
   /** Latest bar on a feed; undefined before the first one. */
   latestBar(symbol: string, feed: EndpointName): Message | undefined;
   /** Daily bars of a symbol on a feed. */

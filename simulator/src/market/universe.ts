@@ -105,11 +105,13 @@ const STEP = 0.0004;
  */
 export class Instrument {
   readonly issue: Issue;
+  /** Price in dollars that the walk returns to. */
+  #usual: number;
   #price: number;
 
   constructor(issue: Issue) {
     this.issue = issue;
-    this.#price = issue.price;
+    this.#usual = this.#price = issue.price;
   }
 
   /** Price in dollars. */
@@ -119,12 +121,19 @@ export class Instrument {
 
   /** Moves the price by one random step; never below a third of the start. */
   step(random: SeededRandom): void {
-    const { price, volatility } = this.issue;
+    const { volatility } = this.issue;
+    const price = this.#usual;
     // Three uniform numbers approximate a normal distribution cheaply.
     const normal = random.next() + random.next() + random.next() - 1.5;
     const pull = (price - this.#price) * PULL;
     const moved = this.#price * (1 + normal * volatility * STEP) + pull;
     this.#price = Math.max(moved, price / 3);
+  }
+
+  /** Divides the prices, as a split of the shares does. */
+  split(ratio: number): void {
+    this.#usual /= ratio;
+    this.#price /= ratio;
   }
 
   /** Sets the price from a message that a test sent. */

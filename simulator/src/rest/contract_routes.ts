@@ -58,7 +58,7 @@ function listContracts(request: RestRequest) {
   });
 }
 
-/** `GET /v1beta1/options/snapshots/{underlying}`, without computed Greeks. */
+/** `GET /v1beta1/options/snapshots/{underlying}`; contracts without a bid have no Greeks. */
 function listSnapshots(request: RestRequest) {
   const { query, market, path } = request;
   const feed = query.oneOf("feed", OPTION_FEEDS);
@@ -82,9 +82,11 @@ function listSnapshots(request: RestRequest) {
   for (const { symbol } of page.items) {
     const trade = market.latestTrade(symbol, feed);
     const quote = market.latestQuote(symbol, feed);
+    const { impliedVolatility, ...greeks } = market.greeks(symbol, feed) ?? {};
     snapshots[symbol] = {
       ...(trade ? { latestTrade: withoutType(trade) } : {}),
       ...(quote ? { latestQuote: withoutType(quote) } : {}),
+      ...(impliedVolatility === undefined ? {} : { impliedVolatility, greeks }),
     };
   }
   return ok({ snapshots, next_page_token: page.nextPageToken });
@@ -158,7 +160,7 @@ function writeContract(
     style: contract.style,
     strike_price: String(strike),
     multiplier: "100",
-    size: "100",
+    size: String(contract.size ?? 100),
     // Up to 4095, the same for each run of a seed.
     open_interest: String(parseInt(id.slice(0, 3), 16)),
     open_interest_date: new Date(clock.now() - DAY_MS).toISOString()

@@ -64,6 +64,7 @@ Deno.test("every action is accepted", async () => {
   await using simulator = made;
   const orders: [string, object][] = [
     ["market-event", { event: "halt", symbol: "AAPL" }],
+    ["split", { symbol: "CSGP", ratio: 4 }],
     ["fail-rest", { kind: "cut", path: "/v2/orders*", count: 2 }],
     ["clear-rest", {}],
     ["mute-stream", { endpoint: "opra", replies: false }],
@@ -115,6 +116,8 @@ Deno.test("an invalid action is answered with the expected value", async () => {
     ["market-event", { event: "boom", symbol: "F" }, /no market event boom/],
     ["market-event", { event: "halt", symbol: "NOPE" }, /no stock NOPE/],
     ["market-event", { event: "halt", symbol: "F", endpoint: "opra" }, /opra has no market events/],
+    ["split", { symbol: "AAPL", ratio: 0 }, /ratio must be from 0.01 to 100/],
+    ["split", { symbol: "SPX", ratio: 2 }, /no stock SPX/],
     ["refuse-symbols", { symbols: "F" }, /symbols must be a list of text/],
   ];
   for (const [name, body, message] of cases) {

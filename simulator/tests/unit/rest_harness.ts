@@ -44,6 +44,10 @@ export class ManualMarket extends ManualPrices implements MarketPrices {
     };
   }
 
+  greeks() {
+    return undefined;
+  }
+
   latestBar(): Message | undefined {
     return undefined;
   }
