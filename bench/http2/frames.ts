@@ -96,7 +96,11 @@ function text(value: string): number[] {
 /** Opens a gRPC call: headers and its one message. */
 export function grpcRequest(
   stream: number,
-  call: { readonly path: string; readonly message: Uint8Array },
+  call: {
+    readonly path: string;
+    readonly message: Uint8Array;
+    readonly token?: string | undefined;
+  },
 ): Uint8Array<ArrayBuffer> {
   // Static table: 3 = ":method: POST", 6 = ":scheme: http"; names 4 = ":path",
   // 1 = ":authority", 31 = "content-type". Literals are not indexed.
@@ -113,6 +117,9 @@ export function grpcRequest(
     0x00,
     ...text("te"),
     ...text("trailers"),
+    ...call.token === undefined
+      ? []
+      : [0x00, ...text("authorization"), ...text(`Bearer ${call.token}`)],
   ]);
   const body = new Uint8Array(5 + call.message.length);
   new DataView(body.buffer).setUint32(1, call.message.length);

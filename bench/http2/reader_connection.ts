@@ -22,6 +22,8 @@ interface StreamPlan {
   readonly message: Uint8Array;
   /** False: the stream is opened and never read. */
   readonly read: boolean;
+  /** Bearer token of the call. @default none */
+  readonly token?: string | undefined;
 }
 
 /** Flow-control windows of a stream and of a connection, in bytes. */
@@ -97,11 +99,11 @@ export class ReaderConnection {
   }
 
   /** Opens a stream. */
-  openStream({ path, message, read }: StreamPlan): void {
+  openStream({ path, message, read, token }: StreamPlan): void {
     const id = this.#nextStream;
     this.#nextStream += 2;
     this.#streams.set(id, { counter: new MessageCounter(), read, granted: 0 });
-    this.#send(grpcRequest(id, { path, message }));
+    this.#send(grpcRequest(id, { path, message, token }));
   }
 
   /** Closes the connection. */

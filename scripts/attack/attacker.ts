@@ -14,6 +14,7 @@ export interface AttackOrder {
   readonly name: AttackName;
   readonly ports: Ports;
   readonly options: readonly string[];
+  readonly jwksUrl?: string | undefined;
   readonly scale: number;
   readonly seed: string;
 }

@@ -76,8 +76,8 @@ async function* runAll(
 ): AsyncGenerator<Result, void> {
   await using sampler = new ProcessSampler();
   for (const row of rows) {
-    const { descriptors } = row;
-    await using testBed = await TestBed.start({ seed, descriptors });
+    const { descriptors, identities } = row;
+    await using testBed = await TestBed.start({ seed, descriptors, identities });
     const measured = await runRow(row, { testBed, sampler, seed, scale });
     yield { measured, failures: failures(measured, row) };
   }

@@ -19,6 +19,8 @@ export interface ReferencePlan {
   readonly controlUrl: string;
   readonly key: string;
   readonly secret: string;
+  /** Token for the proxy. @default none */
+  readonly token?: string | undefined;
 }
 
 /** What the client received since the last reset. */
@@ -53,21 +55,25 @@ async function open(plan: ReferencePlan): Promise<void> {
   const options = await ReaderConnection.open(plan.grpc, () => {});
   const orders = await ReaderConnection.open(plan.grpc, () => {});
   connections = [stocks, options, orders];
+  const { token } = plan;
   const read = true;
   stocks.openStream({
     path: pathOf("StreamQuotes"),
     message: texts(1, plan.stocks),
     read,
+    token,
   });
   options.openStream({
     path: pathOf("StreamOptionQuotes"),
     message: texts(1, plan.options),
     read,
+    token,
   });
   orders.openStream({
     path: pathOf("StreamOrderUpdates"),
     message: texts(1, []),
     read,
+    token,
   });
 }
 

@@ -15,7 +15,12 @@ export interface FeedRates {
 /** A row of the report. */
 export interface Row {
   readonly name: AttackName;
-  /** Values of the label `limit`, one of which has to count refusals. */
+  /** Whether the proxy has an access policy. */
+  readonly identities?: boolean;
+  /**
+   * Values of the label `limit`, or of the label `reason` of refusals without access, one of which
+   * has to count refusals.
+   */
   readonly refusals?: readonly string[];
   /** Rates of the feeds while it lasts. */
   readonly rates?: Partial<FeedRates>;
@@ -36,6 +41,8 @@ const DETAILS: Readonly<Partial<Record<AttackName, Omit<Row, "name">>>> = {
   "symbol-lists": { refusals: ["symbols"] },
   "http-idle": { refusals: ["http_connections"] },
   "slowloris": { refusals: ["http_connections"] },
+  "wrong-tokens": { identities: true, refusals: ["blocked"] },
+  "denied-requests": { identities: true, refusals: ["denied"] },
   "descriptors": {
     refusals: ["descriptors", "connections", "http_connections"],
     descriptors: 256,

@@ -116,7 +116,8 @@ interface State {
   readonly refusals: Readonly<Record<string, number>>;
 }
 
-const REFUSAL = /^alpaca_proxy_refusals_total\{.*limit="([^"]*)"/;
+const REFUSAL =
+  /^alpaca_proxy_(?:refusals_total\{.*limit|access_refusals_total\{.*reason)="([^"]*)"/;
 
 async function stateOf({ testBed, sampler }: RowContext): Promise<State> {
   const [metrics, stats] = await Promise.all([
@@ -188,6 +189,7 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     name: row.name,
     ports: testBed.proxy.ports,
     options: testBed.options,
+    jwksUrl: testBed.jwksUrl,
     scale,
     seed,
   };

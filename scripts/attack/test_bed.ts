@@ -9,6 +9,7 @@ import { optionSymbol } from "../../bench/feed/symbols.ts";
 import { until } from "../../bench/rig.ts";
 import type { Account } from "@alpaca-stream-proxy/simulator";
 import { NICE, ProxyProcess, SimulatorProcess } from "../rig/child_processes.ts";
+import { policyText, REFERENCE_TOKEN, startIssuer } from "./policy.ts";
 import type { ReferencePlan, ReferenceReport } from "./reference_client.ts";
 import { type FeedRates, RATES } from "./rows.ts";
 
@@ -35,6 +36,8 @@ interface TestBedOptions {
   readonly seed: string;
   /** Descriptor limit of the proxy. @default the system's */
   readonly descriptors?: number | undefined;
+  /** Whether the proxy has an access policy. @default false */
+  readonly identities?: boolean | undefined;
 }
 
 /** The processes but for the attacker. */
@@ -43,12 +46,14 @@ export class TestBed implements AsyncDisposable {
   readonly proxy: ProxyProcess;
   /** Option contracts with quotes. */
   readonly options: readonly string[];
+  /** Where the issuer of JWTs has its keys; `undefined` without a policy. */
+  readonly jwksUrl: string | undefined;
   readonly #feeder: Remote;
   readonly #reference: Remote;
   readonly #parts: AsyncDisposableStack;
 
   private constructor(
-    made: Pick<TestBed, "simulator" | "proxy" | "options"> & {
+    made: Pick<TestBed, "simulator" | "proxy" | "options" | "jwksUrl"> & {
       readonly feeder: Remote;
       readonly reference: Remote;
     },
@@ -57,6 +62,7 @@ export class TestBed implements AsyncDisposable {
     this.simulator = made.simulator;
     this.proxy = made.proxy;
     this.options = made.options;
+    this.jwksUrl = made.jwksUrl;
     this.#feeder = made.feeder;
     this.#reference = made.reference;
     this.#parts = parts;
@@ -84,10 +90,12 @@ export class TestBed implements AsyncDisposable {
       perFrame: 10,
       symbols: CONTRACTS,
     });
+    const issuer = options.identities ? parts.use(await startIssuer()) : undefined;
     const proxy = parts.use(
       await startProxy(simulator, {
         optionPort: port,
         descriptors: options.descriptors,
+        env: issuer ? { STREAM_PROXY_ACCESS: policyText(issuer) } : {},
       }),
     );
     const reference = parts.use(
@@ -99,6 +107,7 @@ export class TestBed implements AsyncDisposable {
       simulator,
       proxy,
       options: Array.from({ length: CONTRACTS }, (_, i) => optionSymbol(i)),
+      jwksUrl: issuer?.jwksUrl,
       feeder,
       reference,
     }, parts.move());
@@ -146,19 +155,22 @@ export class TestBed implements AsyncDisposable {
       controlUrl: environment.ALPACA_STOCK_STREAM_URL ?? "",
       key: CONTROL_ACCOUNT.key,
       secret: CONTROL_ACCOUNT.secret,
+      token: this.jwksUrl === undefined ? undefined : REFERENCE_TOKEN,
     };
   }
 }
 
 function startProxy(
   { environment }: SimulatorProcess,
-  { optionPort, descriptors }: {
+  { optionPort, descriptors, env: more }: {
     readonly optionPort: number;
     readonly descriptors: number | undefined;
+    readonly env: Readonly<Record<string, string>>;
   },
 ): Promise<ProxyProcess> {
   const env = {
     ...environment,
+    ...more,
     ALPACA_OPTION_STREAM_URL: `ws://127.0.0.1:${optionPort}/v1beta1/opra`,
   };
   return ProxyProcess.start(env, {

@@ -5,6 +5,7 @@
  */
 import type { Attack } from "./attack.ts";
 import * as connections from "./connections.ts";
+import * as identities from "./identities.ts";
 import * as requests from "./requests.ts";
 import * as streams from "./streams.ts";
 
@@ -34,6 +35,8 @@ export const ATTACKS = {
   "hosts": connections.hosts,
   "never-read-stocks": streams.neverReadStocks,
   "never-read-options": streams.neverReadOptions,
+  "wrong-tokens": identities.tokens,
+  "denied-requests": identities.denied,
   "descriptors": connections.manyConnections,
 } as const satisfies Readonly<Record<string, Attack>>;
 

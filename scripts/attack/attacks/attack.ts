@@ -14,6 +14,8 @@ export interface Target {
   readonly random: Random;
   /** Option contracts with quotes. */
   readonly options: readonly string[];
+  /** Where the issuer of JWTs has its keys, in rows with identities. */
+  readonly jwksUrl?: string | undefined;
   /** Share of the full attack, above 0 and at most 1. */
   readonly scale: number;
 }

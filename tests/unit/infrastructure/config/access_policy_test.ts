@@ -225,6 +225,16 @@ const INCONSISTENT: Readonly<Record<string, readonly [unknown, RegExp]>> = {
     /^identities\[0\]\.subjects has no effect without jwt/,
   ],
   "JWTs without subjects": [jwt({ roleClaim: undefined }), /^jwt accepts no token/],
+  "too many tokens": [
+    base({
+      identities: Array.from({ length: 257 }, (_, i) => ({
+        name: `a${i}`,
+        role: "r",
+        tokens: [`sha256:${i.toString(16).padStart(64, "0")}`],
+      })),
+    }),
+    /^identities has 257 entries and 257 tokens\. Use at most 1000 identities and 256 tokens/,
+  ],
   "nobody": [{ roles: {} }, /^identities is empty, so that no client has access/],
 };
 
