@@ -263,6 +263,15 @@ export class IdentityShares {
   }
 }
 
+/**
+ * Returns how many of the slots an identity may hold, at least 1.
+ *
+ * @param maxShare part of the slots, 0 to 1. @default no maximum beside the slots themselves
+ */
+export function shareOf(slots: number, maxShare: number = 1): number {
+  return maxShare < 1 ? Math.max(1, Math.floor(slots * maxShare)) : Infinity;
+}
+
 /** Name under which identities that are not configured are reported; no identity has it. */
 const OTHERS = "_other";
 
@@ -299,13 +308,12 @@ export class ShareTrial {
   check(holder: Holder, pairs: Iterable<Pair>): ShareExcess | undefined {
     const { slots, pool, pooled } = this.#base;
     if (slots === undefined) return undefined;
-    const { identity, maxShare = 1 } = holder;
+    const { identity, maxShare } = holder;
     const { held, left } = this.#account(identity);
     const used = (this.#base.accountOf(identity)?.used ?? 0) + held.size;
     const keys = this.#added(identity, pairs);
     const requested = keys.length;
-    // Without a maximum, the pool is the limit.
-    const share = maxShare < 1 ? Math.floor(slots * maxShare) : Infinity;
+    const share = shareOf(slots, maxShare);
     if (requested > 0 && used + requested > share) {
       return { kind: "share", identity, limit: share, used, requested };
     }

@@ -5,6 +5,8 @@
  */
 import type { Environment } from "../../domain/connection/feed.ts";
 import { DEFAULT_SELECTION } from "../../domain/options/selection.ts";
+import { shareOf } from "../../domain/subscription/identity_shares.ts";
+import { planLimit } from "../../domain/subscription/quota.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import {
@@ -51,6 +53,7 @@ export function parseConfig(env: Env): Config {
   checkCredentials(settings);
   checkPorts(settings);
   checkDelays(settings);
+  checkReservations(settings);
   Object.assign(config, resolveUpstream(settings));
   const unknown = unknownVariables(env);
   if (settings.problems.length > 0) {
@@ -260,6 +263,40 @@ function checkDelays(settings: SettingsReader): void {
     message: `is shorter than ${initial.name}=${initialMs} milliseconds`,
     remedy: "Raise the one or lower the other",
   });
+}
+
+/** Checks that the slots which the access policy reserves exist, where the plan is known. */
+function checkReservations(settings: SettingsReader): void {
+  const { ALPACA_PLAN, STREAM_PROXY_ACCESS } = SETTINGS;
+  const { STREAM_PROXY_STOCK_LIMIT_CHANNELS, STREAM_PROXY_OPTION_LIMIT_CHANNELS } = SETTINGS;
+  const plan = settings.value(ALPACA_PLAN);
+  const stocks = settings.value(STREAM_PROXY_STOCK_LIMIT_CHANNELS);
+  const options = settings.value(STREAM_PROXY_OPTION_LIMIT_CHANNELS);
+  const { identities = [] } = settings.value(STREAM_PROXY_ACCESS) ?? {};
+  if (!plan || !stocks || !options) return;
+  for (const feed of ["sip", "opra"] as const) {
+    const { pairs } = planLimit(plan, { feed, counting: { stocks, options } });
+    if (pairs === undefined) continue;
+    const reject = (message: string) =>
+      settings.reject(STREAM_PROXY_ACCESS.name, {
+        received: undefined,
+        message,
+        remedy: `Lower reservedSlots.${feed}, or set ${ALPACA_PLAN.name} to a larger plan`,
+      });
+    let reserved = 0;
+    for (const { name, grants: { limits } } of identities) {
+      const { reservedSlots: { [feed]: own = 0 } = {}, maxShare } = limits;
+      reserved += own;
+      const share = shareOf(pairs, maxShare);
+      if (own <= share) continue;
+      reject(`reserves ${own} ${feed} slots for ${name}, whose maxShare of ${pairs} is ${share}`);
+    }
+    if (reserved <= pairs) continue;
+    reject(
+      `reserves ${reserved} ${feed} slots for its identities together, but ${ALPACA_PLAN.name} ` +
+        `has ${pairs}`,
+    );
+  }
 }
 
 /** Completes the addresses and checks that they agree with other settings. */

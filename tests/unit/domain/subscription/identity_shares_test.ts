@@ -332,3 +332,10 @@ Deno.test("an identity without streams leaves nothing behind", () => {
   }
   assert.deepEqual(shares.reports(), [{ identity: "_other", used: 0, reserved: 0 }]);
 });
+
+Deno.test("the smallest share of a small quota is one slot", () => {
+  const { open } = setup(30);
+  const small = { identity: "a", maxShare: 0.001 };
+  assert.equal(open(small, "X"), undefined);
+  assert.equal(open(small, "Y")?.limit, 1);
+});

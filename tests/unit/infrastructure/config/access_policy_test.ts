@@ -298,3 +298,51 @@ Deno.test("without the variable, authentication is off", () => {
   assert.equal(config.access, undefined);
   assert.equal(describeSettings(config).STREAM_PROXY_ACCESS, "unset");
 });
+
+/** The problems of a policy beside a plan. */
+function planProblems(plan: string, limits: object, other: object = {}): string[] {
+  const token = (digit: string) => [`sha256:${digit.repeat(64)}`];
+  const policy = {
+    roles: { r: { limits }, s: { limits: other } },
+    identities: [
+      { name: "bot", role: "r", tokens: token("1") },
+      { name: "page", role: "s", tokens: token("2") },
+    ],
+  };
+  try {
+    parseConfig({
+      ALPACA_KEY: "k",
+      ALPACA_SECRET: "s",
+      ALPACA_PLAN: plan,
+      STREAM_PROXY_ACCESS: JSON.stringify(policy),
+    });
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems.map(({ variable, message, remedy }) =>
+      `${variable} ${message}. ${remedy}`
+    );
+  }
+  return [];
+}
+
+Deno.test("reservations above the plan are refused, each feed with its numbers", () => {
+  const slots = (sip: number, opra: number) => ({ reservedSlots: { sip, opra } });
+  assert.deepEqual(planProblems("basic", slots(20, 150), slots(10, 50)), []);
+  assert.deepEqual(planProblems("basic", slots(20, 150), slots(11, 51)), [
+    "STREAM_PROXY_ACCESS reserves 31 sip slots for its identities together, but ALPACA_PLAN has " +
+    "30. Lower reservedSlots.sip, or set ALPACA_PLAN to a larger plan",
+    "STREAM_PROXY_ACCESS reserves 201 opra slots for its identities together, but ALPACA_PLAN " +
+    "has 200. Lower reservedSlots.opra, or set ALPACA_PLAN to a larger plan",
+  ]);
+  assert.deepEqual(planProblems("plus", slots(100_000, 1_000)), [], "plus has all stocks");
+  assert.deepEqual(planProblems("auto", slots(100_000, 100_000)), [], "it is not known yet");
+});
+
+Deno.test("a reservation above the share of its identity is refused", () => {
+  const [problem = "", ...others] = planProblems("plus", {
+    reservedSlots: { opra: 300 },
+    maxShare: 0.25,
+  });
+  assert.match(problem, /reserves 300 opra slots for bot, whose maxShare of 1000 is 250/);
+  assert.deepEqual(others, []);
+});
