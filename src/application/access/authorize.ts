@@ -16,6 +16,8 @@ type GrantKind = "rpc" | "feed" | "orders" | "symbols" | "admin";
 
 /** Symbols that an error names; the others are counted. */
 const SHOWN = 10;
+/** Characters of a method that an error names; no method of the contract has more. */
+const MAX_METHOD_LENGTH = 64;
 
 /** An identity may not do what it requests; the message names only parts of the request. */
 export class PermissionDenied extends Error {
@@ -44,7 +46,7 @@ const ADMIN_SERVICE = "cream.v1.AdminService";
  */
 export function authorizeCall(grants: Grants, path: string): void {
   const [, service, method = ""] = path.split("/");
-  if (service === STREAM_SERVICE) authorizeRpc(grants, method);
+  if (service === STREAM_SERVICE) authorizeRpc(grants, method.slice(0, MAX_METHOD_LENGTH));
   if (service === ADMIN_SERVICE) authorizeAdmin(grants);
 }
 

@@ -43,6 +43,11 @@ export class CallIdentities {
     this.#access = access;
   }
 
+  /** Open streams of which the identity is kept. */
+  get size(): number {
+    return this.#identities.size;
+  }
+
   /**
    * Authenticates a new stream, and checks that its method is granted.
    *
@@ -116,8 +121,10 @@ export class CallIdentities {
     return refusalOf(error);
   }
 
+  /** Keeps the identity of a stream until it closes; one that has closed meanwhile needs none. */
   #add(stream: ServerHttp2Stream, identity: Identity): string {
     const key = String(++this.#last);
+    if (stream.closed || stream.destroyed) return key;
     this.#identities.set(key, identity);
     stream.once("close", () => this.#identities.delete(key));
     return key;

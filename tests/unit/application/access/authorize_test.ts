@@ -36,6 +36,7 @@ Deno.test("methods of the stream service are granted by pattern, administration 
   assert.equal(called(`${service}/StreamTrades`), "rpc StreamTrades");
   assert.equal(called(`${service}/Acknowledge`), "rpc Acknowledge");
   assert.equal(called(service), "rpc ");
+  assert.equal(called(`${service}/${"X".repeat(60_000)}`), `rpc ${"X".repeat(64)}`);
   assert.equal(called("/cream.v1.AdminService/Drain"), "admin admin");
   assert.equal(called("/cream.v1.AdminService/Drain", true), "granted");
   const reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";

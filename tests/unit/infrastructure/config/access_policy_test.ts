@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Ajv } from "ajv";
+import fc from "fast-check";
 import type { AccessPolicy } from "../../../../src/domain/access/policy.ts";
 import { RPCS } from "../../../../src/domain/access/rpcs.ts";
 import { StreamProxyService } from "../../../../src/gen/cream/v1/stream_proxy_pb.ts";
@@ -286,6 +287,31 @@ Deno.test("no error, log line or setting shows a part of the policy's text", () 
   });
   const { STREAM_PROXY_ACCESS: shown } = describeSettings(config);
   assert.equal(shown, "2 roles, 2 identities, JWT");
+});
+
+Deno.test("any JSON is a policy or has problems that show nothing of its texts", () => {
+  const text = fc.stringMatching(/^zq[a-y]{1,8}$/);
+  const key = fc.constantFrom(
+    ...["roles", "identities", "jwt", "name", "role", "tokens", "certificates", "subjects"],
+    ...["feeds", "symbols", "rpcs", "orders", "admin", "limits", "jwksUrl", "algorithms", "issuer"],
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5 },
+      fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(key, tie("value"), { maxKeys: 4 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(value, (policy) => {
+      const parsed = accessPolicy.parse(JSON.stringify(policy));
+      const isAccepted = "value" in parsed;
+      if (isAccepted) assert.ok(matchesSchema(policy), JSON.stringify(policy));
+      else assert.doesNotMatch(JSON.stringify(parsed), /zq/);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 Deno.test("invalid JSON is reported with its position", () => {
