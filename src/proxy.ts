@@ -163,6 +163,7 @@ export async function startProxy(
       maxViewers: limits.maxViewers,
       maxViewersPerAddress: limits.maxViewersPerAddress,
       allowedHosts: limits.allowedHosts,
+      admin,
       rpc: config.web.enabled ? grpc.webEndpoint({ ...config.web, ...limits }) : undefined,
       onError: (cause) => log.error("An HTTP response failed", { cause }),
     }),

@@ -42,7 +42,7 @@ export interface Actor {
 }
 
 /** Why a request cannot be served. */
-type AdminFailure =
+export type AdminFailure =
   /** A field of the request is invalid. */
   | { readonly kind: "invalid"; readonly field: string }
   /** What it names does not exist. */
@@ -321,7 +321,7 @@ export class Administration {
    */
   setLogLevel(actor: Actor, level: string, durationMs?: number): LogLevelReport {
     const { logControl, clock } = this.#options;
-    const fields = { level: truncated(level), duration_ms: durationMs };
+    const fields = { log_level: truncated(level), duration_ms: durationMs };
     this.#act(actor, "set_log_level", fields, () => {
       const configured = this.#configuredLevel;
       if (!logControl || configured === undefined) {
@@ -368,7 +368,7 @@ export class Administration {
     if (end.signal.aborted) return;
     this.#level = undefined;
     logControl.level = configured;
-    this.#log.info("The log level of the settings applies again", { level: configured });
+    this.#log.info("The log level of the settings applies again", { log_level: configured });
   }
 
   /** Closes a connection whose streams are ending. */

@@ -1,5 +1,5 @@
 /**
- * Routes HTTP requests by a table, GET and HEAD only.
+ * Routes HTTP requests by tables: one for GET and HEAD, one for POST. Bodies are not read.
  *
  * The response to an unknown path lists the known ones, that to another method the methods. No
  * response is cached or sniffed.
@@ -23,7 +23,7 @@ export interface RoutedRequest {
   readonly completed: Promise<void>;
 }
 
-/** Makes the response to GET on one path. */
+/** Makes the response to a request on one path. */
 export type Route = (routed: RoutedRequest) => Response | Promise<Response>;
 
 /** Path to route. */
@@ -33,19 +33,28 @@ export type Routes = Readonly<Record<string, Route>>;
 export type Handler = (routed: RoutedRequest) => Promise<Response>;
 
 /**
- * Makes a request handler from a table of routes. An error of a route becomes status 500; `onError`
+ * Makes a request handler from tables of routes. An error of a route becomes status 500; `onError`
  * receives its cause, the client does not.
+ *
+ * @param posts routes for POST; their paths are not in `routes`
  */
-export function createHandler(routes: Routes, onError: (cause: unknown) => void): Handler {
+export function createHandler(
+  routes: Routes,
+  onError: (cause: unknown) => void,
+  posts: Routes = {},
+): Handler {
   const known = Object.keys(routes).map((path) => `GET ${path}\n`).join("");
   return async (routed) => {
     const { method, url } = routed.request;
     const { pathname } = new URL(url);
-    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
+    const isPost = Object.hasOwn(posts, pathname);
+    const table = isPost ? posts : routes;
+    const route = Object.hasOwn(table, pathname) ? table[pathname] : undefined;
     if (!route) return text(`Not found. This port serves:\n${known}`, 404);
-    if (method !== "GET" && method !== "HEAD") {
-      const response = text("Use GET or HEAD\n", 405);
-      response.headers.set("allow", "GET, HEAD");
+    const methods = isPost ? ["POST"] : ["GET", "HEAD"];
+    if (!methods.includes(method)) {
+      const response = text(`Use ${methods.join(" or ")}\n`, 405);
+      response.headers.set("allow", methods.join(", "));
       return response;
     }
     try {

@@ -9,10 +9,12 @@
  * @module
  */
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
+import type { Administration } from "../../application/admin/administration.ts";
 import { type LiveSources, liveView } from "../../application/status/live_view.ts";
 import type { ListenAddress } from "../../application/connections/open_port.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
+import { actionsRoute } from "./actions.ts";
 import { limitHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { HttpPort } from "./listen.ts";
@@ -56,6 +58,8 @@ export interface ServeHttpOptions
    * @default none
    */
   readonly allowedHosts?: readonly string[];
+  /** Serves the actions of the page to operators, while authentication is on. @default none */
+  readonly admin?: Administration | undefined;
   /** Receives the cause of each failed response. */
   readonly onError: (cause: unknown) => void;
 }
@@ -77,27 +81,35 @@ interface HttpServers extends AsyncDisposable {
 export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
   const { idleMs = IDLE_MS, onError } = options;
-  const open = async (address: ListenAddress, routes: Routes, serveRpc?: ServeRpc) => {
-    const handler = createHandler(routes, onError);
+  const open = async (
+    address: ListenAddress,
+    routes: Routes,
+    { posts, serveRpc }: { readonly posts?: Routes; readonly serveRpc?: ServeRpc | undefined } = {},
+  ) => {
+    const handler = createHandler(routes, onError, posts);
     return opened.use(await HttpPort.open(address, { ...options, handler, serveRpc, idleMs }));
   };
   const metrics = {
     "/metrics": async () =>
       respond(await options.renderMetrics(), { status: 200, type: METRICS_TYPE }),
   };
-  const render = reuse(() => renderPage(liveView(options)), options.clock);
+  const make = (isOperator: boolean) => renderPage(liveView(options), { isOperator });
+  const renderings = [false, true].map((isOperator) =>
+    reuse(() => make(isOperator), options.clock)
+  );
+  const render = (isOperator: boolean) => renderings[Number(isOperator)]?.() ?? make(isOperator);
   const events = new LiveEvents({
     ...options,
     onRefused: () => options.counters.refusals.viewers++,
     // The last one must not be a reused page from before the shutdown.
-    snapshot: (isLast) =>
-      JSON.stringify((isLast ? renderPage(liveView(options)) : render()).content),
+    snapshot: (isLast) => JSON.stringify((isLast ? make(true) : render(true)).content),
   });
   const hosts = [options.health.host, ...options.allowedHosts ?? []];
   const { access = OPEN_ACCESS } = options;
-  const pages = { ...await statusPage(render), "/events": events.answer };
-  const page = limitHosts(requireIdentity(pages, access), hosts);
-  const { rpc } = options;
+  const guard = (routes: Routes) => limitHosts(requireIdentity(routes, access), hosts);
+  const page = guard({ ...await statusPage(render), "/events": events.answer });
+  const { rpc, admin } = options;
+  const posts = access.isOn && admin ? guard({ "/actions": actionsRoute(admin) }) : {};
   const health = await open(
     {
       ...options.health,
@@ -105,7 +117,7 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
       variable: "STREAM_PROXY_HEALTH_PORT",
     },
     { ...page, ...healthRoutes(options), ...metrics },
-    rpc && limitRpcHosts(rpc, hosts),
+    { posts, serveRpc: rpc && limitRpcHosts(rpc, hosts) },
   );
   const separate = options.metrics.port === 0 ? undefined : await open({
     ...options.metrics,

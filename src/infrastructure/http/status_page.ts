@@ -17,12 +17,21 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 </svg>
 `;
 
-/** The routes `/` and `/icon.svg`. */
-export async function statusPage(render: () => RenderedPage): Promise<Routes> {
+/**
+ * The routes `/` and `/icon.svg`.
+ *
+ * @param render makes the page, with actions for a viewer who may administer
+ */
+export async function statusPage(
+  render: (isOperator: boolean) => RenderedPage,
+): Promise<Routes> {
   const headers = await pageHeaders();
   const types = { html: "text/html; charset=utf-8", icon: "image/svg+xml" };
   return {
-    "/": () => respond(render().html, { status: 200, type: types.html, headers }),
+    "/": ({ identity }) => {
+      const { html } = render(identity?.grants.admin ?? false);
+      return respond(html, { status: 200, type: types.html, headers });
+    },
     "/icon.svg": () => respond(ICON, { status: 200, type: types.icon, headers }),
   };
 }

@@ -10,6 +10,7 @@ import type { ProxyStatus } from "../../../src/application/status/status.ts";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
+import { administered, NAMED_ACCESS } from "../../support/administered.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { until } from "../../support/until.ts";
@@ -132,7 +133,7 @@ const CUT_OFF = `[...document.querySelectorAll(".traffic th, .traffic td")]
   .filter((cell) => cell.scrollWidth > cell.clientWidth)
   .map((cell) => cell.textContent.trim())`;
 
-const linkState = `document.querySelector("[data-link]").dataset.link`;
+const linkState = `document.querySelector("[data-link]")?.dataset.link`;
 const textOf = (name: string) => `document.querySelector('[data-text="${name}"]').textContent`;
 
 browserTest(
@@ -192,6 +193,49 @@ browserTest("what a client asked for stays text in the live page", async () => {
   assert.equal(shown, HOSTILE);
   assert.equal(await page.evaluate("document.images.length"), 0);
   assert.deepEqual(page.complaints, []);
+});
+
+browserTest("an operator acts after a confirmation and sees the result", async () => {
+  const made = administered(systemClock);
+  await using proxy = await serveEverything({ access: NAMED_ACCESS, admin: made.admin });
+  await using page = await open(DESKTOP);
+  await page.goTo(proxy.url.replace("//", "//any:operator@"));
+  await until("it is live", async () => await page.evaluate(linkState) === "live");
+  const click = (selector: string) =>
+    page.evaluate(`document.querySelector(${JSON.stringify(selector)}).click()`);
+  const result = `document.querySelector("[data-confirm-result]").textContent`;
+  const isOpen = `document.querySelector("dialog").open`;
+
+  await click("[data-action=drain]");
+  assert.equal(await page.evaluate(isOpen), true);
+  assert.equal(made.drain.reason, undefined, "nothing happens before the confirmation");
+  await click("[data-confirm-no]");
+  assert.equal(await page.evaluate(isOpen), false);
+  await click("[data-action=drain]");
+  await page.evaluate(`document.querySelector("[data-confirm-reason]").value = "upgrade"`);
+  await click("[data-confirm-yes]");
+  await until("the result", async () => await page.evaluate(result) !== "");
+  assert.equal(
+    await page.evaluate(result),
+    "The proxy is not ready and refuses new streams",
+  );
+  assert.equal(made.drain.reason, "The proxy accepts no new streams: upgrade");
+  await click("[data-confirm-no]");
+
+  await click("[data-action=end-stream]");
+  const subject = `document.querySelector("[data-confirm-subject]").textContent`;
+  assert.match(String(await page.evaluate(subject)), /^Stock quotes · 3f2a91-7 · /);
+  await page.evaluate(axe.source);
+  const faults = await page.evaluate(
+    `axe.run(document).then(({ violations }) => violations.map(({ id }) => id))`,
+  );
+  assert.deepEqual(faults, []);
+  await click("[data-confirm-yes]");
+  await until("the failure", async () => await page.evaluate(result) !== "");
+  assert.match(String(await page.evaluate(result)), /^Not done: No stream with this id is open/);
+  assert.equal(await page.evaluate("document.images.length"), 0);
+  // The console reports the 404 of the stream that is not open, and nothing else.
+  assert.equal(page.complaints.length, 1, page.complaints.join("\n"));
 });
 
 for (

@@ -59,7 +59,7 @@ Deno.test("the status page and its events ask for a token; probes and metrics do
   for (const path of ["/", "/events", "/icon.svg"]) {
     const { status, headers, text } = await http.get(path);
     assert.equal(status, 401, path);
-    assert.match(headers.get("www-authenticate") ?? "", /^Basic realm="[^"]+".*Bearer$/);
+    assert.match(headers.get("www-authenticate") ?? "", /^Basic realm="[^"]+", charset="UTF-8"$/);
     assert.equal(text, "The request needs a bearer token\n");
   }
   for (const path of ["/healthz", "/readyz", "/health", "/metrics"]) {

@@ -9,7 +9,7 @@ import { MESSAGE_TYPES } from "../../../application/status/counters.ts";
 import type { LiveView } from "../../../application/status/live_view.ts";
 import { type ChannelName, CHANNELS } from "../../../domain/market/channels.ts";
 import { type HealthStatus, healthStatus } from "../health_body.ts";
-import { type Content, Elements, type Tone } from "./elements.ts";
+import { actionButton, type Content, Elements, type Tone } from "./elements.ts";
 import { feedCard } from "./feed_card.ts";
 import {
   CHANNEL_LABELS,
@@ -32,9 +32,18 @@ export interface RenderedPage {
   readonly content: Content;
 }
 
+/** Who views the page. */
+interface Viewer {
+  /** Whether the page has actions. The values in `content` are the same for all. */
+  readonly isOperator: boolean;
+}
+
 /** Renders the page from a view of the proxy. */
-export function renderPage(view: LiveView): RenderedPage {
-  const page = new Elements();
+export function renderPage(
+  view: LiveView,
+  { isOperator }: Viewer = { isOperator: false },
+): RenderedPage {
+  const page = new Elements(isOperator);
   const body = html`
     <a class="skip" href="#main">Skip to the feeds</a>
     ${header(page, view)}
@@ -45,7 +54,7 @@ export function renderPage(view: LiveView): RenderedPage {
         <div class="column">${streams(page, view)} ${errors(page, view)}</div>
       </div>
     </main>
-    ${footer()}
+    ${footer()} ${page.isOperator ? confirmation() : html``}
   `;
   // Not a template: a formatter must not change what the policy's hashes cover.
   const document = [
@@ -116,9 +125,47 @@ function header(page: Elements, { status, feeds }: LiveView): Markup {
         <span class="dot" aria-hidden="true"></span>
         <span data-link-text>Not live</span>
       </p>
-      <button type="button" class="pause" data-pause hidden>Pause</button>
+      <button type="button" class="button pause" data-pause hidden>Pause</button>
+      ${drainButtons(page, status.draining)}
       <p class="unseen" role="status" aria-live="polite" data-news></p>
     </header>
+  `;
+}
+
+/** Begins draining, or ends it. */
+function drainButtons(page: Elements, isDraining: boolean): Markup {
+  if (!page.isOperator) return html``;
+  const begin = page.show("drain.begin", !isDraining);
+  const undo = page.show("drain.undo", isDraining);
+  return html`
+    <span ${begin}>${actionButton({
+      action: "drain",
+      label: "Drain",
+      question: "Report not ready and refuse new streams? Open streams continue.",
+      hasReason: true,
+    })}</span>
+    <span ${undo}>${actionButton({
+      action: "undrain",
+      label: "Accept streams",
+      question: "Report ready again and accept new streams?",
+    })}</span>
+  `;
+}
+
+/** Asks before an action and shows its result. */
+function confirmation(): Markup {
+  return html`
+    <dialog class="confirm" data-confirm aria-labelledby="confirm-question">
+      <p id="confirm-question" data-confirm-question></p>
+      <p class="subject" data-confirm-subject></p>
+      <label data-confirm-reason-label>Reason, for clients and the log
+        <input type="text" maxlength="200" autocomplete="off" data-confirm-reason></label>
+      <p class="result" role="status" aria-live="polite" data-confirm-result></p>
+      <p class="buttons">
+        <button type="button" class="button" data-confirm-no>Cancel</button>
+        <button type="button" class="button danger" data-confirm-yes>Confirm</button>
+      </p>
+    </dialog>
   `;
 }
 
@@ -131,8 +178,7 @@ function notices(page: Elements, { status }: LiveView): Markup {
       </p>
     </noscript>
     <p class="notice draining" ${page.show("draining", status.draining)}>
-      <strong>Shutting down.</strong> No new streams are accepted; open ones are
-      being ended.
+      <strong>Draining.</strong> No new streams are accepted.
     </p>
   `;
 }

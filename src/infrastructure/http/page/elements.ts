@@ -30,6 +30,31 @@ interface Column {
   readonly style?: string;
   /** Whether it shares a column with the cell before it. @default false */
   readonly joined?: boolean;
+  /** A button in place of a text, for operators only; the column is the last one. */
+  readonly action?: Action;
+}
+
+/** A button that asks before it acts. */
+interface Action {
+  /** Name of the action, as `/actions` has it. */
+  readonly action: string;
+  readonly label: string;
+  readonly question: string;
+  /** What the action is about. @default the text with `data-id` in the button's row, or nothing */
+  readonly target?: string;
+  /** Whether the operator can state a reason. @default false */
+  readonly hasReason?: boolean;
+}
+
+/** Renders the button of an action. */
+export function actionButton(
+  { action, label, question, target = "", hasReason = false }: Action,
+): Markup {
+  return html`
+    <button type="button" class="button act" data-action="${action}"
+      data-target="${target}" data-question="${question}"
+      data-has-reason="${String(hasReason)}">${label}</button>
+  `;
 }
 
 /** A table with a varying number of rows; the first column is their header. */
@@ -78,6 +103,12 @@ const BARS = { width: 140, height: 20 } as const;
 export class Elements {
   /** The values of all elements that were rendered. */
   readonly content: Content = new Content();
+  /** Whether the page has actions. */
+  readonly isOperator: boolean;
+
+  constructor(isOperator: boolean) {
+    this.isOperator = isOperator;
+  }
 
   /** A text. */
   text(name: string, value: string): Markup {
@@ -133,8 +164,9 @@ export class Elements {
   }
 
   /** A table with its rows, and the template for rows that the script adds. */
-  table({ name, caption, columns }: Table, rows: readonly Row[]): Markup {
+  table({ name, caption, columns: all }: Table, rows: readonly Row[]): Markup {
     this.content.rows[name] = rows;
+    const columns = all.filter(({ action }) => !action || this.isOperator);
     const heads = columns.filter(({ joined }) => !joined).map(({ title, style = "" }) =>
       html`<th scope="col" class="${style}">${title}</th>`
     );
@@ -203,9 +235,11 @@ function barsPath(values: readonly number[]): string {
 
 function tableRow(columns: readonly Column[], row: Row): Markup {
   const groups: { readonly style: string; readonly spans: Markup[] }[] = [];
-  for (const [index, { style = "", joined = false }] of columns.entries()) {
+  for (const [index, { style = "", joined = false, action }] of columns.entries()) {
     const text = row.cells[index] ?? "";
-    const span = html`<span class="cell-${style || "text"}" data-cell="${index}">${text}</span>`;
+    const span = action
+      ? actionButton(action)
+      : html`<span class="cell-${style || "text"}" data-cell="${index}">${text}</span>`;
     const group = groups.at(-1);
     if (joined && group) group.spans.push(span);
     else groups.push({ style, spans: [span] });

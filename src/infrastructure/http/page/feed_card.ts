@@ -4,7 +4,7 @@ import type { QuotaReport } from "../../../application/status/reports.ts";
 import type { FreshnessReport } from "../../../application/status/status.ts";
 import { FEED_NAMES } from "../../../domain/connection/feed.ts";
 import type { Freshness } from "../../../domain/market/notices.ts";
-import type { Elements, Tone } from "./elements.ts";
+import { actionButton, type Elements, type Tone } from "./elements.ts";
 import {
   formatAge,
   formatBound,
@@ -57,8 +57,21 @@ export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
         ${page.chart(name, `${title}, messages per second`, rates)}
       </div>
       <dl>${facts(page, feed, now)}</dl>
-      ${problem(page, feed, now)}
+      ${problem(page, feed, now)} ${reconnect(page, feed, title)}
     </article>
+  `;
+}
+
+/** Replaces the session. */
+function reconnect(page: Elements, { status, enabled }: LiveFeed, title: string): Markup {
+  if (!enabled || !page.isOperator) return html``;
+  return html`
+    <p class="actions">${actionButton({
+      action: "reconnect-feed",
+      label: "Reconnect",
+      question: `Close the session of ${title} and open another one? Data is missing meanwhile.`,
+      target: status.feed,
+    })}</p>
   `;
 }
 

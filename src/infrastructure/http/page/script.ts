@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { ACTION_HEADER } from "../actions.ts";
 import { ICONS } from "./elements.ts";
 
 /** Plain JavaScript without any import. */
@@ -166,6 +167,55 @@ export const SCRIPT = String.raw`
       clearTimeout(reconnect);
       reconnect = setTimeout(connect, RECONNECT_MS);
     };
+  }
+
+  /* Only the page of an operator has actions. */
+  const dialog = document.querySelector("[data-confirm]");
+  if (dialog !== null) {
+    const part = (name) => dialog.querySelector("[data-confirm-" + name + "]");
+    const [yes, no, reason, result] = ["yes", "no", "reason", "result"].map(part);
+    let action;
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-action]");
+      if (button === null) return;
+      const row = button.closest("tr");
+      const texts = row === null ? [] : [...row.querySelectorAll("th [data-cell]")]
+        .map((cell) => cell.textContent).filter((text) => text !== "");
+      const id = row?.querySelector(".cell-id")?.textContent ?? "";
+      action = {
+        action: button.getAttribute("data-action"),
+        target: button.getAttribute("data-target") || id,
+      };
+      setText(part("question"), button.getAttribute("data-question"));
+      setText(part("subject"), texts.join(" · "));
+      setText(result, "");
+      setText(no, "Cancel");
+      reason.value = "";
+      part("reason-label").hidden = button.getAttribute("data-has-reason") !== "true";
+      yes.hidden = false;
+      yes.disabled = false;
+      dialog.showModal();
+    });
+    no.addEventListener("click", () => dialog.close());
+    yes.addEventListener("click", async () => {
+      yes.disabled = true;
+      const query = new URLSearchParams({ ...action, reason: reason.value });
+      try {
+        const headers = { ${JSON.stringify(ACTION_HEADER)}: "1" };
+        /* Not relative to the base of the page, which may have a name and a password. */
+        const url = new URL("actions?" + query, location.href);
+        const response = await fetch(url, { method: "POST", headers });
+        const text = (await response.text()).trim();
+        setText(result, response.ok ? text : "Not done: " + text);
+        result.setAttribute("data-failed", String(!response.ok));
+      } catch {
+        setText(result, "Not done: no contact to the proxy");
+        result.setAttribute("data-failed", "true");
+      }
+      yes.hidden = true;
+      part("reason-label").hidden = true;
+      setText(no, "Close");
+    });
   }
 
   pause.hidden = false;

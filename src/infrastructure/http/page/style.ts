@@ -86,12 +86,36 @@ dt { color: var(--soft); }
 [data-link=live] { color: var(--good); }
 [data-link=lost] { color: var(--warn); }
 [data-link=lost] .dot { border-color: var(--warn); border-radius: 0; }
-.pause {
+.button {
   font: inherit; color: var(--ink); background: transparent;
-  border: 1px solid var(--edge); border-radius: 4px; padding: 2px 10px; min-width: 5.6em;
-  min-height: 28px; cursor: pointer;
+  border: 1px solid var(--edge); border-radius: 4px; padding: 2px 10px; min-height: 28px;
+  cursor: pointer;
 }
-.pause:hover { background: var(--row); }
+.button:hover { background: var(--row); }
+.button:disabled { color: var(--soft); cursor: default; }
+.pause { min-width: 5.6em; }
+.actions { margin-top: auto; text-align: right; }
+.streams .act { padding: 0 8px; min-height: 24px; }
+.streams .action { text-align: right; width: 1%; }
+.confirm {
+  width: min(30rem, calc(100vw - 24px)); padding: 16px; color: var(--ink);
+  background: var(--panel); border: 1px solid var(--edge); border-radius: 6px;
+}
+.confirm::backdrop { background: #0008; }
+.confirm p, .confirm label { margin-bottom: 10px; overflow-wrap: anywhere; }
+.confirm p:empty { display: none; }
+.confirm label { display: block; color: var(--soft); }
+.confirm input {
+  display: block; width: 100%; margin-top: 3px; padding: 5px 8px; font: inherit;
+  color: var(--ink); background: var(--ground); border: 1px solid var(--edge); border-radius: 4px;
+}
+.confirm .subject { color: var(--soft); }
+.confirm .result { font-weight: 600; color: var(--good); }
+.confirm .result[data-failed=true] { color: var(--bad); }
+.confirm .buttons { display: flex; justify-content: flex-end; gap: 8px; margin: 0; }
+.danger { color: #fff; background: var(--live-ground); border-color: var(--live-ground); }
+.danger:hover { background: var(--live-ground); filter: brightness(1.1); }
+.danger:disabled { color: #fff; opacity: .6; }
 [data-tone-is=good] > .state, .overall[data-tone-is=good] { color: var(--good); }
 .overall[data-tone-is=warn] { color: var(--warn); }
 .overall[data-tone-is=bad] { color: var(--bad); }
@@ -202,7 +226,9 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 .lines .name { width: 60%; }
 .joined { display: flex; gap: 0 10px; align-items: baseline; }
 th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
-.cell-note { color: var(--soft); font-size: .857rem; overflow-wrap: anywhere; min-width: 0; }
+.cell-note, .cell-id {
+  color: var(--soft); font-size: .857rem; overflow-wrap: anywhere; min-width: 0;
+}
 .streams tr[data-tone-is=warn] td.loss { color: var(--warn); font-weight: 600; }
 .subscriptions tr[data-tone-is=warn] .cell-note,
 .expansions tr[data-tone-is=warn] .cell-note {
@@ -265,6 +291,7 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .top { gap: 6px 12px; }
   thead th { font-size: .786rem; }
   .streams th:nth-child(2), .streams td:nth-child(2) { display: none; }
+  .streams:has(.action) th:nth-child(3), .streams:has(.action) td:nth-child(3) { display: none; }
   footer { padding: 4px 12px 16px; }
 }
 @media (forced-colors: active) {

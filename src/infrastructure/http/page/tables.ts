@@ -25,6 +25,7 @@ const STREAMS: Table = {
   caption: "Open client streams, those furthest behind first",
   columns: [
     { title: "Stream", style: "name" },
+    { title: "Id", style: "id", joined: true },
     { title: "Filter", style: "note", joined: true },
     { title: "Client", style: "note", joined: true },
     { title: "Options", style: "note", joined: true },
@@ -36,6 +37,16 @@ const STREAMS: Table = {
     { title: "Oldest", style: "note", joined: true },
     { title: "Dropped", style: "number loss" },
     { title: "Conflated", style: "note", joined: true },
+    {
+      title: "Action",
+      style: "action",
+      action: {
+        action: "end-stream",
+        label: "End",
+        question: "End this stream? Its client can open it again.",
+        hasReason: true,
+      },
+    },
   ],
 };
 
@@ -48,6 +59,7 @@ export function streamsTable(
   const rows = streams.map((stream): Row => ({
     cells: [
       CHANNEL_LABELS[stream.channel],
+      stream.id,
       stream.filter === "" ? "everything" : stream.filter,
       formatClient(stream),
       formatOptions(stream.options),
@@ -65,8 +77,8 @@ export function streamsTable(
   return page.table(STREAMS, rows);
 }
 
-function formatClient({ peer = "", userAgent = "" }: StreamReport): string {
-  return [peer, userAgent].filter((each) => each !== "").join(" · ");
+function formatClient({ identity = "", peer = "", userAgent = "" }: StreamReport): string {
+  return [identity, peer, userAgent].filter((each) => each !== "").join(" · ");
 }
 
 /** Delivery policies as the page shows them. */

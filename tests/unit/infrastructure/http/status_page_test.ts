@@ -413,6 +413,7 @@ Deno.test("a stream shows its client, and every time is absolute too", () => {
   });
   assert.deepEqual(rows.streams?.[0]?.cells, [
     "Stock quotes",
+    "3f2a91-7",
     "AAPL",
     "10.0.0.7:53122 · grpc-go/1.77.0",
     "",
@@ -448,7 +449,7 @@ Deno.test("a stream with options shows its policy, its id and how far it is behi
         options: { streamId: "7a1f", delivery: "latest", ...options },
       })),
   });
-  assert.deepEqual(rows.streams?.map(({ cells }) => cells.filter((_, at) => at === 3 || at > 6)), [
+  assert.deepEqual(rows.streams?.map(({ cells }) => cells.filter((_, at) => at === 4 || at > 7)), [
     [
       "latest per symbol · 7a1f",
       "100 unacknowledged",
