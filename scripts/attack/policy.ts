@@ -12,6 +12,8 @@ export const REFERENCE_TOKEN = `asp_${"0".repeat(43)}`;
 export const LIMITED_TOKEN = `asp_${"1".repeat(43)}`;
 /** The symbol that it may stream. */
 export const GRANTED_SYMBOL = "AAPL";
+/** Token of an identity that has limits and exceeds them. */
+export const GREEDY_TOKEN = `asp_${"3".repeat(43)}`;
 /** Issuer and audience of JWTs. */
 export const ISSUER = "https://issuer.example";
 export const AUDIENCE = "stream-proxy";
@@ -45,12 +47,14 @@ export function policyText({ jwksUrl }: Issuer): string {
   });
   return JSON.stringify({
     roles: {
-      all: { orders: true },
+      all: { orders: true, limits: { reservedSlots: { opra: 50 } } },
+      greedy: { limits: { streams: 100, maxShare: 0.2 } },
       limited: { symbols: [GRANTED_SYMBOL], rpcs: ["StreamQuotes"] },
     },
     identities: [
       identity("reference", "all", REFERENCE_TOKEN),
       identity("limited", "limited", LIMITED_TOKEN),
+      identity("greedy", "greedy", GREEDY_TOKEN),
     ],
     jwt: { jwksUrl, issuer: ISSUER, audience: AUDIENCE, roleClaim: "role" },
   });

@@ -41,6 +41,8 @@ const DETAILS: Readonly<Partial<Record<AttackName, Omit<Row, "name">>>> = {
   "symbol-lists": { refusals: ["symbols"] },
   "http-idle": { refusals: ["http_connections"] },
   "slowloris": { refusals: ["http_connections"] },
+  "identity-loop": { identities: true, refusals: ["identity"] },
+  "share-grab": { identities: true, refusals: ["share"] },
   "wrong-tokens": { identities: true, refusals: ["blocked"] },
   "denied-requests": { identities: true, refusals: ["denied"] },
   "descriptors": {

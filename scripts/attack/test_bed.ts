@@ -95,7 +95,7 @@ export class TestBed implements AsyncDisposable {
       await startProxy(simulator, {
         optionPort: port,
         descriptors: options.descriptors,
-        env: issuer ? { STREAM_PROXY_ACCESS: policyText(issuer) } : {},
+        env: issuer ? { ALPACA_PLAN: "plus", STREAM_PROXY_ACCESS: policyText(issuer) } : {},
       }),
     );
     const reference = parts.use(

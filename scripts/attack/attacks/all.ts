@@ -5,6 +5,7 @@
  */
 import type { Attack } from "./attack.ts";
 import * as connections from "./connections.ts";
+import * as greed from "./greed.ts";
 import * as identities from "./identities.ts";
 import * as requests from "./requests.ts";
 import * as streams from "./streams.ts";
@@ -35,6 +36,8 @@ export const ATTACKS = {
   "hosts": connections.hosts,
   "never-read-stocks": streams.neverReadStocks,
   "never-read-options": streams.neverReadOptions,
+  "identity-loop": greed.identityLoop,
+  "share-grab": greed.shareGrab,
   "wrong-tokens": identities.tokens,
   "denied-requests": identities.denied,
   "descriptors": connections.manyConnections,
