@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import fc from "fast-check";
 import { createLocalJWKSet, exportSPKI, importJWK } from "jose";
 import { Unauthenticated } from "../../../../src/application/access/access.ts";
 import type { JwtRules } from "../../../../src/domain/access/policy.ts";
@@ -102,6 +103,21 @@ for (const [what, token] of Object.entries(REFUSED)) {
     assert.equal(await outcome(await token()), "invalid");
   });
 }
+
+Deno.test("a token with any other character is refused", async () => {
+  const token = await signed({}, ec);
+  // The last character has bits that encode nothing.
+  const at = fc.integer({ min: 0, max: token.length - 2 });
+  const character = fc.constantFrom(..."ABCXYZabcxyz0189-_.=");
+  await fc.assert(
+    fc.asyncProperty(at, character, async (index, other) => {
+      fc.pre(token[index] !== other);
+      const changed = token.slice(0, index) + other + token.slice(index + 1);
+      assert.equal(await outcome(changed), "invalid");
+    }),
+    { numRuns: 300 },
+  );
+});
 
 Deno.test("a key in the token or at an address in it is ignored", async () => {
   const own = await JwtIssuer.key("rsa", "RS256");
