@@ -14,9 +14,7 @@ import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Requester } from "../../domain/subscription/ref_counts.ts";
 import type { Holder, IdentityShares } from "../../domain/subscription/identity_shares.ts";
-import type { Rejection } from "../../domain/subscription/rejections.ts";
 import {
-  errorText,
   isServerError,
   type Pair,
   type SubscriptionRequest,
@@ -32,6 +30,7 @@ import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/re
 import type { SymbolChange, UpstreamEvents } from "../streaming/upstream_events.ts";
 import { Alarm } from "./alarm.ts";
 import { excessOf, QuotaExceeded } from "./quota_check.ts";
+import { RejectionLog } from "./rejection_log.ts";
 import {
   describeProblem,
   reportChannels,
@@ -144,8 +143,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   /** When the reply to the request in flight is overdue. */
   readonly #deadline: Alarm;
   readonly #ends: SymbolEnds;
-  /** Reserved slots above the quota that were logged. */
-  #overcommitted = 0;
+  readonly #rejections: RejectionLog;
 
   constructor(options: SubscriptionManagerOptions) {
     this.#options = options;
@@ -155,6 +153,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#sweeping = new Alarm(clock, () => this.#sweep());
     this.#retesting = new Alarm(clock, () => this.#send());
     this.#deadline = new Alarm(clock, () => this.#expire());
+    this.#rejections = new RejectionLog(options);
     this.#ends = new SymbolEnds(options, {
       ended: (channel, symbols) => this.#events.ended(channel, symbols),
       checked: () => this.#sending.start(),
@@ -229,7 +228,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     if (requester !== "selection") shares?.add(holder, pairsOn(channel, symbols));
     this.#events.requested(channel, symbols);
     if (isNew) this.#ends.check(channel, symbols);
-    if (isNew && this.#session) this.#sending.start();
+    // A symbol that others request may have entered a reservation.
+    if (this.#session && (isNew || shares?.hasReservations)) this.#sending.start();
   }
 
   remove(
@@ -241,7 +241,10 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { subscriptions: { refCounts, shares }, clock } = this.#options;
     const changed = refCounts.remove(channel, symbols, clock.monotonic(), requester);
     if (requester !== "selection") shares?.remove(holder, pairsOn(channel, symbols));
-    if (!changed) return;
+    if (!changed) {
+      if (this.#session && shares?.hasReservations) this.#sending.start();
+      return;
+    }
     this.#events.released(channel, symbols);
     // Without a session nothing is subscribed, so nothing needs to linger.
     if (!this.#session) return refCounts.dropLingering();
@@ -322,8 +325,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const request = reconciler.inFlight;
     session.span?.set({ code: error.code });
     this.#settle(session);
-    this.#reportRejection(reconciler.reject(error), request, error);
-    this.#reportReservations();
+    this.#rejections.rejected(reconciler.reject(error), request, error);
+    this.#rejections.checkReservations(this.#options.subscriptions);
     this.#events.update();
     this.#sending.start(isServerError(error) ? ERROR_PAUSE_MS : 0);
   }
@@ -369,7 +372,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   #request(session: AttachedSession, probe?: SubscriptionRequest): void {
     const { feed, subscriptions: { reconciler }, log, tracing, replyTimeoutMs } = this.#options;
     const request = probe ?? reconciler.next();
-    this.#reportGivenUp(reconciler.takeGivenUp());
+    this.#rejections.givenUp(reconciler.takeGivenUp());
     if (!request) {
       if (!reconciler.inFlight) this.#scheduleRetest();
       return;
@@ -406,50 +409,6 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
         errorType: "timeout",
       }),
     );
-  }
-
-  /** Reports given-up pairs in one line: there can be a whole chunk of them. */
-  #reportGivenUp(givenUp: readonly Rejection[]): void {
-    const [first] = givenUp;
-    if (!first) return;
-    const { channel, symbol, error: { message } } = first;
-    const others = givenUp.length > 1 ? ` and ${givenUp.length - 1} more` : "";
-    this.#options.onRejection(`${message}: ${channel} ${symbol}${others}`);
-    this.#options.log.warn("Alpaca does not acknowledge symbols", {
-      channel,
-      symbol,
-      pairs: givenUp.length,
-    });
-  }
-
-  /** Logs when a limit was learned that reservations exceed. */
-  #reportReservations(): void {
-    const { subscriptions: { shares, quota }, log } = this.#options;
-    const overcommitted = shares?.overcommitted ?? 0;
-    if (overcommitted > 0 && overcommitted !== this.#overcommitted) {
-      log.warn("reservedSlots exceed the symbol quota; they are reduced in proportion", {
-        quota: quota.limit,
-        reserved: (quota.limit ?? 0) + overcommitted,
-      });
-    }
-    this.#overcommitted = overcommitted;
-  }
-
-  #reportRejection(
-    rejection: Rejection | undefined,
-    request: SubscriptionRequest | undefined,
-    error: UpstreamError,
-  ): void {
-    const { onRejection, log } = this.#options;
-    const cause = errorText(error);
-    if (rejection) {
-      const { channel, symbol } = rejection;
-      onRejection(`${cause}: ${channel} ${symbol}`);
-      log.warn("Alpaca rejects a symbol", { channel, symbol, cause });
-    } else if (!request) {
-      onRejection(cause);
-      log.warn("Alpaca reports an error", { cause });
-    }
   }
 }
 

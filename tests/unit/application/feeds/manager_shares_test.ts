@@ -1,5 +1,6 @@
 /** Reservations and shares of identities in the subscriptions of a feed. */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { QuotaExceeded } from "../../../../src/application/feeds/quota_check.ts";
 import type { Holder } from "../../../../src/domain/subscription/identity_shares.ts";
 import type { PlanLimit } from "../../../../src/domain/subscription/quota.ts";
@@ -96,3 +97,85 @@ Deno.test("a reservation takes slots of others when the limit is learned late", 
   acknowledge("A");
   assert.deepEqual(harness.asked.at(-1), "subscribe quotes:B");
 });
+
+Deno.test("reservations above a learned limit are logged once, with both numbers", async () => {
+  const harness = setup(OPEN_PLAN, { bot: 3 });
+  harness.attach();
+  harness.open(BOT, "A", "B");
+  for (const carried of [["A"], ["A"]]) {
+    await harness.clock.advance(1);
+    harness.acknowledge({ quotes: carried });
+    await harness.clock.advance(1);
+    harness.manager.rejected({ code: 405, message: "symbol limit exceeded" });
+  }
+  const lines = harness.log.records.filter(({ message }) => message.includes("reservedSlots"));
+  assert.deepEqual(lines.map(({ fields }) => [fields.quota, fields.reserved]), [[1, 3]]);
+});
+
+/** Replies to each request as an upstream that carries at most `limit` quotes. */
+function playUpstream(harness: ManagerHarness, limit: number): ReadonlySet<string> {
+  const carried = new Set<string>();
+  harness.attach().onRequest = ({ action, pairs }) =>
+    queueMicrotask(() => {
+      const next = new Set(carried);
+      for (const { symbol } of pairs) {
+        if (action === "subscribe") next.add(symbol);
+        else next.delete(symbol);
+      }
+      if (next.size > limit) {
+        return harness.manager.rejected({ code: 405, message: "symbol limit exceeded" });
+      }
+      carried.clear();
+      for (const symbol of next) carried.add(symbol);
+      harness.acknowledge({ quotes: [...next] });
+    });
+  return carried;
+}
+
+for (const isKnown of [true, false]) {
+  const title = isKnown ? "a configured limit" : "a limit that is learned";
+  Deno.test(`reserved symbols are carried in any history under ${title}`, async () => {
+    const symbols = fc.uniqueArray(fc.constantFrom(..."ABCDEFGH"), { minLength: 1, maxLength: 4 });
+    const step = fc.record({
+      identity: fc.constantFrom("bot", "page", "jwt"),
+      symbols,
+      close: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), fc.nat(4), async (steps, reserved) => {
+        const limit = 5;
+        const harness = setup(isKnown ? limited(limit) : OPEN_PLAN, { bot: reserved });
+        const carried = playUpstream(harness, limit);
+        await harness.clock.advance(1);
+        const open: { readonly holder: Holder; readonly symbols: readonly string[] }[] = [];
+        for (const { identity, symbols, close } of steps) {
+          const holder = { identity };
+          const at = open.findIndex(({ holder }) => holder.identity === identity);
+          const [stream] = close && at >= 0 ? open.splice(at, 1) : [];
+          if (stream) harness.close(stream.holder, ...stream.symbols);
+          else {
+            try {
+              harness.open(holder, ...symbols);
+              open.push({ holder, symbols });
+            } catch (error) {
+              assert.ok(error instanceof QuotaExceeded);
+              const held = new Set(
+                open.filter(({ holder }) => holder.identity === identity)
+                  .flatMap(({ symbols }) => symbols),
+              );
+              const all = held.union(new Set(symbols));
+              assert.ok(identity !== "bot" || all.size > reserved, "a reservation is refused");
+            }
+          }
+          await harness.clock.advance(5_000);
+          const { shares } = harness.subscriptions;
+          const claimed = [...harness.subscriptions.refCounts.pairs()]
+            .filter((pair) => shares?.isReserved(pair));
+          for (const { symbol } of claimed) assert.ok(carried.has(symbol), `${symbol} waits`);
+        }
+        await harness[Symbol.asyncDispose]();
+      }),
+      { numRuns: 300 },
+    );
+  });
+}
