@@ -81,14 +81,20 @@ export class Authenticator implements Access {
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     const { identities } = options.policy;
-    this.#identities = identities.map(({ name, grants }) => ({ name, grants }));
-    const index = (map: Map<string, Identity>, keysOf: (of: PolicyIdentity) => readonly string[]) =>
+    const by = (credential: "token" | "jwt" | "certificate") =>
+      identities.map(({ name, grants }): Identity => ({ name, grants, credential }));
+    this.#identities = by("token");
+    const index = (
+      map: Map<string, Identity>,
+      known: readonly Identity[],
+      keysOf: (of: PolicyIdentity) => readonly string[],
+    ) =>
       identities.forEach((each, i) => {
-        const identity = this.#identities[i];
+        const identity = known[i];
         for (const key of keysOf(each)) if (identity) map.set(key, identity);
       });
-    index(this.#byCertificate, ({ certificates }) => certificates);
-    index(this.#bySubject, ({ subjects }) => subjects);
+    index(this.#byCertificate, by("certificate"), ({ certificates }) => certificates);
+    index(this.#bySubject, by("jwt"), ({ subjects }) => subjects);
   }
 
   isBlocked(address: string): boolean {
@@ -152,7 +158,7 @@ export class Authenticator implements Access {
       : undefined;
     if (grants === undefined || !SUBJECT.test(subject)) throw invalid();
     // No identity of the policy has a colon in its name.
-    return { name: `jwt:${subject}`, grants, expiresAt };
+    return { name: `jwt:${subject}`, grants, credential: "jwt", expiresAt };
   }
 
   /** Counts and logs a failure; returns it. */

@@ -37,6 +37,8 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 export interface Actor {
   /** Name of the identity. */
   readonly identity: string;
+  /** How it was authenticated. @default unknown */
+  readonly credential?: string | undefined;
   /** Address and port of the client. @default unknown */
   readonly peer?: string | undefined;
 }
@@ -388,22 +390,21 @@ export class Administration {
 
   /** Runs an action and logs it with its result. */
   #act<T extends object>(
-    { identity, peer }: Actor,
+    { identity, credential, peer }: Actor,
     action: string,
     fields: { readonly reason?: string } & Readonly<Record<string, unknown>>,
     run: () => T,
   ): T {
     const { reason } = fields;
+    const who = { action, identity, credential, peer };
     try {
       if (reason !== undefined) checkReason(reason);
       const result = run();
-      const line = { action, identity, peer, outcome: "done", ...fields, ...result };
-      this.#log.info("Administration", line);
+      this.#log.info("Administration", { ...who, outcome: "done", ...fields, ...result });
       return result;
     } catch (error) {
       const cause = error instanceof AdminError ? error.message : "a fault";
-      const line = { action, identity, peer, outcome: "refused", ...fields, cause };
-      this.#log.info("Administration", line);
+      this.#log.info("Administration", { ...who, outcome: "refused", ...fields, cause });
       throw error;
     }
   }

@@ -119,10 +119,13 @@ export class StreamAudit {
 }
 
 /** Who has a stream, and what it is. */
-function who({ id, identity, peer, userAgent, rpc, filter, filterSize, options }: StreamReport) {
+function who(
+  { id, identity, credential, peer, userAgent, rpc, filter, filterSize, options }: StreamReport,
+) {
   return {
     stream: id,
     identity: identity || undefined,
+    credential,
     peer,
     user_agent: userAgent,
     rpc,

@@ -36,6 +36,8 @@ export interface StreamReport {
   readonly openedAt: number;
   /** Name of the client's identity; "" or absent while authentication is off. */
   readonly identity?: string | undefined;
+  /** How the identity was authenticated: `token`, `jwt` or `certificate`, if known. */
+  readonly credential?: string | undefined;
   /** Name of the method, such as `StreamQuotes`, if known. */
   readonly rpc?: string | undefined;
   /** Symbols, underlyings and order ids of the filter. */

@@ -54,6 +54,8 @@ export interface StreamClient {
   readonly userAgent?: string | undefined;
   /** Called once if messages were queued and none was taken for longer than allowed. */
   readonly onStall?: ((stall: Stall) => void) | undefined;
+  /** How its identity was authenticated, for the audit log. @default not known */
+  readonly credential?: string | undefined;
   /** Name of the method, such as `StreamQuotes`, for reports. @default unknown */
   readonly rpc?: string | undefined;
   /** Returns why the stream has ended, once it is disposed. @default its client has ended it */

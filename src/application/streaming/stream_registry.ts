@@ -220,6 +220,7 @@ function reportOf(open: ClientStream): StreamReport {
     id: open.id,
     channel,
     identity: client.identity,
+    credential: client.credential,
     rpc: client.rpc,
     filterSize: sizeOf(filter),
     peer: client.peer,

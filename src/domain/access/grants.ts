@@ -40,6 +40,8 @@ export interface Identity {
   /** Unique among all identities; `""` is {@linkcode ANONYMOUS}. */
   readonly name: string;
   readonly grants: Grants;
+  /** How it was authenticated, for the audit log. @default not known */
+  readonly credential?: "token" | "jwt" | "certificate";
   /** Epoch ms after which it is not valid; its streams end then. @default always valid */
   readonly expiresAt?: number;
 }

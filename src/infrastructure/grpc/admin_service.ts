@@ -110,10 +110,11 @@ function handler<R, S extends DescMessage>(
   schema: S,
   respond: (request: R, actor: Actor) => MessageInitShape<S>,
 ): (request: R, identity: Identity, peer: string) => Uint8Array {
-  return (request, { name, grants }, peer) => {
+  return (request, { name, grants, credential }, peer) => {
     try {
       authorizeAdmin(grants);
-      return toBinary(schema, create(schema, respond(request, { identity: name, peer })));
+      const actor = { identity: name, credential, peer };
+      return toBinary(schema, create(schema, respond(request, actor)));
     } catch (error) {
       throw error instanceof AdminError ? callError(error) : refusalOf(error);
     }

@@ -171,6 +171,7 @@ async function serve<C extends ChannelName>(
   const client: StreamClient = {
     identity: identity.name,
     limits: identity.grants.limits,
+    credential: identity.credential,
     rpc: rpcOf(call),
     end: () => describeEnd(end),
     peer: call.peer,

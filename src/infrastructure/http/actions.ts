@@ -65,7 +65,8 @@ export function actionsRoute(admin: Administration): Route {
       const name = valueOf(searchParams, "action");
       const run = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
       if (!run) return text(`Unknown action; use ${Object.keys(ACTIONS).join(", ")}\n`, 400);
-      return text(`${run(admin, { identity: identity.name, peer: address }, searchParams)}\n`);
+      const { name: who, credential } = identity;
+      return text(`${run(admin, { identity: who, credential, peer: address }, searchParams)}\n`);
     } catch (error) {
       if (error instanceof PermissionDenied) return text(`${error.message}\n`, 403);
       if (!(error instanceof AdminError)) throw error;

@@ -78,9 +78,12 @@ Deno.test("static tokens and certificates are authenticated in the same turn", (
   assert.deepEqual(access.authenticate({ token: GENERATED, address }), {
     name: "dashboard",
     grants: READER,
+    credential: "token",
   });
   const certificate = { subject: "O=Desk\nCN=dashboard", uris: [] };
-  assert.equal(Reflect.get(access.authenticate({ certificate, address }), "name"), "dashboard");
+  const byCertificate = access.authenticate({ certificate, address });
+  assert.equal(Reflect.get(byCertificate, "name"), "dashboard");
+  assert.equal(Reflect.get(byCertificate, "credential"), "certificate");
 });
 
 Deno.test("a certificate is found by a URI or by its whole common name", async () => {
@@ -112,6 +115,7 @@ Deno.test("a JWT has the identity of its subject, or the role of its claim", asy
   assert.deepEqual(access.authenticate({ token: "h.robot-7.s", address }), {
     name: "robot",
     grants: ADMIN,
+    credential: "jwt",
     expiresAt: 99,
   });
 });

@@ -82,6 +82,7 @@ Deno.test("a stream is ended by its id, with the reason for its client", () => {
       audit: "admin",
       action: "end_stream",
       identity: "operator",
+      credential: undefined,
       peer: "10.0.0.1:9",
       outcome: "done",
       stream: id,

@@ -41,6 +41,24 @@ Deno.test("lines below the level are not written", () => {
   }
 });
 
+Deno.test("the level of a log and of its children is changed while it is used", () => {
+  const { log, lines } = setup({ level: "warn" });
+  const child = log.with({ feed: "sip" });
+  child.info("suppressed");
+  log.control.level = "debug";
+  child.debug("written");
+  log.control.level = "off";
+  child.error("suppressed");
+  assert.equal(lines.length, 1);
+  assert.equal(child.control.level, "off");
+});
+
+Deno.test("what has to be written always is written at every level", () => {
+  const { log, records } = setup({ level: "off" });
+  log.control.always.with({ audit: "admin" }).info("Administration");
+  assert.deepEqual(records().map(({ msg, audit }) => [msg, audit]), [["Administration", "admin"]]);
+});
+
 Deno.test("a child adds its fields to every line", () => {
   const { log, records } = setup();
   log.with({ feed: "opra" }).with({ attempt: 1 }).info("Dialing", { url: "x" });
