@@ -167,7 +167,7 @@ Deno.test("page and events of a running proxy show its streams and no secret", a
   assert.equal(data.text["environment"], "PAPER");
   assert.equal(data.text["streams.total"], "1 open");
   const [row] = data.rows.streams;
-  assert.match(row.cells[2], /^127\.0\.0\.1:\d+ · .*connect/);
+  assert.match(row.cells[3], /^127\.0\.0\.1:\d+ · .*connect/);
   for (const text of [page, event]) {
     assert.doesNotMatch(text, /page-41[78]/);
     assert.match(text, /Stocks|feed\.sip/);
