@@ -70,6 +70,8 @@ export class Expansion {
   readonly channels = new Map<UpstreamChannel, ExpansionChannel>();
   /** The identities of its streams, by name. */
   readonly holders = new Map<string, { readonly holder: Holder; streams: number }>();
+  /** Slots that one of them may hold, where that leaves out contracts. */
+  mayHold: number | undefined;
   /** What is called with its contracts. */
   readonly watchers = new Set<SelectionWatcher>();
   /** The selected contracts, best first, up to {@linkcode limit}. */

@@ -360,6 +360,7 @@ export class Expansions {
       deltasProblem: this.#deltas?.problemOf(scope.underlying),
       selected,
       counts: { selected: selectedCount, desired: desired.length, assigned: assigned.size },
+      mayHold: expansion.mayHold,
       defaultMaximum: settings.selection.maxContracts,
       now: clock.now(),
       calendar,

@@ -75,6 +75,8 @@ interface SelectionFacts {
     readonly desired: number;
     readonly assigned: number;
   };
+  /** Slots of the symbol quota that the identity may hold, if that leaves out contracts. */
+  readonly mayHold?: number | undefined;
   /** `max_contracts` of requests that do not set it. */
   readonly defaultMaximum: number;
   /** Ms since the Unix epoch. */
@@ -122,7 +124,9 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
   } else if (facts.selected !== undefined) {
     if (assigned < desired) {
       const text = `the symbol quota has slots for ${assigned} of ${desired} contracts`;
-      yield { kind: "quota", text };
+      const { mayHold } = facts;
+      const share = mayHold === undefined ? "" : `: the identity may hold ${mayHold} slots`;
+      yield { kind: "quota", text: text + share };
     }
     if (desired < selected) {
       const text = `STREAM_PROXY_MAX_SYMBOLS leaves room for ${desired} contracts`;

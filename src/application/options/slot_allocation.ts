@@ -122,14 +122,20 @@ export class SlotAllocation {
  * identity that they fit holds them.
  */
 function mayHoldFor(
-  { holders }: Expansion,
+  expansion: Expansion,
   channels: readonly UpstreamChannel[],
   trial: ShareTrial,
 ): (symbol: string) => boolean {
+  const holders = Array.from(expansion.holders.values(), ({ holder }) => holder);
+  expansion.mayHold = undefined;
   return (symbol) => {
     const pairs = channels.map((channel) => ({ channel, symbol }));
     let fits = false;
-    for (const { holder } of holders.values()) fits = trial.hold(holder, pairs) || fits;
+    for (const holder of holders) fits = trial.hold(holder, pairs) || fits;
+    if (!fits) {
+      const limits = holders.map((holder) => trial.check(holder, pairs)?.limit ?? 0);
+      expansion.mayHold = Math.max(...limits);
+    }
     return fits;
   };
 }

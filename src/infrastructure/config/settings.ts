@@ -359,7 +359,7 @@ export const SETTINGS = {
       "limits.maxHttpConnectionsPerAddress",
       {
         description: "Those of one address (IPv6: of one /64); 0 for no limit",
-        default: "128",
+        default: "192",
       },
     ),
     STREAM_PROXY_MAX_VIEWERS: row(COUNT, "limits.maxViewers", {

@@ -70,6 +70,15 @@ Deno.test("reasons come with the most severe first, and their kinds have no coun
   assert.equal(all(3).kinds, kinds, "other counts are the same kinds");
 });
 
+Deno.test("a selection that is short for the share of its identity states the share", () => {
+  const counts = { selected: 6, desired: 6, assigned: 4 };
+  assert.equal(
+    reasonsOf({ counts, mayHold: 5 }).text,
+    "the symbol quota has slots for 4 of 6 contracts: the identity may hold 5 slots",
+  );
+  assert.equal(reasonsOf({ counts, mayHold: 5 }).kinds, reasonsOf({ counts }).kinds);
+});
+
 Deno.test("the text of all reasons is bounded", () => {
   const long = "x".repeat(450);
   const { text = "" } = reasonsOf({

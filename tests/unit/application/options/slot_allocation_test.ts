@@ -57,9 +57,10 @@ Deno.test("contracts and named symbols of an identity share its maximum", () => 
   const { select, name, allocate, usedBy } = setup(10, { a: 0 });
   const half = { identity: "a", maxShare: 0.5 };
   name(half, "SPY0", "X");
-  select("SPY", 50, half);
+  const spy = select("SPY", 50, half);
   assert.deepEqual(allocate(), [4], "SPY0 counts once");
   assert.deepEqual(usedBy(), { a: 5, _other: 0 });
+  assert.equal(spy.mayHold, 5, "its report states this limit");
   select("QQQ", 50, B);
   assert.deepEqual(allocate()[1], 5);
 });

@@ -97,7 +97,7 @@ Deno.test("credentials alone give the documented defaults", () => {
       maxConnections: 2_048,
       maxConnectionsPerAddress: 1_024,
       maxHttpConnections: 256,
-      maxHttpConnectionsPerAddress: 128,
+      maxHttpConnectionsPerAddress: 192,
       maxViewers: 50,
       maxViewersPerAddress: 25,
       httpIdleMs: 75_000,
