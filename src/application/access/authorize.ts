@@ -14,7 +14,7 @@ import type { StreamFilter } from "../streaming/market_streams.ts";
 /** Kinds of grants that a request can lack. */
 type GrantKind = "rpc" | "feed" | "orders" | "symbols" | "admin";
 
-/** Symbols that an error names; the others are counted. */
+/** Symbols that an error names; the search for others ends then. */
 const SHOWN = 10;
 /** Characters of a method that an error names; no method of the contract has more. */
 const MAX_METHOD_LENGTH = 64;
@@ -126,13 +126,15 @@ function checkSymbols({ symbols: granted }: Grants, filter: StreamFilter): void 
     const text = "The identity may not request all symbols; name the symbols that it may request";
     throw new PermissionDenied("symbols", "*", text);
   }
-  const denied = [
-    ...symbols.filter((symbol) => !mayRequest(granted, symbol)),
-    ...underlyings.filter((underlying) => !granted.matches(underlying)),
-  ];
+  const denied: string[] = [];
+  for (const symbol of symbols) {
+    if (denied.length > SHOWN) break;
+    if (!mayRequest(granted, symbol)) denied.push(symbol);
+  }
+  denied.push(...underlyings.filter((underlying) => !granted.matches(underlying)));
   if (denied.length === 0) return;
   const shown = denied.slice(0, SHOWN).join(", ");
-  const subject = denied.length > SHOWN ? `${shown} and ${denied.length - SHOWN} more` : shown;
+  const subject = denied.length > SHOWN ? `${shown} and more` : shown;
   const text = `The identity may not request ${subject}; leave them out, or have the operator ` +
     "grant them in symbols of its role";
   throw new PermissionDenied("symbols", subject, text);

@@ -14,13 +14,14 @@ export class Patterns {
   /** Whether every name matches. */
   readonly isAll: boolean;
   readonly #exact = new Set<string>();
-  readonly #prefixes: string[] = [];
+  /** Prefixes by their length, so that the cost does not grow with their number. */
+  readonly #prefixes = new Map<number, Set<string>>();
 
   /** @param patterns names that may end in one `*`; letter case matters */
   constructor(patterns: readonly string[]) {
     this.isAll = patterns.includes(EVERY);
     for (const pattern of patterns) {
-      if (pattern.endsWith(EVERY)) this.#prefixes.push(pattern.slice(0, -1));
+      if (pattern.endsWith(EVERY)) this.#addPrefix(pattern.slice(0, -1));
       else this.#exact.add(pattern);
     }
   }
@@ -28,6 +29,15 @@ export class Patterns {
   /** Whether a name matches one of the patterns. */
   matches(name: string): boolean {
     if (this.isAll || this.#exact.has(name)) return true;
-    return this.#prefixes.some((prefix) => name.startsWith(prefix));
+    for (const [length, prefixes] of this.#prefixes) {
+      if (prefixes.has(name.slice(0, length))) return true;
+    }
+    return false;
+  }
+
+  #addPrefix(prefix: string): void {
+    const { length } = prefix;
+    const prefixes = this.#prefixes.get(length) ?? new Set();
+    this.#prefixes.set(length, prefixes.add(prefix));
   }
 }
