@@ -50,6 +50,7 @@ import { createMetrics } from "./infrastructure/metrics/metrics.ts";
 import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
+import { buildTls } from "./tls.ts";
 
 /** Why streams end and are refused during shutdown. */
 const STOP_REASON = "the proxy is shutting down";
@@ -118,6 +119,7 @@ export async function startProxy(
     outOfDescriptors: descriptorProbe(),
   });
   resources.use(new AcceptRetry(connections));
+  const tls = buildTls(config, { ...deps, connections, counters: core.counters.tls });
   const ending = new AbortController();
   resources.defer(() => ending.abort());
   const signal = ending.signal;
@@ -142,6 +144,7 @@ export async function startProxy(
     admin: access.isOn ? admin : undefined,
     audit,
     connections,
+    security: tls.grpc,
     admission: limits,
     refusals: core.counters.refusals,
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
@@ -158,6 +161,7 @@ export async function startProxy(
       renderMetrics: createMetrics({ ...core, connections: () => connections.figures }),
       access,
       connections,
+      security: tls.http,
       clock,
       idleMs: limits.httpIdleMs,
       maxViewers: limits.maxViewers,
@@ -177,7 +181,7 @@ export async function startProxy(
   await grpc.open();
   resources.defer(() => grpc.stop(config.limits.drainMs, STOP_REASON));
   resources.defer(() => drain.stop(STOP_REASON));
-  feeds = core.run(feedsAbort.signal);
+  feeds = Promise.all([core.run(feedsAbort.signal), tls.run(feedsAbort.signal)]).then(() => {});
   const running = resources.move();
   return {
     config,

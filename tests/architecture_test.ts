@@ -26,6 +26,7 @@ const COMPOSERS = [
   "src/main.ts",
   "src/start.ts",
   "src/stop_signals.ts",
+  "src/tls.ts",
 ];
 const ENTRY_POINT = "mod.ts";
 /** The simulator is a package of its own, imported by its name alone. */
@@ -214,6 +215,10 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/grpc/stream_pump.ts#pumpMessages",
     "src/infrastructure/config/config_error.ts#formatProblem",
     "src/infrastructure/process/descriptor_shortage.ts#descriptorsInUse",
+    "src/infrastructure/tls/certificate_reload.ts#RELOAD_MS",
+    "src/infrastructure/tls/handshakes.ts#MAX_PENDING",
+    "src/infrastructure/tls/handshakes.ts#MAX_RUNNING",
+    "src/infrastructure/tls/handshakes.ts#MAX_RUNNING_PER_ADDRESS",
     "src/infrastructure/logging/output.ts#StandardOutput",
     "src/infrastructure/alpaca/session.ts#ReplyQueue",
     "src/infrastructure/alpaca/codecs.ts#parseWithNumberText",

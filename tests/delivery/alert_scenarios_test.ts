@@ -306,6 +306,15 @@ const SCENARIOS: readonly Scenario[] = [
       { alert: "AlpacaAcceptFailing", of: { reason: "descriptors" }, from: 13, to: 22 },
     ],
   }),
+  scenario("the certificate is renewed late", {
+    minutes: 60,
+    series: {
+      // Six days are left at minute 10; renewed at minute 40.
+      alpaca_proxy_tls_certificate_expiry_seconds: (minute) =>
+        (minute < 10 ? 8 : minute < 40 ? 6 : 90) * 86_400,
+    },
+    firing: [{ alert: "AlpacaCertificateExpiring", from: 25, to: 40 }],
+  }),
   scenario("the process is busy, slow and short of memory", {
     minutes: 60,
     series: {

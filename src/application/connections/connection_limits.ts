@@ -16,7 +16,7 @@
  * @module
  */
 import { addressBlock } from "../../domain/limits/address_block.ts";
-import type { AcceptFailure, ProxyCounters } from "../status/counters.ts";
+import type { AcceptFailure, ProxyCounters, RefusalReason } from "../status/counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
@@ -209,6 +209,12 @@ export class ConnectionLimits {
       else this.#close(admitted.kind, connection);
       return;
     }
+  }
+
+  /** Counts a connection that is ended before it is served; logs one a minute and reason. */
+  refused(limit: RefusalReason, peer: string, reason: string): void {
+    this.#options.counters.refusals[limit]++;
+    this.#warn(`${limit} ${reason}`, "Refused a connection", { limit, peer, reason });
   }
 
   /** Counts and logs a failed accept; frees descriptors when it lacks them. */

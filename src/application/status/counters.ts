@@ -62,6 +62,9 @@ const REFUSAL_REASONS = [
   "connections_per_address",
   "viewers",
   "descriptors",
+  "handshakes",
+  "handshake_time",
+  "handshake",
   "streams_per_connection",
   "streams",
   "stream_openings",
@@ -199,6 +202,14 @@ export interface OrderCounters {
   duplicates: number;
 }
 
+/** The certificate of the proxy, where it has one. */
+export interface TlsCounters {
+  /** New files that were read, and those that could not be used. */
+  readonly reloads: { loaded: number; failed: number };
+  /** End of the validity of the certificate in force, in epoch ms; undefined without TLS. */
+  expiresAt: number | undefined;
+}
+
 /** All counters of one proxy. */
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
@@ -211,6 +222,7 @@ export interface ProxyCounters {
   readonly access: Record<AccessRefusal, number>;
   /** REST requests to Alpaca. */
   readonly rest: RestCounters;
+  readonly tls: TlsCounters;
   /** Connections that could not be accepted, by reason. */
   readonly acceptFailures: Record<AcceptFailure, number>;
   /** How late timers fire. */
@@ -258,6 +270,7 @@ export function createCounters(): ProxyCounters {
     rest: Object.fromEntries(
       REST_PURPOSES.map((purpose) => [purpose, zeroes(REST_OUTCOMES)]),
     ) as RestCounters,
+    tls: { reloads: { loaded: 0, failed: 0 }, expiresAt: undefined },
     acceptFailures: zeroes(ACCEPT_FAILURES),
     loopDelay: emptyLatency(),
     endToEnd: Object.fromEntries(

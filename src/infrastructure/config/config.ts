@@ -14,6 +14,11 @@ import type {
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { CountingRule, Plan } from "../../domain/subscription/quota.ts";
+import type {
+  ClientAuth,
+  KeyMaterial,
+  TlsPort,
+} from "../../application/connections/connection_security.ts";
 import type { ChunkLimits } from "../../domain/subscription/pairs.ts";
 import type { Secret } from "./secret.ts";
 
@@ -31,6 +36,23 @@ export interface Listen {
   readonly host: string;
   /** 0 lets the system choose, except for metrics, where it means "off". */
   readonly port: number;
+}
+
+/** Where the certificate comes from, and what it is used for. */
+export interface TlsSettings {
+  /** Certificate of the proxy, as PEM text. */
+  readonly certificate?: string | undefined;
+  readonly key?: Secret | undefined;
+  /** CAs of the clients, as PEM text. */
+  readonly clientCa?: string | undefined;
+  /** Paths of files that are used in place of the texts. */
+  readonly certificateFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly clientCaFile?: string | undefined;
+  /** Applies when there is a client CA. @default require */
+  readonly clientAuth?: ClientAuth | undefined;
+  /** The ports that are encrypted if there is a certificate. */
+  readonly ports: ReadonlySet<TlsPort>;
 }
 
 /** Everything that can be set from outside. */
@@ -78,6 +100,11 @@ export interface Config {
   readonly health: Listen;
   /** Port 0 means that `/metrics` is on the health port only. */
   readonly metrics: Listen;
+  /** Encryption of the ports. */
+  readonly tls: TlsSettings & {
+    /** What was read at start; undefined when no port has TLS. */
+    readonly material?: KeyMaterial | undefined;
+  };
   /** OpenTelemetry. */
   readonly telemetry: {
     readonly enabled: boolean;
@@ -181,6 +208,7 @@ export interface Config {
 
 /** Every secret of the configuration, for redaction. */
 export function secretsOf(config: Config): readonly Secret[] {
-  const { trading, data } = config.credentials;
-  return [trading.key, trading.secret, data.key, data.secret];
+  const { credentials: { trading, data }, tls } = config;
+  const secrets = [trading.key, trading.secret, data.key, data.secret];
+  return tls.key === undefined ? secrets : [...secrets, tls.key];
 }

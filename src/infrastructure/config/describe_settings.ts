@@ -16,7 +16,8 @@ export function describeSettings(
       (parent, key) => (parent as Record<string, unknown>)[key],
       config,
     );
-    const own = typeof value === "number" ? value / scale : value ?? "unset";
+    if (value === undefined) return [name, "unset"];
+    const own = typeof value === "number" ? value / scale : value;
     return [name, parser.format?.(own) ?? own as string | number | boolean];
   }));
 }

@@ -7,7 +7,7 @@ import type { Environment } from "../../domain/connection/feed.ts";
 import { DEFAULT_SELECTION } from "../../domain/options/selection.ts";
 import { shareOf } from "../../domain/subscription/identity_shares.ts";
 import { planLimit } from "../../domain/subscription/quota.ts";
-import type { Config } from "./config.ts";
+import type { Config, TlsSettings } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import {
   describeUnknown,
@@ -15,6 +15,7 @@ import {
   type UnknownVariable,
   unknownVariables,
 } from "./environment.ts";
+import { readKeyMaterial, UnusableKeyMaterial } from "./key_material.ts";
 import { SECRET_MARK } from "./secret.ts";
 import type { Setting } from "./setting.ts";
 import { ALL_SETTINGS, OPTION_FEEDS, SETTINGS, STOCK_FEEDS } from "./settings.ts";
@@ -39,6 +40,7 @@ export function parseConfig(env: Env): Config {
     web: { origins: [] },
     httpsProxy: "",
     noProxy: [],
+    tls: {},
     options: { selection: { ...DEFAULT_SELECTION } },
   };
   for (const setting of ALL_SETTINGS) {
@@ -52,6 +54,7 @@ export function parseConfig(env: Env): Config {
   checkOrigins(settings);
   checkCredentials(settings);
   checkPorts(settings);
+  const tls = checkTls(settings, config.tls as TlsSettings);
   checkDelays(settings);
   checkReservations(settings);
   Object.assign(config, resolveUpstream(settings));
@@ -64,6 +67,7 @@ export function parseConfig(env: Env): Config {
   const { trading, data = trading } = credentials;
   return {
     ...rest,
+    tls,
     credentials: { trading, data },
     sources: settings.sources,
     warnings: [...settings.warnings, ...unknown.map(describeUnknown)],
@@ -248,6 +252,55 @@ function checkPorts(settings: SettingsReader): void {
       message: `is the same port as ${owner}`,
       remedy: "Give each its own port",
     });
+  }
+}
+
+/** The settings of TLS that are one part: as text, and as the path of a file. */
+const TLS_PARTS = {
+  certificate: [SETTINGS.STREAM_PROXY_TLS_CERT, SETTINGS.STREAM_PROXY_TLS_CERT_FILE],
+  key: [SETTINGS.STREAM_PROXY_TLS_KEY, SETTINGS.STREAM_PROXY_TLS_KEY_FILE],
+  clientCa: [SETTINGS.STREAM_PROXY_TLS_CLIENT_CA, SETTINGS.STREAM_PROXY_TLS_CLIENT_CA_FILE],
+} as const;
+
+/** Reads the certificate, and checks the settings of TLS with each other. */
+function checkTls(settings: SettingsReader, tls: TlsSettings): Config["tls"] {
+  const { STREAM_PROXY_TLS_CLIENT_AUTH: auth, STREAM_PROXY_TLS_PORTS: ports } = SETTINGS;
+  const before = settings.problems.length;
+  const set = (part: keyof typeof TLS_PARTS) => TLS_PARTS[part].find((one) => settings.isSet(one));
+  for (const [text, file] of Object.values(TLS_PARTS)) {
+    if (!settings.isSet(text) || !settings.isSet(file)) continue;
+    const message = `is set, and so is ${text.name}`;
+    settings.reject(file.name, { received: undefined, message, remedy: "Keep one of the two" });
+  }
+  const missing = (part: keyof typeof TLS_PARTS, other: Setting | undefined) => {
+    if (other === undefined || settings.value(other) === undefined || set(part)) return;
+    const [text, file] = TLS_PARTS[part];
+    settings.reject(text.name, {
+      received: undefined,
+      message: `is not set, but ${other.name} is`,
+      isMissing: true,
+      remedy: `Set it or ${file.name}, or unset the other`,
+    });
+  };
+  missing("certificate", set("key") ?? set("clientCa"));
+  missing("key", set("certificate"));
+  missing("clientCa", settings.isSet(auth) ? auth : undefined);
+  if (settings.isSet(ports) && !set("certificate")) {
+    settings.warnings.push(
+      `${ports.name} has no effect without ${TLS_PARTS.certificate[0].name}`,
+    );
+  }
+  if (settings.problems.length > before) return tls;
+  try {
+    const read = readKeyMaterial(tls, Date.now());
+    settings.warnings.push(...read?.warnings ?? []);
+    return { ...tls, material: read?.material };
+  } catch (error) {
+    if (!(error instanceof UnusableKeyMaterial)) throw error;
+    for (const { variable, ...problem } of error.problems) {
+      settings.reject(variable, { received: undefined, ...problem });
+    }
+    return tls;
   }
 }
 

@@ -223,6 +223,42 @@ export const credential: Parser<Secret> = {
   format: () => "<set>",
 };
 
+/** Certificates or a key in PEM; `\\n` in it is a line break. */
+export function pem(kind: "CERTIFICATE" | "PRIVATE KEY"): Parser<string> {
+  return {
+    accepts: `PEM text (-----BEGIN ${kind}-----); \\n may stand for its line breaks`,
+    schema: pattern(`-----BEGIN ${kind}-----[\\s\\S]+`),
+    parse: (text) => {
+      const value = `${text.replaceAll("\\n", "\n").trim()}\n`;
+      const [, found] = /-----BEGIN ([A-Z ]+)-----/.exec(value) ?? [];
+      if (found === undefined) return failure("is not PEM text", true);
+      return found.endsWith(kind) ? { value } : failure(`begins with a ${found}`, true);
+    },
+    format: () => "<set>",
+  };
+}
+
+/** A private key in PEM. */
+export const privateKey: Parser<Secret> = {
+  ...pem("PRIVATE KEY"),
+  parse: (text) => {
+    const parsed = pem("PRIVATE KEY").parse(text);
+    return "value" in parsed ? { value: new Secret(parsed.value) } : parsed;
+  },
+  format: () => "<set>",
+};
+
+/** The absolute path of a file. */
+export const filePath: Parser<string> = {
+  accepts: "the absolute path of a file",
+  schema: pattern("/[^\\s,]+"),
+  parse: (text) => {
+    if (!/^([A-Za-z]:)?[/\\]/.test(text)) return failure();
+    // --allow-read separates paths by commas.
+    return text.includes(",") ? failure("contains a comma") : { value: text };
+  },
+};
+
 /** A URL with one of `schemes` (`wss`, …), without user name or password. */
 export function url(schemes: readonly string[]): Parser<string> {
   return {

@@ -16,11 +16,13 @@ import {
 } from "../../domain/connection/feed.ts";
 import { UPSTREAM_CHANNELS } from "../../domain/subscription/pairs.ts";
 import { SELECTION_BOUNDS } from "../../domain/options/selection.ts";
+import { type ClientAuth, TLS_PORTS } from "../../application/connections/connection_security.ts";
 import { accessPolicy } from "./access_policy.ts";
 import {
   credential,
   dateList,
   decimal,
+  filePath,
   flag,
   host,
   hostPatterns,
@@ -31,7 +33,9 @@ import {
   logLevel,
   oneOf,
   originList,
+  pem,
   plan,
+  privateKey,
   url,
 } from "./parsers.ts";
 import { row, section, type Setting } from "./setting.ts";
@@ -189,6 +193,45 @@ export const SETTINGS = {
         "reply takes over 20 s; set it below the idle timeout of a load balancer " +
         "in between",
       default: "60",
+    }),
+  }),
+  ...section("TLS", {
+    STREAM_PROXY_TLS_CERT: row(pem("CERTIFICATE"), "tls.certificate", {
+      description:
+        "Certificate of the proxy and the intermediate ones, as PEM text; without one, " +
+        "no port has TLS",
+      whenUnset: "none",
+    }),
+    STREAM_PROXY_TLS_KEY: row(privateKey, "tls.key", {
+      description: "Private key of the certificate, as PEM text",
+      whenUnset: "none",
+      secret: true,
+    }),
+    STREAM_PROXY_TLS_CLIENT_CA: row(pem("CERTIFICATE"), "tls.clientCa", {
+      description: "CAs that sign the certificates of gRPC clients, as PEM text",
+      whenUnset: "no client certificates",
+    }),
+    STREAM_PROXY_TLS_CERT_FILE: row(filePath, "tls.certificateFile", {
+      description: "File in place of `STREAM_PROXY_TLS_CERT`; a new one is used without a restart",
+      whenUnset: "none",
+    }),
+    STREAM_PROXY_TLS_KEY_FILE: row(filePath, "tls.keyFile", {
+      description: "File in place of `STREAM_PROXY_TLS_KEY`",
+      whenUnset: "none",
+    }),
+    STREAM_PROXY_TLS_CLIENT_CA_FILE: row(filePath, "tls.clientCaFile", {
+      description: "File in place of `STREAM_PROXY_TLS_CLIENT_CA`",
+      whenUnset: "none",
+    }),
+    STREAM_PROXY_TLS_CLIENT_AUTH: row(oneOf<ClientAuth>(["require", "request"]), "tls.clientAuth", {
+      description:
+        "With a client CA: whether gRPC clients have to send a certificate (`require`) " +
+        "or may (`request`)",
+      whenUnset: "`require`",
+    }),
+    STREAM_PROXY_TLS_PORTS: row(listOf(TLS_PORTS), "tls.ports", {
+      description: "Ports that have TLS once there is a certificate",
+      default: "grpc,health,metrics",
     }),
   }),
   ...section("Logs and traces", {

@@ -32,8 +32,8 @@ export function isExposed(url: string): boolean {
   return (protocol === "ws:" || protocol === "http:") && !isLoopback(hostname);
 }
 
-/** Whether a URL's host name is this machine: 127.0.0.0/8, ::1 or localhost. */
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" ||
+/** Whether a host, maybe one of a URL, is this machine: 127.0.0.0/8, ::1 or localhost. */
+export function isLoopback(hostname: string): boolean {
+  return ["localhost", "::1", "[::1]"].includes(hostname) ||
     /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }

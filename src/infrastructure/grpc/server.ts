@@ -1,5 +1,5 @@
 /**
- * The gRPC server: all services on one port, without TLS.
+ * The gRPC server: all services on one port.
  *
  * @grpc/grpc-js 1.14.7 can listen by itself, but then it owns the sockets: it reports a port that
  * is taken as text on stderr, Nagle's algorithm cannot be switched off, and the only way to force a
@@ -14,12 +14,13 @@
  *
  * @module
  */
-import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
 import type { Administration } from "../../application/admin/administration.ts";
 import type { StreamAudit } from "../../application/admin/stream_audit.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import type { ConnectionSecurity } from "../../application/connections/connection_security.ts";
 import { openPort } from "../../application/connections/open_port.ts";
 import { OpeningRate } from "../../application/limits/opening_rate.ts";
 import type { Clock } from "../../application/ports/clock.ts";
@@ -86,6 +87,8 @@ export interface ServeGrpcOptions extends RequestLimits {
   readonly access?: Access | undefined;
   /** Counts and limits the connections of this and all other ports. */
   readonly connections: ConnectionLimits;
+  /** Encrypts the connections. @default none */
+  readonly security?: ConnectionSecurity<Socket> | undefined;
   /** Limits of clients and connections. */
   readonly admission: AdmissionLimits;
   /** Limits how often streams are opened. @default no limit */
@@ -158,9 +161,11 @@ export class GrpcServer implements AsyncDisposable {
         ...methodKinds(ServerReflection, OLD_REFLECTION),
       ]),
     });
-    this.#tcpServer = createTcpServer((socket) =>
-      this.#admission.connect(socket, () => injector.injectConnection(socket))
-    );
+    // While a connection waits for its handshake, its bytes are left to the network.
+    const tcpOptions = { pauseOnConnect: options.security !== undefined };
+    this.#tcpServer = createTcpServer(tcpOptions, (socket) => {
+      this.#admission.connect(socket, (served) => injector.injectConnection(served));
+    });
     this.#endSessions = () => injector.destroy();
     const { openings = new OpeningRate(0, clock) } = options;
     this.#serveWeb = (web) =>
@@ -248,6 +253,7 @@ export class GrpcServer implements AsyncDisposable {
     // Not earlier: on Deno 2.9.6, closing a session aborts its open streams, and their status would
     // be lost.
     this.#endSessions();
+    this.#admission.resetHandshakes();
     await Promise.race([closed, expired]);
     done.abort();
 

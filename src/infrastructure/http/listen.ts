@@ -19,8 +19,9 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from "node:http";
-import type { Socket } from "node:net";
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import type { ConnectionSecurity } from "../../application/connections/connection_security.ts";
 import { type ListenAddress, openPort } from "../../application/connections/open_port.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import { hasBody, routeRequest, sendResponse } from "./node_messages.ts";
@@ -50,6 +51,8 @@ interface PortOptions {
   readonly serveRpc?: ServeRpc | undefined;
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
+  /** Encrypts the connections. @default none */
+  readonly security?: ConnectionSecurity<Socket> | undefined;
   /**
    * Longest wait for a client, in ms: for the next request, for the rest of a request, and until it
    * has read a response or one event.
@@ -65,8 +68,8 @@ interface Connection {
   idleSince: number;
   /** Settles after the last pending request. */
   answered: Promise<void>;
-  /** Ends the parsing after an invalid request. */
-  readonly input: ParsedInput;
+  /** Ends the parsing after an invalid request; undefined before the TLS handshake is complete. */
+  input: ParsedInput | undefined;
 }
 
 /** An open port; disposing it closes it, idempotent. */
@@ -74,6 +77,8 @@ export class HttpPort implements AsyncDisposable {
   /** Resolves when the port is closed; nothing else ends it. */
   readonly finished: Promise<void>;
   readonly #server: Server;
+  /** The server that accepts connections: `#server`, or one of TCP where they are encrypted. */
+  readonly #listener: TcpServer;
   readonly #options: PortOptions;
   readonly #open = new Map<Socket, Connection>();
   #number = 0;
@@ -81,7 +86,7 @@ export class HttpPort implements AsyncDisposable {
 
   private constructor(options: PortOptions) {
     this.#options = options;
-    const { idleMs } = options;
+    const { idleMs, security } = options;
     const server = createServer({
       headersTimeout: idleMs,
       requestTimeout: idleMs,
@@ -91,15 +96,28 @@ export class HttpPort implements AsyncDisposable {
       // The response of node:http has no reason.
       requireHostHeader: false,
     });
-    server.on("connection", (socket) => this.#admit(socket));
     server.on("request", (request, response) => {
       this.#enqueue(request.socket, () => this.#respond(request, response));
     });
     server.on("clientError", (error: { readonly code?: string }, socket) => {
       this.#reject(socket as Socket, error.code);
     });
-    this.finished = new Promise((resolve) => server.once("close", resolve));
     this.#server = server;
+    this.#listener = security === undefined ? server : createTcpServer({ pauseOnConnect: true });
+    this.finished = new Promise((resolve) => this.#listener.once("close", resolve));
+    this.#listener.on("connection", (socket) => {
+      const connection = this.#admit(socket);
+      if (connection === undefined) return;
+      if (security === undefined) {
+        connection.input = parseInPieces(socket);
+        return;
+      }
+      // HTTP reports an error once it has the socket.
+      socket.on("error", () => {});
+      security.secure(socket, (secured) => this.#serveSecured(secured, connection));
+    });
+    // node:http begins to check its deadlines when it listens.
+    if (security !== undefined) server.emit("listening");
   }
 
   /**
@@ -109,7 +127,7 @@ export class HttpPort implements AsyncDisposable {
    */
   static async open(address: ListenAddress, options: PortOptions): Promise<HttpPort> {
     const port = new HttpPort(options);
-    port.#number = await openPort(port.#server, address, options.connections);
+    port.#number = await openPort(port.#listener, address, options.connections);
     return port;
   }
 
@@ -123,7 +141,8 @@ export class HttpPort implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#server.close();
+    this.#listener.close();
+    if (this.#listener !== this.#server) this.#server.close();
     for (const [socket, { pending }] of this.#open) {
       if (pending === 0) socket.destroy();
     }
@@ -137,13 +156,14 @@ export class HttpPort implements AsyncDisposable {
     await this.finished;
   }
 
-  #admit(socket: Socket): void {
+  /** Counts a connection as open until it closes; undefined when it is refused. */
+  #admit(socket: Socket): Connection | undefined {
     const { connections, clock } = this.#options;
     const connection: Connection = {
       pending: 0,
       idleSince: clock.monotonic(),
       answered: Promise.resolve(),
-      input: parseInPieces(socket),
+      input: undefined,
     };
     const release = connections.admit("http", {
       close: () => socket.destroy(),
@@ -154,13 +174,26 @@ export class HttpPort implements AsyncDisposable {
     });
     if (release === undefined) {
       socket.destroy();
-      return;
+      return undefined;
     }
     this.#open.set(socket, connection);
     socket.once("close", () => {
       this.#open.delete(socket);
       release();
     });
+    return connection;
+  }
+
+  /** Serves a connection whose handshake is complete. */
+  #serveSecured(secured: Socket, connection: Connection): void {
+    if (this.#closing) {
+      secured.destroy();
+      return;
+    }
+    this.#open.set(secured, connection);
+    secured.once("close", () => this.#open.delete(secured));
+    this.#server.emit("connection", secured);
+    connection.input = parseInPieces(secured);
   }
 
   /** Responds after all earlier requests of the connection. */
@@ -232,7 +265,7 @@ export class HttpPort implements AsyncDisposable {
   #reject(socket: Socket, code: string | undefined): void {
     const connection = this.#open.get(socket);
     if (
-      connection === undefined || connection.input.ended ||
+      connection?.input === undefined || connection.input.ended ||
       !socket.writable || code === "ERR_HTTP_REQUEST_TIMEOUT"
     ) {
       socket.destroy();

@@ -8,11 +8,13 @@
  *
  * @module
  */
+import type { Socket } from "node:net";
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
 import type { Administration } from "../../application/admin/administration.ts";
 import { type LiveSources, liveView } from "../../application/status/live_view.ts";
 import type { ListenAddress } from "../../application/connections/open_port.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import type { ConnectionSecurity } from "../../application/connections/connection_security.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import { actionsRoute } from "./actions.ts";
 import { limitHosts } from "./allowed_hosts.ts";
@@ -34,6 +36,8 @@ const FRESH_MS = 500;
 /** Type of the Prometheus text format. */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
+type HttpSecurity = ConnectionSecurity<Socket> | undefined;
+
 /** How the HTTP servers are started. */
 export interface ServeHttpOptions
   extends LiveSources, Pick<LiveEventsOptions, "maxViewers" | "maxViewersPerAddress" | "interval"> {
@@ -49,6 +53,8 @@ export interface ServeHttpOptions
   readonly access?: Access | undefined;
   /** Serves calls of services on the health port. @default none */
   readonly rpc?: RpcEndpoint | undefined;
+  /** Encrypts the connections of each port. @default none */
+  readonly security?: { readonly health: HttpSecurity; readonly metrics: HttpSecurity };
   /** Longest wait for a client, in ms. @default 75_000 */
   readonly idleMs?: number;
   /**
@@ -84,10 +90,15 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
   const open = async (
     address: ListenAddress,
     routes: Routes,
-    { posts, serveRpc }: { readonly posts?: Routes; readonly serveRpc?: ServeRpc | undefined } = {},
+    { posts, security, serveRpc }: {
+      readonly posts?: Routes;
+      readonly security?: HttpSecurity;
+      readonly serveRpc?: ServeRpc | undefined;
+    } = {},
   ) => {
     const handler = createHandler(routes, onError, posts);
-    return opened.use(await HttpPort.open(address, { ...options, handler, serveRpc, idleMs }));
+    const served = { handler, idleMs, security, serveRpc };
+    return opened.use(await HttpPort.open(address, { ...options, ...served }));
   };
   const metrics = {
     "/metrics": async () =>
@@ -117,13 +128,21 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
       variable: "STREAM_PROXY_HEALTH_PORT",
     },
     { ...page, ...healthRoutes(options), ...metrics },
-    { posts, serveRpc: rpc && limitRpcHosts(rpc, hosts) },
+    {
+      posts,
+      serveRpc: rpc && limitRpcHosts(rpc, hosts),
+      security: options.security?.health,
+    },
   );
-  const separate = options.metrics.port === 0 ? undefined : await open({
-    ...options.metrics,
-    purpose: "metrics",
-    variable: "STREAM_PROXY_METRICS_PORT",
-  }, metrics);
+  const separate = options.metrics.port === 0 ? undefined : await open(
+    {
+      ...options.metrics,
+      purpose: "metrics",
+      variable: "STREAM_PROXY_METRICS_PORT",
+    },
+    metrics,
+    { security: options.security?.metrics },
+  );
   // Added after the ports, so that it is disposed before them: they wait for it.
   opened.use(events);
   const kept = opened.move();

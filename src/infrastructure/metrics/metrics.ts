@@ -327,6 +327,22 @@ export const METRICS = {
     labels: ["reason"],
     read: ({ counters }) => seriesOf("reason", counters.access),
   },
+  tlsExpiry: {
+    name: "alpaca_proxy_tls_certificate_expiry_seconds",
+    type: "gauge",
+    help: "Time until the certificate of the proxy expires, negative afterwards; only with TLS",
+    read: ({ counters, status }) => {
+      const { expiresAt } = counters.tls;
+      return expiresAt === undefined ? [] : (expiresAt - status().now) / 1000;
+    },
+  },
+  tlsReloads: {
+    name: "alpaca_proxy_tls_reloads_total",
+    type: "counter",
+    help: "New certificate files that were loaded, or failed and were not used",
+    labels: ["result"],
+    read: ({ counters }) => seriesOf("result", counters.tls.reloads),
+  },
   restRequests: {
     name: "alpaca_proxy_rest_requests_total",
     type: "counter",

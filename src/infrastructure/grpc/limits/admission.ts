@@ -21,6 +21,7 @@ import type { Server } from "@grpc/grpc-js";
 import type { PeerCertificate } from "../../../application/access/access.ts";
 import type { ConnectionLimits } from "../../../application/connections/connection_limits.ts";
 import { OpeningRate } from "../../../application/limits/opening_rate.ts";
+import type { ConnectionSecurity } from "../../../application/connections/connection_security.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { type CallError, openedTooOften } from "../call_error.ts";
@@ -68,6 +69,8 @@ interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
   readonly refusals: RefusalLog;
   readonly identities: CallIdentities;
   readonly clock: Clock;
+  /** Encrypts the connections. @default none */
+  readonly security?: ConnectionSecurity<Socket> | undefined;
 }
 
 /** Admits connections and streams to a gRPC server. */
@@ -76,6 +79,8 @@ export class Admission {
   readonly #shared: ConnectionShared;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Map<ServerHttp2Session, ClientConnection>();
+  /** Those of them whose handshake is not complete. */
+  readonly #handshaking = new Set<Socket>();
   readonly #corker = new WriteCorker();
   readonly #connections = new WeakMap<object, ClientConnection>();
   /** The session of the connection that is being given to HTTP/2. */
@@ -108,20 +113,22 @@ export class Admission {
   }
 
   /**
-   * Admits a new connection and limits it.
+   * Admits a new connection, encrypts it where the port has TLS, and limits it.
    *
    * @param serve gives it to the gRPC server
-   * @param certificate of the client, which TLS has verified
    */
-  connect(socket: Socket, serve: () => void, certificate?: PeerCertificate): void {
+  connect(socket: Socket, serve: (socket: Socket) => void): void {
     // HTTP/2 ends its streams when the socket closes; an error before that has no other listener,
     // and without one it would end the process.
     socket.on("error", () => {});
+    const acceptedAt = this.#options.clock.monotonic();
+    // Undefined until the handshake is complete.
+    let connection: ClientConnection | undefined;
     const release = this.#options.connections.admit("grpc", {
       close: () => socket.resetAndDestroy(),
-      end: () => connection.session?.close(),
+      end: () => connection?.session?.close(),
       bytes: () => ({ received: socket.bytesRead, sent: socket.bytesWritten }),
-      idleSince: () => connection.idleSince,
+      idleSince: () => connection === undefined ? acceptedAt : connection.idleSince,
       address: socket.remoteAddress,
       port: socket.remotePort,
     });
@@ -135,11 +142,30 @@ export class Admission {
       release();
     });
     socket.setNoDelay(true);
+    const { security } = this.#options;
+    if (security === undefined) {
+      connection = this.#serve(socket, serve);
+      return;
+    }
+    this.#handshaking.add(socket);
+    socket.once("close", () => this.#handshaking.delete(socket));
+    security.secure(socket, (secured, certificate) => {
+      this.#handshaking.delete(socket);
+      connection = this.#serve(secured, serve, certificate);
+    });
+  }
+
+  /** @param certificate of the client, which TLS has verified */
+  #serve(
+    socket: Socket,
+    serve: (socket: Socket) => void,
+    certificate?: PeerCertificate,
+  ): ClientConnection {
     this.#corker.attach(socket);
-    const connection: ClientConnection = new ClientConnection(
+    const connection = new ClientConnection(
       socket,
       () => {
-        serve();
+        serve(socket);
         // HTTP/2 announces the session in the same call.
         const session = this.#opening;
         this.#opening = undefined;
@@ -149,10 +175,12 @@ export class Admission {
       certificate,
     );
     const { session } = connection;
-    if (!session) return;
-    this.#connections.set(session, connection);
-    this.#sessions.set(session, connection);
-    socket.once("close", () => this.#sessions.delete(session));
+    if (session) {
+      this.#connections.set(session, connection);
+      this.#sessions.set(session, connection);
+      socket.once("close", () => this.#sessions.delete(session));
+    }
+    return connection;
   }
 
   /** Closes connections without a stream for at least `idleMs`; their clients receive GOAWAY. */
@@ -161,6 +189,11 @@ export class Admission {
     for (const [session, { idleSince = Infinity }] of this.#sessions) {
       if (idleSince <= before && !session.closed) session.close();
     }
+  }
+
+  /** Resets the connections whose handshake is not complete. */
+  resetHandshakes(): void {
+    for (const socket of [...this.#handshaking]) socket.resetAndDestroy();
   }
 
   /**

@@ -5,6 +5,9 @@ import { ConfigError, formatErrors } from "../../../../src/infrastructure/config
 import { describeSettings } from "../../../../src/infrastructure/config/describe_settings.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
 import { ALL_SETTINGS, SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
+import { certificatePath, keyPair, PROXY_CA } from "../../../support/proxy_certificates.ts";
+
+const TLS = keyPair("proxy");
 
 const CREDENTIALS = { ALPACA_KEY: "KEY-1234", ALPACA_SECRET: "SECRET-1234" };
 
@@ -63,6 +66,7 @@ Deno.test("credentials alone give the documented defaults", () => {
     health: { host: "0.0.0.0", port: 8082 },
     metrics: { host: "0.0.0.0", port: 9090 },
     web: { enabled: false, origins: [] },
+    tls: { ports: new Set(["grpc", "health", "metrics"]), material: undefined },
     telemetry: { enabled: true, endpoint: "http://localhost:4318" },
     logLevel: "info",
     subscriptions: {
@@ -179,6 +183,11 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_METRICS_PORT: "0",
     STREAM_PROXY_MAX_BATCH_DELAY_MS: "8",
     STREAM_PROXY_GRPC_KEEPALIVE_SECS: "30",
+    STREAM_PROXY_TLS_CERT: TLS.cert,
+    STREAM_PROXY_TLS_KEY: TLS.key,
+    STREAM_PROXY_TLS_CLIENT_CA_FILE: certificatePath("ca.pem"),
+    STREAM_PROXY_TLS_CLIENT_AUTH: "request",
+    STREAM_PROXY_TLS_PORTS: "grpc,health",
     LOG_LEVEL: "warn",
     OTEL_ENABLED: "false",
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
@@ -242,9 +251,15 @@ Deno.test("every setting has an effect under its own name", () => {
       identities: [{ name: "dashboard", role: "reader", tokens: [`sha256:${"0".repeat(64)}`] }],
     }),
   });
-  const { credentials, sources, access, ...rest } = config;
+  const { credentials, sources, access, tls, ...rest } = config;
   assert.deepEqual(access?.identities.map(({ name }) => name), ["dashboard"]);
   assert.equal(sources["STREAM_PROXY_DRAIN_SECS"], "STREAM_PROXY_DRAIN_SECS");
+  // tls_settings_test.ts has the variables that exclude these.
+  assert.equal(tls.material?.certificate, TLS.cert);
+  assert.equal(tls.material?.key, TLS.key);
+  assert.equal(tls.material?.clientCa, PROXY_CA);
+  assert.equal(tls.clientAuth, "request");
+  assert.deepEqual(tls.ports, new Set(["grpc", "health"]));
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
   assert.equal(credentials.data.key.reveal(), "DATA-KEY");
   assert.equal(credentials.data.secret.reveal(), "DATA-SECRET");

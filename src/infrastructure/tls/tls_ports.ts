@@ -1,0 +1,165 @@
+/**
+ * Encrypts the client connections of the ports with the certificate in force.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import type { PeerCertificate } from "../../application/access/access.ts";
+import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import type {
+  ClientAuth,
+  ConnectionSecurity,
+  KeyMaterial,
+} from "../../application/connections/connection_security.ts";
+import type { Clock } from "../../application/ports/clock.ts";
+import { addressBlock } from "../../domain/limits/address_block.ts";
+import { explainFailure } from "./explain_failure.ts";
+import { type HandshakeFault, Handshakes } from "./handshakes.ts";
+import { readCertificate } from "./peer_certificate.ts";
+import { certificateFault, markSecure, secureServerSocket } from "./server_socket.ts";
+
+/** What {@linkcode TlsPorts} needs. */
+interface TlsPortsOptions {
+  /** The material until it is replaced. */
+  readonly material: KeyMaterial;
+  readonly clientAuth: ClientAuth;
+  /** Time in which a handshake has to complete, in ms. */
+  readonly handshakeMs: number;
+  /** Counts and logs failed handshakes. */
+  readonly connections: Pick<ConnectionLimits, "refused">;
+  readonly clock: Pick<Clock, "monotonic" | "sleep">;
+}
+
+/** How the two kinds of ports differ. */
+interface PortOptions {
+  /** Names of the protocols that the port serves: `h2`. */
+  readonly protocols: readonly string[];
+  /** Whether clients are asked for a certificate, if there is a CA to verify it. */
+  readonly asksClients: boolean;
+}
+
+/** Makes the {@linkcode ConnectionSecurity} of each port. */
+export class TlsPorts {
+  readonly #options: TlsPortsOptions;
+  #material: KeyMaterial;
+  #context: SecureContext;
+
+  /** @throws {Error} when the material cannot be used */
+  constructor(options: TlsPortsOptions) {
+    this.#options = options;
+    this.#material = options.material;
+    this.#context = contextOf(options.material);
+  }
+
+  /** The material in force. */
+  get material(): KeyMaterial {
+    return this.#material;
+  }
+
+  /** The gRPC port: HTTP/2, and client certificates. */
+  grpc(): ConnectionSecurity<Socket> {
+    return this.#port({ protocols: ["h2"], asksClients: true });
+  }
+
+  /** A port of HTTP/1.1; probes and Prometheus need no certificate. */
+  http(): ConnectionSecurity<Socket> {
+    return this.#port({ protocols: ["http/1.1"], asksClients: false });
+  }
+
+  /**
+   * Uses other material for the connections from now on.
+   *
+   * @throws {Error} when it cannot be used; the one in force stays
+   */
+  replace(material: KeyMaterial): void {
+    this.#context = contextOf(material);
+    this.#material = material;
+  }
+
+  #port(port: PortOptions): ConnectionSecurity<Socket> {
+    const { clock, handshakeMs } = this.#options;
+    const handshakes = new Handshakes(clock, handshakeMs);
+    return { secure: (raw, onSecured) => this.#secure(raw, { ...port, handshakes, onSecured }) };
+  }
+
+  #secure(raw: Socket, { handshakes, onSecured, ...port }: PortOptions & {
+    readonly handshakes: Handshakes;
+    readonly onSecured: (secured: Socket, certificate?: PeerCertificate) => void;
+  }): void {
+    const { connections } = this.#options;
+    const { remoteAddress = "", remotePort } = raw;
+    const peer = `${remoteAddress}:${remotePort}`;
+    const done = handshakes.add({
+      address: addressBlock(remoteAddress),
+      start: () => {
+        if (raw.destroyed) return;
+        const secured = this.#start(raw, port);
+        secured.on("error", (cause) => {
+          const reason = isComplete ? undefined : explainFailure(cause);
+          if (reason !== undefined) connections.refused("handshake", peer, reason);
+        });
+        let isComplete = false;
+        secured.once("secure", () => {
+          isComplete = true;
+          done();
+          const fault = faultOf(secured, port);
+          if (fault !== undefined) {
+            connections.refused("handshake", peer, fault);
+            raw.resetAndDestroy();
+            return;
+          }
+          markSecure(secured);
+          onSecured(secured, port.asksClients ? certificateOf(secured) : undefined);
+        });
+      },
+      end: (fault) => {
+        connections.refused(...this.#explain(fault, peer));
+        raw.resetAndDestroy();
+      },
+    });
+    raw.once("close", done);
+  }
+
+  #start(raw: Socket, { protocols, asksClients }: PortOptions): TLSSocket {
+    const requestsCertificate = asksClients && this.#material.clientCa !== undefined;
+    return secureServerSocket(raw, {
+      secureContext: this.#context,
+      protocols,
+      requestsCertificate,
+      requiresCertificate: requestsCertificate && this.#options.clientAuth === "require",
+    });
+  }
+
+  #explain(
+    fault: HandshakeFault,
+    peer: string,
+  ): [limit: "handshakes" | "handshake_time", peer: string, reason: string] {
+    if (fault === "too_many") return ["handshakes", peer, "Too many TLS handshakes are pending"];
+    const { handshakeMs } = this.#options;
+    const reason = `The TLS handshake was not complete within ${handshakeMs} ms, the limit of ` +
+      "STREAM_PROXY_REQUEST_TIMEOUT_SECS, or less while others wait";
+    return ["handshake_time", peer, reason];
+  }
+}
+
+/** Why a connection is not served although its handshake is complete. */
+function faultOf(secured: TLSSocket, { protocols, asksClients }: PortOptions): string | undefined {
+  // Without ALPN, clients of HTTP/1.1 are usual; those of HTTP/2 are none (RFC 9113, 3.3).
+  if (secured.alpnProtocol === false && protocols.includes("h2")) {
+    return explainFailure(Object.assign(new Error(), { code: "ERR_SSL_NO_APPLICATION_PROTOCOL" }));
+  }
+  const fault = asksClients ? certificateFault(secured) : undefined;
+  return fault && `The certificate of the client is not accepted: ${fault}`;
+}
+
+function contextOf({ certificate, key, clientCa }: KeyMaterial): SecureContext {
+  const ca = clientCa === undefined ? {} : { ca: clientCa };
+  return createSecureContext({ cert: certificate, key, minVersion: "TLSv1.2", ...ca });
+}
+
+/** The certificate that a client has sent and that was verified. */
+function certificateOf(secured: TLSSocket): PeerCertificate | undefined {
+  const certificate = secured.getPeerX509Certificate();
+  return certificate && readCertificate(certificate.raw);
+}
