@@ -7,6 +7,7 @@ import {
   QuotaFailureSchema,
   RetryInfoSchema,
 } from "../../../src/gen/google/rpc/error_details_pb.ts";
+import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { FrameClient, Type } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
@@ -17,6 +18,7 @@ import {
   pathOf,
   startGrpcHarness,
 } from "../../support/grpc_client.ts";
+import { startWebHarness, webClient } from "../../support/web_client.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 
 const QUOTES = pathOf("StreamQuotes");
@@ -132,4 +134,31 @@ Deno.test("a loop above the rate is refused while another connection opens a str
   await good.until(() => good.of(Type.headers, stream).length > 0);
   assert.equal(good.of(Type.rstStream, stream).length, 0);
   await harness.market.untilOpen(1);
+});
+
+Deno.test("streams by Connect and gRPC-Web count in the rate of their address", async () => {
+  const clock = new ManualClock();
+  await using harness = await startWebHarness({ openings: new OpeningRate(0.04, clock) });
+  for (const protocol of ["connect", "grpc-web"] as const) {
+    const client = webClient(harness, protocol, StreamProxyService);
+    const leave = new AbortController();
+    const open = () =>
+      client.streamQuotes({}, { signal: leave.signal })[Symbol.asyncIterator]().next();
+    const kept = [open().catch(() => {})];
+    await harness.market.untilOpen(1);
+    if (protocol === "connect") {
+      kept.push(open().catch(() => {}));
+      await harness.market.untilOpen(2);
+    }
+    const error = await open().then(() => undefined, (cause: unknown) => cause);
+    assert(error instanceof ConnectError);
+    assert.equal(error.code, Code.ResourceExhausted);
+    const [quota] = error.findDetails(QuotaFailureSchema);
+    assert.equal(quota?.violations[0]?.subject, "openings of the address");
+    leave.abort();
+    await Promise.all(kept);
+    await harness.market.untilOpen(0);
+    await clock.advance(25_000);
+  }
+  assert.equal(harness.refusals.stream_openings, 2);
 });

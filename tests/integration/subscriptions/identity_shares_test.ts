@@ -10,7 +10,7 @@ import { digestOf } from "../../support/access.ts";
 import { connectTo } from "../../support/grpc_client.ts";
 import { areSubscribed, type Harness, startHarness } from "../../support/harness.ts";
 import { until } from "../../support/until.ts";
-import { metric } from "./kit.ts";
+import { metric, subscribed } from "./kit.ts";
 
 const tokenOf = (identity: string) => `asp_${identity.padEnd(43, "x")}`;
 
@@ -44,6 +44,17 @@ class Streams implements AsyncDisposable {
   constructor(harness: Harness) {
     this.#harness = harness;
     this.#client = connectTo({ url: `http://${harness.address}` }, StreamProxyService);
+  }
+
+  /** Follows the contracts of an underlying until the streams are disposed. */
+  follow(identity: string, underlying: string): void {
+    const leave = new AbortController();
+    const stream = this.#client.streamOptionQuotes({ underlyings: [underlying] }, {
+      signal: leave.signal,
+      headers: { authorization: `Bearer ${tokenOf(identity)}` },
+    });
+    const ended = stream[Symbol.asyncIterator]().next().catch(() => {});
+    this.#all.push({ leave, ended });
   }
 
   /** Opens a stream of quotes; returns what closes it, or the error with which it is refused. */
@@ -153,4 +164,28 @@ Deno.test("limits of a role refuse real clients until a stream is closed", async
     "the refused client gets in",
     async () => (await streams.open("page", ["A"])).error === undefined,
   );
+});
+
+Deno.test("contracts of underlyings stay within the shares of real clients", async () => {
+  await using harness = await start({
+    bot: { reservedSlots: { opra: 4 } },
+    page: { maxShare: 0.3 },
+    other: {},
+  });
+  await using streams = new Streams(harness);
+  const place = { endpoint: "opra", channel: "quotes" };
+  const contractsOf = (underlying: string) =>
+    [...subscribed(harness.simulator, place)].filter((symbol) => symbol.startsWith(underlying));
+  streams.follow("page", "SPY");
+  await until("page has its share", () => contractsOf("SPY").length === 3);
+  streams.follow("other", "QQQ");
+  await until("other has the rest of the pool", () => contractsOf("QQQ").length === 3);
+  streams.follow("bot", "IWM");
+  await until("bot has its reservation", () => contractsOf("IWM").length >= 4);
+  assert.ok(contractsOf("SPY").length >= 2, "the others keep what is not reserved");
+  assert.ok(subscribed(harness.simulator, place).size <= 10);
+  const used = (identity: string) =>
+    metric(harness, `alpaca_proxy_identity_symbol_slots{feed="opra",identity="${identity}"}`);
+  assert.ok(await used("bot") >= 4);
+  assert.ok(await used("page") <= 3);
 });
