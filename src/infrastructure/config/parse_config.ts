@@ -57,6 +57,7 @@ export function parseConfig(env: Env): Config {
   const tls = checkTls(settings, config.tls as TlsSettings);
   checkDelays(settings);
   checkReservations(settings);
+  checkCertificates(settings);
   Object.assign(config, resolveUpstream(settings));
   const unknown = unknownVariables(env);
   if (settings.problems.length > 0) {
@@ -316,6 +317,17 @@ function checkDelays(settings: SettingsReader): void {
     message: `is shorter than ${initial.name}=${initialMs} milliseconds`,
     remedy: "Raise the one or lower the other",
   });
+}
+
+/** Warns of certificates in the access policy that no client can present. */
+function checkCertificates(settings: SettingsReader): void {
+  const { STREAM_PROXY_ACCESS } = SETTINGS;
+  const { identities = [] } = settings.value(STREAM_PROXY_ACCESS) ?? {};
+  const at = identities.findIndex(({ certificates }) => certificates.length > 0);
+  const [text, file] = TLS_PARTS.clientCa;
+  if (at < 0 || settings.isSet(text) || settings.isSet(file)) return;
+  const part = `identities[${at}].certificates`;
+  settings.warnings.push(`${STREAM_PROXY_ACCESS.name}: ${part} has no effect without ${text.name}`);
 }
 
 /** Checks that the slots which the access policy reserves exist, where the plan is known. */

@@ -319,6 +319,19 @@ Deno.test("invalid JSON is reported with its position", () => {
   assert.match(problem, /^is not valid JSON at character 11\. Set it to a JSON object with roles/);
 });
 
+Deno.test("certificates of a policy cause a warning while clients cannot present any", () => {
+  const policy = identity({ certificates: ["CN=a"] });
+  const { warnings } = parseConfig({
+    ALPACA_KEY: "k",
+    ALPACA_SECRET: "s",
+    STREAM_PROXY_ACCESS: JSON.stringify(policy),
+  });
+  assert.deepEqual(warnings, [
+    "STREAM_PROXY_ACCESS: identities[0].certificates has no effect without " +
+    "STREAM_PROXY_TLS_CLIENT_CA",
+  ]);
+});
+
 Deno.test("without the variable, authentication is off", () => {
   const config = parseConfig({ ALPACA_KEY: "k", ALPACA_SECRET: "s", STREAM_PROXY_ACCESS: "" });
   assert.equal(config.access, undefined);
