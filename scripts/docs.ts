@@ -49,6 +49,7 @@ export const SNIPPETS: Readonly<Record<string, string>> = {
   "docs/clients/go/main.go": "go",
   "docs/clients/rust/src/main.rs": "rust",
   "docs/clients/rust/build.rs": "rust",
+  "docs/clients/browser/page.ts": "ts",
 };
 
 /** What each generated block contains. */

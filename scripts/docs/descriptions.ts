@@ -25,6 +25,7 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   "@alpacahq/alpaca-trade-api": "Tests: Alpaca's own SDK against the simulator",
   "@connectrpc/connect-node": "gRPC transport of `@connectrpc/connect`",
+  "@connectrpc/connect-web": "Tests: calls of web pages",
   "@types/ws": "Simulator: types of `ws`",
   "ajv": "Tests: the chart's schema of values",
   "axe-core": "Tests: accessibility of the status page",

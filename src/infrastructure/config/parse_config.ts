@@ -105,9 +105,8 @@ function assign(target: Record<string, unknown>, path: string, value: unknown): 
 
 /** Without authentication, every page that a user opens could read the account's orders. */
 function checkOrigins(settings: SettingsReader): void {
-  const { STREAM_PROXY_CORS_ORIGINS: origins } = SETTINGS;
-  const access = ALL_SETTINGS.find(({ name }) => name === "STREAM_PROXY_ACCESS");
-  if (!settings.value(origins)?.includes("*") || (access && settings.isSet(access))) return;
+  const { STREAM_PROXY_CORS_ORIGINS: origins, STREAM_PROXY_ACCESS: access } = SETTINGS;
+  if (!settings.value(origins)?.includes("*") || settings.isSet(access)) return;
   settings.reject(origins.name, {
     received: "*",
     message: "lets every web page read all data, because there is no authentication",

@@ -210,7 +210,7 @@ for (const protocol of WEB_PROTOCOLS) {
   });
 }
 
-Deno.test("requests that are too large, too slow or too many bytes in all are refused", async () => {
+Deno.test("requests that are too large or too slow, or too many in all, are refused", async () => {
   const clock = new ManualClock();
   const admission = { ...DEFAULT_ADMISSION, maxPendingRequestBytes: 1_000 };
   await using harness = await startWebHarness({ clock, admission });

@@ -151,7 +151,7 @@ Deno.test("calls are served under the names of the status page alone", async () 
   assert.equal(allowed.status, 200);
 });
 
-Deno.test("paths beside the services are those of the port, and unknown methods are 404", async () => {
+Deno.test("other paths are those of the port, and unknown methods are 404", async () => {
   await using harness = await startWebHarness();
   for (const path of ["/cream.v1.StreamProxyService/Nothing", "/cream.v1.Other/StreamQuotes"]) {
     assert.equal((await send(harness, { path })).status, 404, path);
