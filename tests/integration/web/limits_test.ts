@@ -121,12 +121,18 @@ Deno.test("a client that does not read loses its own oldest messages, counted", 
 
 Deno.test("a stalled stream whose client reads no end is disconnected after 5 s", async () => {
   const clock = new ManualClock();
-  await using harness = await startWebHarness({ clock });
+  await using harness = await startWebHarness({
+    clock,
+    market: new MemoryMarket({ capacity: 1_000 }),
+  });
   using _client = await openStream(harness);
   await harness.market.untilOpen(1);
   const [stream] = harness.market.streams;
-  // More than the sockets hold, so that the status cannot be sent.
-  for (let i = 0; i < 20_000; i++) harness.market.publish("stockQuotes", LARGE_QUOTE);
+  // The sockets are full once messages are dropped, so that the status cannot be sent.
+  await until("messages are dropped", () => {
+    for (let i = 0; i < 500; i++) harness.market.publish("stockQuotes", LARGE_QUOTE);
+    return (stream?.dropped ?? 0) > 3_000;
+  });
   stream?.stall({ queued: 1, stalledMs: 300_000 });
   await harness.market.untilOpen(0);
   await new Promise((resolve) => setTimeout(resolve, 50));
