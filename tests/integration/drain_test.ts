@@ -10,7 +10,7 @@ import {
 } from "../../client/mod.ts";
 import type { StockTrade as TradeEvent } from "../../src/domain/market/stock_events.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
-import { startRelay } from "../docs/loopback.ts";
+import { freePort } from "../docs/loopback.ts";
 import { administered } from "../support/administered.ts";
 import { GOLDEN_TRADE } from "../support/grpc_events.ts";
 import { startGrpcHarness } from "../support/grpc_client.ts";
@@ -102,13 +102,13 @@ Deno.test("streams that an operator has drained resume exactly, without a loss",
 
 Deno.test("a proxy under load is replaced: no 406, and every client continues", async () => {
   await using simulator = await startSimulator({ messagesPerSecond: 200 });
-  await using relay = await startRelay();
+  const port = String(freePort());
   await using left = new AsyncDisposableStack();
   const startProxy = async () => {
-    const env = { ...simulator.environment(), ...FREE_PORTS, OTEL_ENABLED: "false" };
+    const own = { STREAM_PROXY_GRPC_PORT: port, OTEL_ENABLED: "false" };
+    const env = { ...simulator.environment(), ...FREE_PORTS, ...own };
     const child = left.use(new Child({ env }));
-    const { ports } = await child.logged("Started") as { ports: { grpc: number } };
-    relay.target = ports.grpc;
+    await child.logged("Started");
     return child;
   };
   const isConnected = (log: readonly LogLine[]) =>
@@ -116,7 +116,7 @@ Deno.test("a proxy under load is replaced: no 406, and every client continues", 
 
   const old = await startProxy();
   await until("its feeds", () => isConnected(old.log), PATIENCE_MS);
-  await using crowd = new Crowd(relay.address, ["AAPL", "MSFT", "NVDA"]);
+  await using crowd = new Crowd(`127.0.0.1:${port}`, ["AAPL", "MSFT", "NVDA"]);
   await until("trades", () => crowd.received.every((ids) => ids.length > 0), PATIENCE_MS);
 
   old.signal("SIGTERM");

@@ -378,9 +378,9 @@ export class Administration {
     const { connections, clock } = this.#options;
     const { signal } = this.#over;
     await clock.sleep(READ_MS, signal);
-    if (!signal.aborted) connections.close(number, "gracefully");
+    if (!signal.aborted) connections.close(number, { isAnnounced: true });
     await clock.sleep(CLOSE_MS, signal);
-    if (!signal.aborted) connections.close(number, "immediately");
+    if (!signal.aborted) connections.close(number, { isAnnounced: false });
   }
 
   #requireRunning(): void {

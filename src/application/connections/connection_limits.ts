@@ -63,8 +63,8 @@ const LOG_EVERY_MS = 60_000;
 interface AcceptedConnection {
   /** Closes the connection; called once at most. */
   readonly close: () => void;
-  /** Asks the client to close it, if the protocol can. @default closes it */
-  readonly end?: () => void;
+  /** Asks the client to send no more requests on it, if the protocol can. @default does nothing */
+  readonly announceClose?: () => void;
   /** Bytes so far. @default unknown */
   readonly bytes?: () => { readonly received: number; readonly sent: number };
   /** Monotonic ms since which no request is under way; undefined in one. */
@@ -201,11 +201,11 @@ export class ConnectionLimits {
     });
   }
 
-  /** Closes the connection with a number, if it is open. */
-  close(number: number, how: "gracefully" | "immediately"): void {
+  /** Asks the client of an open connection to send no more requests on it, or closes it. */
+  close(number: number, { isAnnounced }: { readonly isAnnounced: boolean }): void {
     for (const [connection, admitted] of this.#admitted) {
       if (admitted.number !== number) continue;
-      if (how === "gracefully" && connection.end) connection.end();
+      if (isAnnounced) connection.announceClose?.();
       else this.#close(admitted.kind, connection);
       return;
     }

@@ -270,14 +270,14 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /**
-   * Closes connections whose streams have ended, so that their clients open the next stream
-   * elsewhere. Not earlier: on Deno 2.9.6 a session that has sent GOAWAY closes with its last
-   * stream, whose client can then report the lost connection instead of the status.
+   * Announces the end of connections whose streams have ended, so that their clients open the next
+   * stream elsewhere. Not earlier: connect-es 2.2.0 on Deno 2.9.6 reports streams that are open at
+   * a GOAWAY as UNKNOWN instead of their status.
    */
   async #closeIdle(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(READ_MS, signal);
-      if (!signal.aborted) this.#admission.closeIdle(READ_MS);
+      if (!signal.aborted) this.#admission.announceClose(READ_MS);
     }
   }
 }

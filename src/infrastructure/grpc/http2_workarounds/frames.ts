@@ -111,6 +111,16 @@ export function resetOf(stream: number, code: number): Uint8Array {
   return frameOf(FrameType.RST_STREAM, { stream, payload: uint32(code) });
 }
 
+/**
+ * GOAWAY that announces the end of a connection: the client opens no stream on it any more, and all
+ * that it has opened are served (RFC 9113, section 6.8). `goaway` of node:http2 would ignore those
+ * that are on their way; connect-es 2.2.0 on Deno 2.9.6 notices that by a ping timeout only.
+ */
+export function closeNotice(): Uint8Array {
+  const noError = 0;
+  return frameOf(FrameType.GOAWAY, { payload: [...uint32(2 ** 31 - 1), ...uint32(noError)] });
+}
+
 /** The four bytes of an unsigned number, big-endian. */
 export function uint32(value: number): [number, number, number, number] {
   return [value >>> 24, value >>> 16, value >>> 8, value];

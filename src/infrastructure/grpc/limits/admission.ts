@@ -78,8 +78,8 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #shared: ConnectionShared;
   readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Map<ServerHttp2Session, ClientConnection>();
-  /** Those of them whose handshake is not complete. */
+  readonly #open = new Set<ClientConnection>();
+  /** Sockets whose handshake is not complete. */
   readonly #handshaking = new Set<Socket>();
   readonly #corker = new WriteCorker();
   readonly #connections = new WeakMap<object, ClientConnection>();
@@ -126,7 +126,7 @@ export class Admission {
     let connection: ClientConnection | undefined;
     const release = this.#options.connections.admit("grpc", {
       close: () => socket.resetAndDestroy(),
-      end: () => connection?.session?.close(),
+      announceClose: () => connection?.announceClose(),
       bytes: () => ({ received: socket.bytesRead, sent: socket.bytesWritten }),
       idleSince: () => connection === undefined ? acceptedAt : connection.idleSince,
       address: socket.remoteAddress,
@@ -177,17 +177,18 @@ export class Admission {
     const { session } = connection;
     if (session) {
       this.#connections.set(session, connection);
-      this.#sessions.set(session, connection);
-      socket.once("close", () => this.#sessions.delete(session));
+      this.#open.add(connection);
+      socket.once("close", () => this.#open.delete(connection));
     }
     return connection;
   }
 
-  /** Closes connections without a stream for at least `idleMs`; their clients receive GOAWAY. */
-  closeIdle(idleMs: number): void {
+  /** Asks the clients of connections without a stream for `idleMs` to open none any more. */
+  announceClose(idleMs: number): void {
     const before = this.#options.clock.monotonic() - idleMs;
-    for (const [session, { idleSince = Infinity }] of this.#sessions) {
-      if (idleSince <= before && !session.closed) session.close();
+    for (const connection of this.#open) {
+      const { idleSince = Infinity } = connection;
+      if (idleSince <= before) connection.announceClose();
     }
   }
 

@@ -18,6 +18,7 @@ import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import type { CallError } from "../call_error.ts";
 import {
+  closeNotice,
   FLAG_ACK,
   FLAG_END_HEADERS,
   FLAG_END_STREAM,
@@ -75,6 +76,8 @@ export class ClientConnection implements FrameRules {
   readonly #opening: PendingRequest;
   /** A header block whose last frame has not begun. */
   #block: HeaderBlock | undefined;
+  /** Whether the client was asked to open no more streams. */
+  #isClosing = false;
   #tokens = CONTROL_BURST;
   #refilledAt: number;
 
@@ -206,6 +209,13 @@ export class ClientConnection implements FrameRules {
         this.#useToken();
     }
     return this.#settingsAcks.next();
+  }
+
+  /** Asks the client, once, to open no more streams on the connection. */
+  announceClose(): void {
+    if (this.#isClosing || this.#socket.destroyed) return;
+    this.#isClosing = true;
+    this.#socket.write(closeNotice());
   }
 
   /** Ends the streams of a closed socket in turns of the event loop, then the session. */

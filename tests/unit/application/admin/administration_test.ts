@@ -118,7 +118,7 @@ Deno.test("connections are listed with their streams, and closed after these end
       address: "10.0.0.9",
       port,
       close: () => closes.push(`reset ${port}`),
-      end: () => closes.push(`goaway ${port}`),
+      announceClose: () => closes.push(`goaway ${port}`),
       bytes: () => ({ received: 10, sent: 20 }),
     });
   }
