@@ -75,12 +75,12 @@ USER 65532:65532
 EXPOSE 50052/tcp 8082/tcp 9090/tcp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-code-cache", "--allow-net=127.0.0.1", "--allow-env=STREAM_PROXY_HEALTH_PORT", "/app/scripts/delivery/image/healthcheck.ts"]
+  CMD ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-code-cache", "--allow-net=127.0.0.1", "--allow-env=STREAM_PROXY_HEALTH_PORT,STREAM_PROXY_TLS_CERT,STREAM_PROXY_TLS_CERT_FILE,STREAM_PROXY_TLS_PORTS", "--unsafely-ignore-certificate-errors=127.0.0.1", "/app/scripts/delivery/image/healthcheck.ts"]
 
 # For every program in this image: no remote modules, no files, no child
 # processes, no native code. telemetry.env configures OpenTelemetry before the
 # process starts; variables of the environment take precedence.
-ENTRYPOINT ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-remote", "--frozen", "--no-code-cache", "--env-file=/app/telemetry.env", "--deny-read", "--deny-write", "--deny-run", "--deny-ffi", "--deny-sys", "--deny-import"]
+ENTRYPOINT ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-remote", "--frozen", "--no-code-cache", "--env-file=/app/telemetry.env", "--deny-write", "--deny-run", "--deny-ffi", "--deny-sys", "--deny-import"]
 
 # start.ts installs its signal handlers some tens of milliseconds after the start,
 # before it loads the program. The kernel drops an earlier SIGTERM to PID 1; an

@@ -27,6 +27,7 @@ import {
 } from "./admin_arguments.ts";
 import { AdminClient } from "./admin_client.ts";
 import { connectionLines, levelLine, settingLines, streamLines } from "./admin_tables.ts";
+import { credentialsOf } from "./credentials.ts";
 import { describeFailure } from "./describe_failure.ts";
 import { UsageError } from "./flags.ts";
 import { EXIT, runCommand, type Terminal } from "./terminal.ts";
@@ -67,7 +68,7 @@ async function run(task: AdminTask, terminal: Terminal): Promise<number> {
       `admin: the token is sent to ${addressText(address)} unencrypted; use https:// with TLS`,
     );
   }
-  using client = new AdminClient(address, token);
+  using client = new AdminClient(address, token, credentialsOf(terminal.env).tls);
   try {
     const answer = await perform(client, action, terminal);
     const lines = task.json ? answer.json : answer.lines;

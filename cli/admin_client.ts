@@ -12,6 +12,7 @@ import type {
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { addressText, type ProxyAddress } from "../client/address.ts";
+import type { TlsOptions } from "../client/credentials.ts";
 import { RpcError } from "../client/rpc_client.ts";
 
 /** Deadline of a call, in ms. */
@@ -23,9 +24,9 @@ export class AdminClient implements Disposable {
   readonly #transport: ReturnType<typeof createGrpcTransport>;
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(address: ProxyAddress, token: string) {
+  constructor(address: ProxyAddress, token: string, tls: TlsOptions = {}) {
     const baseUrl = `${address.tls ? "https" : "http"}://${addressText(address)}`;
-    this.#session = new Http2SessionManager(baseUrl);
+    this.#session = new Http2SessionManager(baseUrl, {}, tls);
     this.#transport = createGrpcTransport({ baseUrl, sessionManager: this.#session });
     this.#headers = { authorization: `Bearer ${token}` };
   }

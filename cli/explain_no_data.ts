@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { credentialsOf } from "./credentials.ts";
 import { addressText } from "../client/address.ts";
 import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import { MarketCalendar } from "../src/domain/calendar/market_calendar.ts";
@@ -289,7 +290,7 @@ export async function reportNoData(
   const { clock, signal } = terminal;
   const { quietMs } = SOURCES[kind.channel];
   // Apart from the stream, whose flow control may stop its connection.
-  using client = new RpcClient(task.address);
+  using client = new RpcClient(task.address, {}, credentialsOf(terminal.env));
   const stream = { kind, selection: task.selection };
   let before = received.messages;
   let idleMs = 0;

@@ -14,6 +14,7 @@ import {
   GetConnectionStatusResponseSchema,
   StreamProxyService,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
+import { credentialsOf } from "./credentials.ts";
 import { describeFailure } from "./describe_failure.ts";
 import { UsageError } from "./flags.ts";
 import { messageTitle } from "./message_lines.ts";
@@ -119,7 +120,8 @@ const START_ONE = "Start one with: deno task demo, or deno task start. " +
 async function followStream(task: StreamTask, terminal: Terminal): Promise<number> {
   const kind = STREAM_KINDS[task.what];
   if (kind === undefined) throw new UsageError(task.what, "not a stream");
-  using client = new ProxyClient({ address: task.address }, { clock: terminal.clock });
+  const options = { address: task.address, ...credentialsOf(terminal.env) };
+  using client = new ProxyClient(options, { clock: terminal.clock });
   const colors = chooseColors(terminal.isTerminal, terminal.env);
   const meta = task.options?.meta ?? false;
   if (terminal.isTerminal && !task.json) {
@@ -182,7 +184,7 @@ function followStatus(task: StatusTask, terminal: Terminal): Promise<number> {
   return retry(once, terminal, async (onOpen) => {
     while (!signal.aborted) {
       // A new connection per request finds a restarted proxy immediately.
-      using client = new RpcClient(task.address);
+      using client = new RpcClient(task.address, {}, credentialsOf(terminal.env));
       const answer = await client.call(
         StreamProxyService.method.getConnectionStatus,
         { includeSubscriptions: task.subscriptions },

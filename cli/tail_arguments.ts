@@ -9,6 +9,7 @@ import { parseOccSymbol } from "../src/domain/market/occ_symbol.ts";
 import { normalizeOption } from "../src/infrastructure/grpc/normalize_symbols.ts";
 import { SELECTION_BOUNDS } from "../src/domain/options/selection.ts";
 import { chooseAddress } from "./address.ts";
+import { CREDENTIALS_HELP } from "./credentials.ts";
 import {
   type Arguments,
   describeFlags,
@@ -127,6 +128,7 @@ Flags:
 ${describeFlags(FLAGS)}
 
 Variables: STREAM_PROXY_ADDRESS or STREAM_PROXY_URL instead of --address;
+${CREDENTIALS_HELP}
 NO_COLOR disables colours.
 
 Examples:

@@ -9,13 +9,14 @@ import { Acknowledger } from "./acknowledger.ts";
 import { ACCEPTED_ADDRESSES, type ProxyAddress, readAddress } from "./address.ts";
 import type { ChannelMessages, ChannelName, StreamFilter } from "./channels.ts";
 import { type ClientClock, processClock } from "./clock.ts";
+import type { Credentials } from "./credentials.ts";
 import type { KeepAlive } from "./http2_connection.ts";
 import type { StreamOptions } from "./options.ts";
 import { RpcClient } from "./rpc_client.ts";
 import { ProxyStream, type StreamStats } from "./stream.ts";
 
 /** How to reach a proxy. */
-export interface ConnectOptions {
+export interface ConnectOptions extends Credentials {
   /**
    * `host:port`, `host`, `http://host:port`, or `https://host:port` for TLS.
    *
@@ -77,13 +78,13 @@ export class ProxyClient implements Disposable {
    * @throws {TypeError} when the address is invalid
    */
   constructor(
-    { address = "localhost", keepAlive }: ConnectOptions = {},
+    { address = "localhost", keepAlive, ...credentials }: ConnectOptions = {},
     dependencies: Dependencies = {},
   ) {
     const target = typeof address === "string" ? readAddress(address) : address;
     if (target === undefined) throw new TypeError(`${address}: ${ACCEPTED_ADDRESSES}`);
     const { clock = processClock, random = Math.random, transport } = dependencies;
-    this.#transport = transport ?? new RpcClient(target, keepAlive);
+    this.#transport = transport ?? new RpcClient(target, keepAlive, credentials);
     this.#clock = clock;
     this.#random = random;
     const signal = this.#closed.signal;

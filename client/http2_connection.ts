@@ -28,6 +28,7 @@ import {
 } from "node:http2";
 import { setImmediate } from "node:timers";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { TlsOptions } from "./credentials.ts";
 import { deferred } from "./deferred.ts";
 
 /** Detects an unreachable peer, within 30 s by default. */
@@ -63,6 +64,7 @@ export class Http2Connection implements Disposable {
   /** Scheme, host and port: `http://localhost:50052`. */
   readonly authority: string;
   readonly #keepAlive: Required<KeepAlive>;
+  readonly #tls: TlsOptions;
   /** The session that new calls use. */
   #current: Promise<ClientHttp2Session> | undefined;
   /** Closes each open session; one that received GOAWAY stays open for a while. */
@@ -72,8 +74,10 @@ export class Http2Connection implements Disposable {
   /** Sessions that new calls do not use. */
   readonly #retired = new WeakSet<ClientHttp2Session>();
 
-  constructor(url: string, keepAlive: KeepAlive = {}) {
+  /** @param tls certificates, for a URL with https */
+  constructor(url: string, keepAlive: KeepAlive = {}, tls: TlsOptions = {}) {
     this.authority = new URL(url).origin;
+    this.#tls = tls;
     this.#keepAlive = {
       intervalMs: 20_000,
       timeoutMs: 10_000,
@@ -137,7 +141,10 @@ export class Http2Connection implements Disposable {
 
   #dial(): Promise<ClientHttp2Session> {
     const { promise, resolve, reject } = deferred<ClientHttp2Session>();
-    const session = connect(this.authority, { settings: { initialWindowSize: STREAM_WINDOW } });
+    const session = connect(this.authority, {
+      ...this.#tls,
+      settings: { initialWindowSize: STREAM_WINDOW },
+    });
     const close = () => {
       failed(new ConnectError("the connection was closed", Code.Canceled));
       destroy(undefined, constants.NGHTTP2_CANCEL);
@@ -150,7 +157,8 @@ export class Http2Connection implements Disposable {
     const failed = (error: unknown) => {
       clearTimeout(dialing);
       forget();
-      reject(error);
+      // An error of TLS or of the network has no code that gRPC knows.
+      reject(error instanceof ConnectError ? error : unavailable(error));
     };
     const dialing = setTimeout(() => {
       const reason = `no connection within ${dialTimeoutMs} ms`;
@@ -170,10 +178,16 @@ export class Http2Connection implements Disposable {
     session.on("error", failed);
     session.once("close", () => {
       this.#closers.delete(close);
-      failed(new ConnectError("the connection was closed", Code.Canceled));
+      failed(new ConnectError("the connection was closed", Code.Unavailable));
     });
     return promise;
   }
+}
+
+/** The error of a connection that cannot be opened. */
+function unavailable(cause: unknown): ConnectError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ConnectError(reason, Code.Unavailable, undefined, undefined, cause);
 }
 
 /** Defers every close, except by the returned function. */

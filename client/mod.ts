@@ -93,6 +93,7 @@ export {
   type StockFilter,
   type StreamOf,
 } from "./client.ts";
+export type { Credentials, TlsOptions } from "./credentials.ts";
 export type { StreamGap, StreamGapReason } from "./gaps.ts";
 export type { KeepAlive } from "./http2_connection.ts";
 export type { ConnectionChange, Delivery, FreshnessChange, StreamOptions } from "./options.ts";

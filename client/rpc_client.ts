@@ -20,6 +20,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, QuotaFailureSchema } from "../src/gen/google/rpc/error_details_pb.ts";
 import { addressText, type ProxyAddress } from "./address.ts";
+import { callHeaders, type Credentials } from "./credentials.ts";
 import { deferred } from "./deferred.ts";
 import { Http2Connection, type KeepAlive } from "./http2_connection.ts";
 
@@ -78,11 +79,17 @@ export interface CallOptions {
 /** One connection to a proxy; `using` closes it. */
 export class RpcClient implements Disposable {
   readonly #connection: Http2Connection;
+  readonly #credentials: Credentials;
   readonly #transport: ReturnType<typeof createGrpcTransport>;
 
-  constructor(address: ProxyAddress, keepAlive: KeepAlive = {}) {
+  constructor(
+    address: ProxyAddress,
+    keepAlive: KeepAlive = {},
+    credentials: Credentials = {},
+  ) {
     const baseUrl = `${address.tls ? "https" : "http"}://${addressText(address)}`;
-    this.#connection = new Http2Connection(baseUrl, keepAlive);
+    this.#credentials = credentials;
+    this.#connection = new Http2Connection(baseUrl, keepAlive, credentials.tls);
     this.#transport = createGrpcTransport({ baseUrl, sessionManager: this.#connection });
   }
 
@@ -103,7 +110,7 @@ export class RpcClient implements Disposable {
         method,
         ended,
         undefined,
-        undefined,
+        await callHeaders(this.#credentials),
         only(request),
       );
       opened = true;
@@ -137,7 +144,7 @@ export class RpcClient implements Disposable {
         method,
         signal,
         UNARY_TIMEOUT_MS,
-        undefined,
+        await callHeaders(this.#credentials),
         request,
       );
       return message;

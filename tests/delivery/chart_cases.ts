@@ -39,6 +39,23 @@ const monitoring = {
 export const CHART_CASES: readonly ChartCase[] = [
   { name: "defaults with an existing Secret", values: { credentials } },
   {
+    name: "TLS by a Secret with a client CA",
+    values: {
+      credentials,
+      tls: { existingSecret: "proxy-tls", clientCaKey: "ca.crt" },
+      serviceMonitor: { enabled: true },
+    },
+    kinds: ["ServiceMonitor"],
+  },
+  {
+    name: "TLS on the gRPC port only",
+    values: {
+      credentials,
+      tls: { existingSecret: "proxy-tls" },
+      config: { STREAM_PROXY_TLS_PORTS: "grpc" },
+    },
+  },
+  {
     name: "credentials in the values",
     values: {
       credentials: {

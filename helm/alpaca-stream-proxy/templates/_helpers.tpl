@@ -223,6 +223,32 @@ with a Secret of its own is required: without it the proxy would start less prot
 {{- end }}
 {{- end }}
 
+{{/* Folder of the files of tls.existingSecret. */}}
+{{- define "asp.tlsFolder" -}}
+/etc/alpaca-stream-proxy/tls
+{{- end }}
+
+{{/* Paths of the files of tls.existingSecret by variable, as YAML. */}}
+{{- define "asp.tlsFiles" -}}
+{{- with .Values.tls }}
+{{- if .existingSecret }}
+STREAM_PROXY_TLS_CERT_FILE: {{ include "asp.tlsFolder" $ }}/{{ .certKey }}
+STREAM_PROXY_TLS_KEY_FILE: {{ include "asp.tlsFolder" $ }}/{{ .keyKey }}
+{{- with .clientCaKey }}
+STREAM_PROXY_TLS_CLIENT_CA_FILE: {{ include "asp.tlsFolder" $ }}/{{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty if a port has TLS. Takes a list: root, `grpc`, `health` or `metrics`. */}}
+{{- define "asp.hasTls" -}}
+{{- $root := index . 0 -}}
+{{- $config := $root.Values.config -}}
+{{- $isOn := or $root.Values.tls.existingSecret $config.STREAM_PROXY_TLS_CERT $config.STREAM_PROXY_TLS_CERT_FILE -}}
+{{- if and $isOn (contains (index . 1) (lower $config.STREAM_PROXY_TLS_PORTS)) }}yes{{ end }}
+{{- end }}
+
 {{/* Name of the port that serves /metrics. */}}
 {{- define "asp.metricsPort" -}}
 {{- if eq (int .Values.config.STREAM_PROXY_METRICS_PORT) 0 }}health{{ else }}metrics{{ end }}

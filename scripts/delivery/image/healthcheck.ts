@@ -21,9 +21,19 @@ export async function whyUnhealthy(url: string): Promise<string | undefined> {
   }
 }
 
+/** A variable with a value that may be read. */
+function variable(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) || undefined : undefined;
+}
+
 if (import.meta.main) {
-  const port = Deno.env.get("STREAM_PROXY_HEALTH_PORT") || "8082";
-  const reason = await whyUnhealthy(`http://127.0.0.1:${port}/healthz`);
+  const port = variable("STREAM_PROXY_HEALTH_PORT") ?? "8082";
+  const hasCertificate = variable("STREAM_PROXY_TLS_CERT") ??
+    variable("STREAM_PROXY_TLS_CERT_FILE");
+  const ports = variable("STREAM_PROXY_TLS_PORTS") ?? "health";
+  const scheme = hasCertificate && ports.toLowerCase().includes("health") ? "https" : "http";
+  const reason = await whyUnhealthy(`${scheme}://127.0.0.1:${port}/healthz`);
   if (reason !== undefined) {
     Deno.stderr.writeSync(new TextEncoder().encode(`${reason}\n`));
     Deno.exit(1);

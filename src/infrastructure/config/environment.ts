@@ -73,7 +73,11 @@ const PREFIX = /^(STREAM_PROXY|ALPACA|CREAM|APCA)_/i;
 /** Variables by which clients find the proxy; they may share its environment. */
 const CLIENT_VARIABLES: ReadonlySet<string> = new Set([
   "STREAM_PROXY_ADDRESS",
+  "STREAM_PROXY_CLIENT_CA",
+  "STREAM_PROXY_CLIENT_CERT",
+  "STREAM_PROXY_CLIENT_KEY",
   "STREAM_PROXY_ENDPOINT",
+  "STREAM_PROXY_TOKEN",
   "STREAM_PROXY_URL",
 ]);
 
