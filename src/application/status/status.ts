@@ -64,7 +64,7 @@ export interface ProxyStatus {
   readonly feeds: readonly FeedStatus[];
   /** Open client streams. */
   readonly clientCount: number;
-  /** True as soon as shutdown has begun; new streams are refused. */
+  /** Whether new streams are refused: an operator drains the proxy, or it stops. */
   readonly draining: boolean;
 }
 
@@ -85,7 +85,7 @@ interface StatusInputs {
   /** What each feed carries, enabled or not. */
   readonly kinds: Readonly<Record<FeedId, FeedKind>>;
   readonly streams: { readonly count: number };
-  /** Whether shutdown has begun. */
+  /** Whether new streams are refused. */
   readonly draining: () => boolean;
 }
 

@@ -90,7 +90,7 @@ function feedFreshness({ notice, staleSymbols }: FreshnessReport): FeedFreshness
   };
 }
 
-/** Whether at least one enabled feed is connected and no shutdown has begun. */
+/** Whether at least one enabled feed is connected and the proxy is not draining. */
 export function isReady(
   status: ProxyStatus,
   enabled: ReadonlySet<FeedId>,

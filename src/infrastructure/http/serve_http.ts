@@ -4,7 +4,7 @@
  * The health port serves `/` (the status page, updated by `/events`), `/health`, `/healthz`,
  * `/readyz` and `/metrics`, and calls of services where they are enabled; the optional metrics port
  * serves `/metrics` only. `/healthz` succeeds while the process runs, `/readyz` while at least one
- * enabled feed is connected and no shutdown has begun; `/health` has the details.
+ * enabled feed is connected and the proxy is not draining; `/health` has the details.
  *
  * @module
  */

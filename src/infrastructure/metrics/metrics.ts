@@ -434,7 +434,7 @@ export const METRICS = {
   draining: {
     name: "alpaca_proxy_draining",
     type: "gauge",
-    help: "1 as soon as shutdown has begun",
+    help: "1 while new streams are refused: an operator drains the proxy, or it stops",
     read: ({ status }) => Number(status().draining),
   },
   build: {
