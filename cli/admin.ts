@@ -6,7 +6,7 @@
 import { type DescMessage, type MessageShape, toJsonString } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { addressText, type ProxyAddress } from "../client/address.ts";
-import { RpcError } from "../client/rpc_client.ts";
+import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import {
   AdminService,
   CloseConnectionResponseSchema,
@@ -25,7 +25,6 @@ import {
   type AdminTask,
   parseAdminArguments,
 } from "./admin_arguments.ts";
-import { AdminClient } from "./admin_client.ts";
 import { connectionLines, levelLine, settingLines, streamLines } from "./admin_tables.ts";
 import { credentialsOf } from "./credentials.ts";
 import { describeFailure } from "./describe_failure.ts";
@@ -68,7 +67,7 @@ async function run(task: AdminTask, terminal: Terminal): Promise<number> {
       `admin: the token is sent to ${addressText(address)} unencrypted; use https:// with TLS`,
     );
   }
-  using client = new AdminClient(address, token, credentialsOf(terminal.env).tls);
+  using client = new RpcClient(address, {}, { ...credentialsOf(terminal.env), token });
   try {
     const answer = await perform(client, action, terminal);
     const lines = task.json ? answer.json : answer.lines;
@@ -103,7 +102,7 @@ interface Answer {
 }
 
 async function perform(
-  client: AdminClient,
+  client: Pick<RpcClient, "call">,
   action: AdminAction,
   { clock, columns, isTerminal, env, signal }: Terminal,
 ): Promise<Answer> {

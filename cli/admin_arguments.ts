@@ -5,6 +5,7 @@
  */
 import type { ProxyAddress } from "../client/address.ts";
 import { chooseAddress } from "./address.ts";
+import { CREDENTIALS_HELP } from "./credentials.ts";
 import {
   type Arguments,
   describeFlags,
@@ -31,7 +32,8 @@ type AdminFlags = Arguments<keyof typeof FLAGS>;
 const MAX_SECONDS = 86_400;
 
 /** What `admin --help` prints. */
-export const ADMIN_HELP = `Administers a proxy that runs with STREAM_PROXY_ACCESS.
+export const ADMIN_HELP =
+  `Administers a proxy that runs with STREAM_PROXY_ACCESS, as an identity with admin.
 
 Usage: deno task admin <command> [argument] [flags]
 
@@ -49,8 +51,9 @@ Commands:
 Flags:
 ${describeFlags(FLAGS)}
 
-Variables: STREAM_PROXY_TOKEN is the bearer token of an identity with admin;
-STREAM_PROXY_ADDRESS or STREAM_PROXY_URL instead of --address; NO_COLOR disables colours.
+Variables: STREAM_PROXY_ADDRESS or STREAM_PROXY_URL instead of --address;
+${CREDENTIALS_HELP}
+NO_COLOR disables colours.
 
 Examples:
   export STREAM_PROXY_TOKEN=...
