@@ -21,7 +21,7 @@
  * - Product: node:tls of Deno 2.9.6, as that of Node.js.
  * - Symptom: a handshake with a client certificate that no CA of the context has signed, or that
  *   has expired, succeeds; only `tls.Server` rejects it, by a method of the handle.
- * - Test: "a client certificate that does not verify is rejected" fails without this.
+ * - Test: "with client certificates required, only verified ones are served" fails without this.
  *
  * End of the handshake
  * - Product: node:http2 of Deno 2.9.6, as that of Node.js.
