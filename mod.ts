@@ -35,7 +35,12 @@ export type { OptionSelection } from "./src/domain/options/selection.ts";
 export type { ChunkLimits, UpstreamChannel } from "./src/domain/subscription/pairs.ts";
 export type { CountingRule, Plan } from "./src/domain/subscription/quota.ts";
 export type { Dependencies } from "./src/feeds.ts";
-export type { Config, KeyPair, Listen } from "./src/infrastructure/config/config.ts";
+export type {
+  ClientAuth,
+  KeyMaterial,
+  TlsPort,
+} from "./src/application/connections/connection_security.ts";
+export type { Config, KeyPair, Listen, TlsSettings } from "./src/infrastructure/config/config.ts";
 export { ConfigError, type Problem } from "./src/infrastructure/config/config_error.ts";
 export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";

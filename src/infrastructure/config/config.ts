@@ -161,6 +161,10 @@ export interface Config {
     readonly maxConnections: number;
     /** gRPC connections of one address at a time; 0: no limit. */
     readonly maxConnectionsPerAddress: number;
+    /** Age at which a gRPC connection is sent GOAWAY, in ms; 0 never. */
+    readonly maxConnectionAgeMs: number;
+    /** Time until the streams of such a connection end, in ms. */
+    readonly connectionGraceMs: number;
     /** Connections of the health and metrics ports together. */
     readonly maxHttpConnections: number;
     /** Those of one address; 0: no limit. */

@@ -392,6 +392,24 @@ export const SETTINGS = {
         default: "1024",
       },
     ),
+    STREAM_PROXY_MAX_CONNECTION_AGE_SECS: row(
+      integer(0, 2_592_000),
+      "limits.maxConnectionAgeMs",
+      {
+        description: "Age, give or take 10 %, at which a gRPC connection is sent GOAWAY, so that " +
+          "clients connect again; 0 never",
+        default: "0",
+      },
+    ),
+    STREAM_PROXY_MAX_CONNECTION_AGE_GRACE_SECS: row(
+      integer(1, 86_400),
+      "limits.connectionGraceMs",
+      {
+        description: "Time that the streams of such a connection have until they end with " +
+          "`UNAVAILABLE`",
+        default: "300",
+      },
+    ),
     STREAM_PROXY_MAX_HTTP_CONNECTIONS: row(COUNT, "limits.maxHttpConnections", {
       description: "Connections of the health and metrics ports together; idle ones are " +
         "closed to make room",

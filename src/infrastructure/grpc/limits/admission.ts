@@ -48,8 +48,16 @@ export interface AdmissionLimits {
   readonly maxPendingRequestBytes: number;
   /** Time in which a request has to arrive whole, in ms. */
   readonly requestTimeoutMs: number;
+  /** Age, give or take 10 %, at which a connection is sent GOAWAY, in ms; 0 never. @default 0 */
+  readonly maxConnectionAgeMs?: number;
+  /** Time that its streams have then until they end with UNAVAILABLE, in ms. @default 0 */
+  readonly connectionGraceMs?: number;
 }
 
+/** Part of the age of connections by which they differ. */
+const JITTER = 0.1;
+/** Time between two checks whether an old connection has streams, in ms. */
+const IDLE_CHECK_MS = 1_000;
 /** What HTTP/2 adds to each header when it measures a list of them. */
 const HEADER_OVERHEAD = 32;
 
@@ -179,8 +187,31 @@ export class Admission {
       this.#connections.set(session, connection);
       this.#open.add(connection);
       socket.once("close", () => this.#open.delete(connection));
+      if (this.#options.limits.maxConnectionAgeMs) void this.#endOld(socket, connection);
     }
     return connection;
+  }
+
+  /**
+   * Sends GOAWAY to a connection once it is old, so that its client opens streams on a new one, and
+   * ends it when it has no stream any more or the grace period expires. Without a jitter, clients
+   * that have connected together would do so again.
+   */
+  async #endOld(socket: Socket, connection: ClientConnection): Promise<void> {
+    const { clock, limits: { maxConnectionAgeMs = 0, connectionGraceMs = 0 } } = this.#options;
+    const { session } = connection;
+    const closed = new AbortController();
+    socket.once("close", () => closed.abort());
+    const age = maxConnectionAgeMs * (1 - JITTER + 2 * JITTER * Math.random());
+    await clock.sleep(age, closed.signal);
+    if (session === undefined || closed.signal.aborted || session.destroyed) return;
+    connection.announceClose();
+    const until = clock.monotonic() + connectionGraceMs;
+    while (connection.idleSince === undefined && clock.monotonic() < until) {
+      await clock.sleep(Math.min(IDLE_CHECK_MS, connectionGraceMs), closed.signal);
+      if (closed.signal.aborted) return;
+    }
+    session.destroy();
   }
 
   /** Asks the clients of connections without a stream for `idleMs` to open none any more. */

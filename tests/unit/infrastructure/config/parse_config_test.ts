@@ -99,6 +99,8 @@ Deno.test("credentials alone give the documented defaults", () => {
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
     limits: {
       maxConnections: 2_048,
+      maxConnectionAgeMs: 0,
+      connectionGraceMs: 300_000,
       maxConnectionsPerAddress: 1_024,
       maxHttpConnections: 256,
       maxHttpConnectionsPerAddress: 192,
@@ -228,6 +230,8 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: "2.5",
     STREAM_PROXY_OPTION_MAX_CONTRACTS: "29",
     STREAM_PROXY_MAX_CONNECTIONS: "31",
+    STREAM_PROXY_MAX_CONNECTION_AGE_SECS: "61",
+    STREAM_PROXY_MAX_CONNECTION_AGE_GRACE_SECS: "62",
     STREAM_PROXY_MAX_CONNECTIONS_PER_ADDRESS: "37",
     STREAM_PROXY_MAX_HTTP_CONNECTIONS: "32",
     STREAM_PROXY_MAX_HTTP_CONNECTIONS_PER_ADDRESS: "38",
@@ -315,6 +319,8 @@ Deno.test("every setting has an effect under its own name", () => {
     heartbeat: { intervalMs: 3_000, timeoutMs: 4_000 },
     limits: {
       maxConnections: 31,
+      maxConnectionAgeMs: 61_000,
+      connectionGraceMs: 62_000,
       maxConnectionsPerAddress: 37,
       maxHttpConnections: 32,
       maxHttpConnectionsPerAddress: 38,
