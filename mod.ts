@@ -29,6 +29,14 @@ export type {
   OptionFeedKind,
   StockFeedKind,
 } from "./src/domain/connection/feed.ts";
+export type { Grants, IdentityLimits } from "./src/domain/access/grants.ts";
+export type { Patterns } from "./src/domain/access/patterns.ts";
+export type {
+  AccessPolicy,
+  JwtAlgorithm,
+  JwtRules,
+  PolicyIdentity,
+} from "./src/domain/access/policy.ts";
 export type { ChannelName } from "./src/domain/market/channels.ts";
 export type { OptionRight } from "./src/domain/options/contract.ts";
 export type { OptionSelection } from "./src/domain/options/selection.ts";

@@ -9,7 +9,7 @@ import type { PeerCertificate } from "../access/access.ts";
 export const TLS_PORTS = ["grpc", "health", "metrics"] as const;
 
 /** One port that can be encrypted. */
-export type TlsPort = typeof TLS_PORTS[number];
+export type TlsPort = "grpc" | "health" | "metrics";
 
 /** Whether clients need a certificate (`require`) or may have one (`request`). */
 export type ClientAuth = "require" | "request";
@@ -18,6 +18,7 @@ export type ClientAuth = "require" | "request";
 export interface KeyMaterial {
   /** The certificate, and the intermediate ones behind it. */
   readonly certificate: string;
+  /** Private key of the certificate, as PEM text. */
   readonly key: string;
   /** Certificates of the CAs that sign those of clients; undefined if clients have none. */
   readonly clientCa: string | undefined;

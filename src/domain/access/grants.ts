@@ -32,6 +32,7 @@ export interface Grants {
   readonly orders: boolean;
   /** Whether it may call the administration service. */
   readonly admin: boolean;
+  /** Its own limits. */
   readonly limits: IdentityLimits;
 }
 

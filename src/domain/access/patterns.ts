@@ -17,7 +17,11 @@ export class Patterns {
   /** Prefixes by their length, so that the cost does not grow with their number. */
   readonly #prefixes = new Map<number, Set<string>>();
 
-  /** @param patterns names that may end in one `*`; letter case matters */
+  /**
+   * Prepares patterns.
+   *
+   * @param patterns names that may end in one `*`; letter case matters
+   */
   constructor(patterns: readonly string[]) {
     this.isAll = patterns.includes(EVERY);
     for (const pattern of patterns) {

@@ -7,6 +7,7 @@ import type { Grants } from "./grants.ts";
 
 /** An identity of the policy and its credentials. */
 export interface PolicyIdentity {
+  /** Unique in the policy. */
   readonly name: string;
   /** What its role grants. */
   readonly grants: Grants;
@@ -25,8 +26,11 @@ export type JwtAlgorithm = "RS256" | "ES256" | "EdDSA";
 export interface JwtRules {
   /** Where the issuer publishes its keys. */
   readonly jwksUrl: string;
+  /** Required value of `iss`. */
   readonly issuer: string;
+  /** Required value of `aud`, or one of its values. */
   readonly audience: string;
+  /** Algorithms that a signature may have; those of the token's header do not count. */
   readonly algorithms: readonly JwtAlgorithm[];
   /** By how much the clocks of issuer and proxy may differ, in ms. */
   readonly clockToleranceMs: number;
@@ -38,6 +42,7 @@ export interface JwtRules {
 export interface AccessPolicy {
   /** What each role grants, by its name. */
   readonly roles: ReadonlyMap<string, Grants>;
+  /** All identities, each with its credentials. */
   readonly identities: readonly PolicyIdentity[];
   /** `undefined` when no JWT is accepted. */
   readonly jwt: JwtRules | undefined;

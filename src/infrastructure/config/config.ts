@@ -42,12 +42,15 @@ export interface Listen {
 export interface TlsSettings {
   /** Certificate of the proxy, as PEM text. */
   readonly certificate?: string | undefined;
+  /** Private key of the certificate, as PEM text. */
   readonly key?: Secret | undefined;
   /** CAs of the clients, as PEM text. */
   readonly clientCa?: string | undefined;
-  /** Paths of files that are used in place of the texts. */
+  /** Path of a file that is used in place of the text. */
   readonly certificateFile?: string | undefined;
+  /** Path of a file that is used in place of the text. */
   readonly keyFile?: string | undefined;
+  /** Path of a file that is used in place of the text. */
   readonly clientCaFile?: string | undefined;
   /** Applies when there is a client CA. @default require */
   readonly clientAuth?: ClientAuth | undefined;

@@ -96,6 +96,11 @@ export class Child implements AsyncDisposable {
     this.#process.kill(name);
   }
 
+  /** Its arguments, as every user of the machine can read them. */
+  get commandLine(): string {
+    return Deno.readTextFileSync(`/proc/${this.#process.pid}/cmdline`);
+  }
+
   /** What it has logged so far. */
   get log(): readonly LogLine[] {
     const lines = this.#stdout.text.split("\n").slice(0, -1);
