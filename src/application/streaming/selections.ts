@@ -32,6 +32,8 @@ import type { SymbolChange } from "./upstream_events.ts";
 const KEPT_MS = 600_000;
 /** Selections without a stream that are kept. */
 const MAX_KEPT = 1_000;
+/** Contracts and positions of changes of all selections without a stream that are kept. */
+const MAX_KEPT_SIZE = 100_000;
 /** Changes of one selection whose positions are known. */
 const MAX_CHANGES = 50_000;
 
@@ -136,13 +138,19 @@ export class Selections {
     // Nothing can be resumed otherwise.
     if (!channelOf(entry.contracts.channel).isRetaining) return;
     this.#entries.set(key, entry);
-    let closed = 0;
-    for (const { streams } of this.#entries.values()) if (streams === 0) closed++;
-    if (closed <= MAX_KEPT) return;
-    for (const [oldest, { streams }] of this.#entries) {
-      if (streams > 0) continue;
-      this.#entries.delete(oldest);
-      return;
+    this.#forgetOldest();
+  }
+
+  /** Forgets the selections that were closed first, as far as the totals require it. */
+  #forgetOldest(): void {
+    const closed = [...this.#entries].filter(([, { streams }]) => streams === 0);
+    let count = closed.length;
+    let size = closed.reduce((sum, [, { contracts }]) => sum + contracts.size, 0);
+    for (const [key, { contracts }] of closed) {
+      if (count <= MAX_KEPT && size <= MAX_KEPT_SIZE) return;
+      this.#entries.delete(key);
+      count--;
+      size -= contracts.size;
     }
   }
 }
@@ -162,6 +170,10 @@ export class SelectedContracts implements SelectedSymbols {
   /** Positions at which contracts have entered or left, in order. */
   readonly #changedAt = new Map<string, number[]>();
   #changes = 0;
+  /** Changes of which a position is stored. */
+  #stored = 0;
+  /** Nothing was selected from `#knownSince` to this position, at which the first ones entered. */
+  #firstAt = -1;
   #knownSince: number;
 
   constructor({ channel, upstream, underlying }: SelectionScope, options: SelectionsOptions) {
@@ -185,7 +197,13 @@ export class SelectedContracts implements SelectedSymbols {
     return this.#contracts.has(symbol);
   }
 
+  /** Contracts and positions that it stores. */
+  get size(): number {
+    return this.#contracts.size + this.#stored;
+  }
+
   hadAt(symbol: string, sequence: number): boolean {
+    if (sequence <= this.#firstAt) return false;
     const changes = this.#changedAt.get(symbol)?.filter((at) => at >= sequence).length ?? 0;
     return this.has(symbol) === (changes % 2 === 0);
   }
@@ -224,8 +242,7 @@ export class SelectedContracts implements SelectedSymbols {
     const left = [...before].filter((symbol) => !contracts.has(symbol));
     const entered = [...contracts].filter((symbol) => !before.has(symbol));
     this.#contracts = contracts;
-    this.#record(left);
-    this.#record(entered);
+    this.#record(left, entered, before.size === 0);
     if (this.#streams.size === 0) return;
     const streams = [...this.#streams];
     this.#notify({ entered, left, reasonOf }, isDue ? this.#sent(view) : undefined, streams);
@@ -263,18 +280,28 @@ export class SelectedContracts implements SelectedSymbols {
     for (const stream of notified) stream.selectionChanged(notices);
   }
 
-  #record(symbols: readonly string[]): void {
+  #record(left: readonly string[], entered: readonly string[], wasEmpty: boolean): void {
     const { sequence } = this.#source;
-    for (const symbol of symbols) {
-      const positions = this.#changedAt.get(symbol);
-      if (positions) positions.push(sequence);
-      else this.#changedAt.set(symbol, [sequence]);
+    if (wasEmpty && this.#changes === 0) {
+      // One position instead of one for each contract.
+      this.#firstAt = sequence;
+    } else {
+      for (const symbol of left) this.#store(symbol, sequence);
+      for (const symbol of entered) this.#store(symbol, sequence);
     }
-    this.#changes += symbols.length;
+    this.#changes += left.length + entered.length;
     if (this.#changes <= MAX_CHANGES) return;
     this.#changedAt.clear();
     this.#changes = 0;
+    this.#stored = 0;
     this.#knownSince = sequence;
+  }
+
+  #store(symbol: string, sequence: number): void {
+    const positions = this.#changedAt.get(symbol);
+    if (positions) positions.push(sequence);
+    else this.#changedAt.set(symbol, [sequence]);
+    this.#stored++;
   }
 }
 

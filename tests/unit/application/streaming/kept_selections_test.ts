@@ -41,9 +41,9 @@ class Rig {
     return open.contracts.has("A");
   }
 
-  close(underlying: string): void {
+  close(underlying: string, symbols: readonly string[] = ["A"]): void {
     using _open = this.open(underlying);
-    this.select(["A"]);
+    this.select(symbols);
   }
 }
 
@@ -92,4 +92,49 @@ Deno.test("the positions of at most 50,000 changes are known", () => {
   rig.select([]);
   assert.deepEqual([contracts.isKnownSince(5), contracts.isKnownSince(6)], [false, true]);
   assert.equal(contracts.hadAt("S0", 7), false);
+});
+
+Deno.test("the selections without a stream have at most 100,000 contracts together", () => {
+  const rig = new Rig();
+  rig.channel.startRetaining(0);
+  const symbols = ["A", ...Array.from({ length: 9_999 }, (_, i) => `S${i}`)];
+  for (let i = 0; i < 10; i++) rig.close(`U${i}`, symbols);
+  assert.equal(rig.isKept("U0"), true, "it is the last one to be closed now");
+  rig.close("QQQ");
+  assert.deepEqual(["U1", "U2", "U0", "QQQ"].map((it) => rig.isKept(it)), [
+    false,
+    true,
+    true,
+    true,
+  ]);
+});
+
+Deno.test("changes of selections without a stream count towards that total", () => {
+  const rig = new Rig();
+  rig.channel.startRetaining(0);
+  const symbols = ["A", ...Array.from({ length: 9_999 }, (_, i) => `S${i}`)];
+  for (let i = 0; i < 4; i++) {
+    using _open = rig.open(`U${i}`);
+    for (const each of [symbols, [], symbols]) rig.select(each);
+  }
+  assert.deepEqual([0, 1, 2, 3].map((i) => rig.isKept(`U${i}`)), [false, true, true, true]);
+});
+
+Deno.test("nothing was selected at positions before the first contracts", () => {
+  const rig = new Rig();
+  using open = rig.open();
+  const { contracts } = open;
+  rig.channel.publish("X", 0);
+  rig.channel.publish("X", 0);
+  rig.select(["A", "B"]);
+  rig.channel.publish("X", 0);
+  rig.select(["A"]);
+  assert.deepEqual([0, 1, 2, 3, 4].map((at) => contracts.hadAt("A", at)), [
+    false,
+    false,
+    false,
+    true,
+    true,
+  ]);
+  assert.deepEqual([2, 3, 4].map((at) => contracts.hadAt("B", at)), [false, true, false]);
 });
