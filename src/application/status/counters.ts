@@ -72,6 +72,7 @@ const REFUSAL_REASONS = [
   "request_time",
   "metadata",
   "frames",
+  "pings",
   "answers",
   "symbols",
   "identity",

@@ -118,7 +118,14 @@ export function resetOf(stream: number, code: number): Uint8Array {
  */
 export function closeNotice(): Uint8Array {
   const noError = 0;
-  return frameOf(FrameType.GOAWAY, { payload: [...uint32(2 ** 31 - 1), ...uint32(noError)] });
+  return goawayOf(noError);
+}
+
+/** GOAWAY that names no stream as the last; `debugData` in ASCII. */
+export function goawayOf(code: number, debugData = ""): Uint8Array {
+  const text = new TextEncoder().encode(debugData);
+  const payload = [...uint32(2 ** 31 - 1), ...uint32(code), ...text];
+  return frameOf(FrameType.GOAWAY, { payload });
 }
 
 /** The four bytes of an unsigned number, big-endian. */

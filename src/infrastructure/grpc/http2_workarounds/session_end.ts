@@ -53,7 +53,7 @@ import { setImmediate } from "node:timers";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Log } from "../../../application/ports/log.ts";
 import type { TurnScheduler, WaitingWork } from "../limits/turn_scheduler.ts";
-import { FrameType, HEADER_BYTES, resetOf } from "./frames.ts";
+import { FrameType, goawayOf, HEADER_BYTES, resetOf } from "./frames.ts";
 
 /** Time that the last frames of a connection have to leave, in ms. */
 const LINGER_MS = 10_000;
@@ -85,6 +85,9 @@ export interface ConnectionStreams {
   end(count: number): number;
 }
 
+/** Bits of the types of frames that carry responses. */
+const DATA_OR_HEADERS = 1 << FrameType.DATA | 1 << FrameType.HEADERS;
+
 /** Replaces how the session of a connection ends, and pings its client. */
 export class SessionEnd implements WaitingWork {
   readonly #socket: Socket;
@@ -95,6 +98,10 @@ export class SessionEnd implements WaitingWork {
   readonly #closed = new AbortController();
   /** Whether frames that HTTP/2 writes are dropped. */
   #dropsWrites = false;
+  /** Bits of the types of the frames that were written since {@linkcode hasSent}. */
+  #sentTypes = 0;
+  /** Writes frames to the socket without inspecting them. */
+  #write: (frame: Uint8Array) => boolean = () => false;
   /** Whether the session is being destroyed. */
   #isEnding = false;
   /** What runs when the streams of a closed socket have ended. */
@@ -130,6 +137,29 @@ export class SessionEnd implements WaitingWork {
     this.#filterWrites();
     socket.once("close", () => this.#closed.abort());
     void this.#keepAlive();
+  }
+
+  /** Whether the connection is being ended, or closed. */
+  get isEnding(): boolean {
+    return this.#isEnding || this.#dropsWrites || this.#socket.destroyed;
+  }
+
+  /** Whether DATA or HEADERS were written since the last call. */
+  hasSent(): boolean {
+    const sent = (this.#sentTypes & DATA_OR_HEADERS) !== 0;
+    this.#sentTypes = 0;
+    return sent;
+  }
+
+  /**
+   * Ends the connection: GOAWAY with an error code and with `debugData`, which some clients
+   * interpret, then its open streams as above. The caller logs it.
+   */
+  end(code: number, debugData: string): void {
+    if (this.isEnding) return;
+    this.#write(goawayOf(code, debugData));
+    this.#refuse(this.#streams.ids());
+    this.#session.destroy(new Error(debugData), code);
   }
 
   /**
@@ -169,12 +199,13 @@ export class SessionEnd implements WaitingWork {
   #filterWrites(): void {
     const socket = this.#socket;
     const write = socket.write as (...args: unknown[]) => boolean;
+    this.#write = (frame) => write.call(socket, frame);
     socket.write = ((chunk: Uint8Array, ...more: unknown[]): boolean => {
       // A closed socket makes an error, with a stack, of each write.
       if (this.#dropsWrites || socket.destroyed) return false;
-      if (chunk[3] === FrameType.GOAWAY && !this.#passesGoaway(chunk)) {
-        return false;
-      }
+      const type = chunk[3] as number;
+      if (type === FrameType.GOAWAY && !this.#passesGoaway(chunk)) return false;
+      this.#sentTypes |= 1 << type;
       return write.call(socket, chunk, ...more);
     }) as typeof socket.write;
   }
@@ -208,8 +239,13 @@ export class SessionEnd implements WaitingWork {
       streams: streams.length,
       cause,
     });
+    this.#refuse(streams);
+  }
+
+  /** Resets streams as the last that is sent. */
+  #refuse(streams: readonly number[]): void {
     const resets = streams.map((id) => resetOf(id, constants.NGHTTP2_REFUSED_STREAM));
-    socket.write(Buffer.concat(resets));
+    if (resets.length > 0) this.#write(Buffer.concat(resets));
     this.#dropsWrites = true;
   }
 

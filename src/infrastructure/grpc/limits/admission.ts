@@ -11,7 +11,8 @@
  * - metadata of a call: RESOURCE_EXHAUSTED;
  * - work of one turn of the event loop: `turn_scheduler.ts`;
  * - resets and control frames of a connection: above a rate that no client library reaches, the
- *   connection is reset.
+ *   connection is reset;
+ * - PINGs of a connection without a response between them: `ping_budget.ts`.
  *
  * @module
  */

@@ -34,6 +34,7 @@ import { reused, RoundRobin } from "../http2_workarounds/round_robin.ts";
 import { SettingsAcks, streamLimit } from "../http2_workarounds/stream_limit.ts";
 import { ClientStreams, type ClientStreamsOptions } from "./client_streams.ts";
 import type { PendingRequest } from "./pending_requests.ts";
+import { PingBudget } from "./ping_budget.ts";
 import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
 
 /** Bytes of a request whose decoding costs one unit of work. */
@@ -42,6 +43,8 @@ const BYTES_PER_UNIT = 4_096;
 const CONTROL_BURST = 10_000;
 /** Resets and control frames that a connection may send per ms, on average. */
 const CONTROL_PER_MS = 1;
+/** Debug data of GOAWAY at which gRPC clients double their keepalive interval. */
+const TOO_MANY_PINGS = "too_many_pings";
 
 /** What all connections share. */
 export interface ConnectionShared extends SessionEndOptions, ClientStreamsOptions {
@@ -78,6 +81,7 @@ export class ClientConnection implements FrameRules {
   #block: HeaderBlock | undefined;
   /** Whether the client was asked to open no more streams. */
   #isClosing = false;
+  readonly #pings: PingBudget;
   #tokens = CONTROL_BURST;
   #refilledAt: number;
 
@@ -99,6 +103,7 @@ export class ClientConnection implements FrameRules {
     this.certificate = certificate;
     this.checkOpening = shared.openings.connection(this.address);
     this.#refilledAt = clock.monotonic();
+    this.#pings = new PingBudget(clock);
     this.#backlog = new SocketBacklog(socket, shared.backlogShare);
     this.#streams = new ClientStreams(shared, (...refusal) => this.#onRefused(...refusal));
     this.#opening = requests.open(() =>
@@ -205,6 +210,10 @@ export class ClientConnection implements FrameRules {
         this.#streams.complete(stream);
         this.#useToken();
         break;
+      case FrameType.PING:
+        this.#useToken();
+        if ((flags & FLAG_ACK) === 0) this.#countPing();
+        break;
       default:
         this.#useToken();
     }
@@ -260,6 +269,17 @@ export class ClientConnection implements FrameRules {
     if (this.#tokens < 0) {
       this.#drop("frames", `More than ${1000 * CONTROL_PER_MS} resets and control frames a second`);
     }
+  }
+
+  /** Counts a PING that no response since the one before can be the reason for. */
+  #countPing(): void {
+    const sessionEnd = this.#sessionEnd;
+    if (!sessionEnd || sessionEnd.hasSent() || sessionEnd.isEnding) return;
+    if (!this.#pings.isExceeded()) return;
+    const reason = "More than one PING a second, for long, while the proxy sent no response: " +
+      "raise the client's keepalive interval to 10 s or more";
+    this.#shared.refusals.report("pings", this.peer, reason);
+    sessionEnd.end(constants.NGHTTP2_ENHANCE_YOUR_CALM, TOO_MANY_PINGS);
   }
 
   #drop(limit: RefusalReason, reason: string): void {
