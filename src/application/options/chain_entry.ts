@@ -114,6 +114,8 @@ interface LoadResult {
   readonly removed: number;
   /** Contracts in the chain that are not listed. */
   readonly unlisted: number;
+  /** Contracts in the chain that are listed as not tradable, and stay tradable. */
+  readonly untradable: number;
   /** Consecutive lists that were too short; 0 when this one was accepted. */
   readonly doubted: number;
   /** Whether a shorter list was accepted because it was confirmed. */
@@ -285,9 +287,7 @@ export class ChainEntry {
     if (before?.contracts !== contracts || before.day !== part.day) {
       this.chain = { contracts, expiries: expiriesOf(contracts), day: part.day };
     }
-    this.reason = review.doubted > 0
-      ? shrunkReason(listed.contracts.length, review.unlisted)
-      : undefined;
+    this.reason = review.doubted > 0 ? shrunkReason(listed.contracts.length, review) : undefined;
     this.#failures = 0;
     this.#retryAt = -Infinity;
     this.#loadedAt = now;
@@ -381,10 +381,13 @@ function strikeRanges(contracts: readonly OptionContract[]): ReadonlyMap<number,
   return ranges;
 }
 
-function shrunkReason(listed: number, unlisted: number): string {
-  return listed === 0
-    ? "no contracts are listed any more"
-    : `contracts listed: ${listed}; kept although not listed: ${unlisted}`;
+function shrunkReason(
+  listed: number,
+  { unlisted, untradable }: Pick<LoadResult, "unlisted" | "untradable">,
+): string {
+  if (listed === 0) return "no contracts are listed any more";
+  const kept = `contracts listed: ${listed}; kept although not listed: ${unlisted}`;
+  return untradable === 0 ? kept : `${kept}; kept although not tradable: ${untradable}`;
 }
 
 /** Whether two lists have the same contracts in the same order. */

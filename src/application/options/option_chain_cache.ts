@@ -264,7 +264,7 @@ export class OptionChainCache {
   #loaded(entry: ChainEntry, listed: ContractList, cause: LoadCause): void {
     if (!this.#isKept(entry)) return;
     const before = { chain: entry.chain, reason: entry.reason };
-    const { unlisted, isConfirmed, added, removed } = entry.succeed(listed, cause);
+    const { unlisted, untradable, isConfirmed, added, removed } = entry.succeed(listed, cause);
     // Symbols observed before may be missing in the new chain.
     this.#observed.clear();
     this.#observeWaiting(entry.underlying);
@@ -278,6 +278,7 @@ export class OptionChainCache {
           cause: LOAD_CAUSES[cause].label,
           contracts: listed.contracts.length,
           unlisted,
+          untradable,
         });
       }
     } else {

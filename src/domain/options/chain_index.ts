@@ -28,9 +28,8 @@ export interface Series {
 const INDEXES = new WeakMap<readonly OptionContract[], readonly Series[]>();
 
 /**
- * The series of a chain, nearest expiry first, then by root. Contracts that are not tradable are
- * left out, unless none is tradable: Alpaca may have data of an index whose options it does not
- * trade.
+ * The series of a chain, nearest expiry first, then by root, without contracts that
+ * {@linkcode tradableOf} leaves out.
  */
 export function seriesOf(chain: readonly OptionContract[]): readonly Series[] {
   let series = INDEXES.get(chain);
@@ -41,7 +40,11 @@ export function seriesOf(chain: readonly OptionContract[]): readonly Series[] {
   return series;
 }
 
-function tradableOf(chain: readonly OptionContract[]): readonly OptionContract[] {
+/**
+ * The contracts of a chain without those that are not tradable, unless none is tradable: Alpaca may
+ * have data of an index whose options it does not trade.
+ */
+export function tradableOf(chain: readonly OptionContract[]): readonly OptionContract[] {
   const isTradable = (contract: OptionContract) => contract.isTradable !== false;
   if (chain.every(isTradable)) return chain;
   const tradable = chain.filter(isTradable);

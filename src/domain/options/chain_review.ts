@@ -4,17 +4,18 @@
  * Contracts end by expiring; more are listed than delisted. A list from which many
  * unexpired contracts are missing is probably incomplete, so that they stay in the
  * chain, together with all that is listed, until the same list has been read again
- * for a while. What counts is the number per expiry, not the symbols: a split
- * renames every contract.
+ * for a while. Contracts that are not tradable any more count as missing. What counts
+ * is the number per expiry and right, not the symbols: a split renames every contract.
  *
  * @module
  */
+import { tradableOf } from "./chain_index.ts";
 import type { OptionContract } from "./contract.ts";
 
 /** Unexpired contracts of the chain that a plausible list has at least, as a fraction. */
 const LEAST_OF_CHAIN = 0.9;
-/** The same for each unexpired expiry. */
-const LEAST_OF_EXPIRY = 0.5;
+/** The same for the calls and for the puts of each unexpired expiry. */
+const LEAST_OF_RIGHT = 0.9;
 /** Lists of about the same length that confirm a shorter chain. */
 const CONFIRMING_LISTS = 3;
 /** Difference of their lengths, as a fraction of the longer one. */
@@ -43,6 +44,8 @@ interface ReadMoment {
 interface ReviewedChain extends ContractList {
   /** Contracts of it that are not listed. */
   readonly unlisted: number;
+  /** Contracts of it that are listed as not tradable, and stay tradable. */
+  readonly untradable: number;
   /** Consecutive lists that have been doubted; 0 when this one was accepted. */
   readonly doubted: number;
   /** Whether a shorter chain was accepted because it was confirmed. */
@@ -54,7 +57,7 @@ interface Doubt {
   /** Monotonic ms of the first one. */
   readonly since: number;
   readonly lists: number;
-  /** Contracts of the latest one. */
+  /** Tradable contracts of the latest one. */
   readonly length: number;
 }
 
@@ -74,7 +77,7 @@ export class ChainReview {
       this.#accepted = contracts;
       this.#doubt = undefined;
       this.#doubted = 0;
-      return { contracts, symbols, unlisted: 0, doubted: 0, isConfirmed };
+      return { contracts, symbols, unlisted: 0, untradable: 0, doubted: 0, isConfirmed };
     }
     this.#doubted++;
     const kept = this.#accepted.filter(({ symbol, expiryDay }) =>
@@ -82,17 +85,19 @@ export class ChainReview {
     );
     const all = new Set(symbols);
     for (const { symbol } of kept) all.add(symbol);
+    const used = withTradable(contracts, this.#accepted);
     return {
-      contracts: [...contracts, ...kept],
+      contracts: [...used, ...kept],
       symbols: all,
       unlisted: kept.length,
+      untradable: used.filter((contract, at) => contract !== contracts[at]).length,
       doubted: this.#doubted,
       isConfirmed: false,
     };
   }
 
   #isConfirmed(listed: readonly OptionContract[], loss: Loss, now: number): boolean {
-    const { length } = listed;
+    const { length } = tradableOf(listed);
     const before = this.#doubt;
     const doubt = before && isSimilar(before.length, length)
       ? { since: before.since, lists: before.lists + 1, length }
@@ -111,25 +116,39 @@ function lossOf(
   listed: readonly OptionContract[],
   firstDay: number,
 ): Loss {
-  const old = countByExpiry(before, firstDay);
-  const now = countByExpiry(listed, firstDay);
+  const old = countByRight(tradableOf(before), firstDay);
+  const now = countByRight(tradableOf(listed), firstDay);
   const most = total(old);
   const left = total(now);
   if (left < most / 2) return "large";
   const isPlausible = left >= most * LEAST_OF_CHAIN &&
-    [...old].every(([day, count]) => (now.get(day) ?? 0) >= count * LEAST_OF_EXPIRY);
+    [...old].every(([key, count]) => (now.get(key) ?? 0) >= count * LEAST_OF_RIGHT);
   return isPlausible ? "none" : "some";
 }
 
-function countByExpiry(
+/** Unexpired contracts by expiry and right: twice the day for calls, one more for puts. */
+function countByRight(
   contracts: readonly OptionContract[],
   firstDay: number,
 ): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
-  for (const { expiryDay } of contracts) {
-    if (expiryDay >= firstDay) counts.set(expiryDay, (counts.get(expiryDay) ?? 0) + 1);
+  for (const { expiryDay, right } of contracts) {
+    if (expiryDay < firstDay) continue;
+    const key = 2 * expiryDay + (right === "call" ? 0 : 1);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
+}
+
+/** The listed contracts; those that are tradable in the accepted list alone are taken from it. */
+function withTradable(
+  listed: readonly OptionContract[],
+  accepted: readonly OptionContract[],
+): readonly OptionContract[] {
+  if (!listed.some(({ isTradable }) => isTradable === false)) return listed;
+  const tradable = new Map<string, OptionContract>();
+  for (const one of accepted) if (one.isTradable !== false) tradable.set(one.symbol, one);
+  return listed.map((one) => one.isTradable === false ? tradable.get(one.symbol) ?? one : one);
 }
 
 function total(counts: ReadonlyMap<number, number>): number {

@@ -160,3 +160,35 @@ Deno.test("a contract that a stream names is selected for others once it is list
   await rig.clock.advance(0);
   assert.deepEqual(rig.strikes, strikesFrom(95, 105));
 });
+
+const FAULTS = [
+  ["lacks all puts of the nearest expiry", "not listed: 101"],
+  ["has most contracts as not tradable", "not tradable: 301"],
+] as const;
+
+for (const [at, [what, reason]] of FAULTS.entries()) {
+  Deno.test(`a list that ${what} takes no contract from a stream`, async () => {
+    await using rig = new Rig(9 * 60 + 30);
+    const all = gridOf({ underlying: "SPY", days: DAYS, strikes: strikesFrom(50, 150) });
+    rig.catalog.listed.set("SPY", all);
+    rig.price(100);
+    using _stream = rig.expansions.open("quotes", "SPY");
+    await rig.clock.advance(MINUTE_MS);
+    const before = rig.sink.symbols();
+    rig.catalog.listed.set(
+      "SPY",
+      at === 0
+        ? all.filter(({ expiryDay, right }) => expiryDay !== DAYS[0] || right === "call")
+        : all.map((one, index) => index < 103 ? one : { ...one, isTradable: false }),
+    );
+    const unknown = { expiryDay: DAY + 40, right: "call", strike: 100 } as const;
+    rig.expansions.observe(occSymbol("SPY", unknown));
+    await rig.clock.advance(0);
+    assert.deepEqual(rig.sink.symbols(), before);
+    assert.match(rig.expansions.reports()[0]?.reason ?? "", new RegExp(reason));
+    rig.catalog.listed.set("SPY", all);
+    await rig.clock.advance(2 * MINUTE_MS);
+    assert.deepEqual(rig.sink.symbols(), before);
+    assert.equal(rig.expansions.reports()[0]?.reason, undefined);
+  });
+}
