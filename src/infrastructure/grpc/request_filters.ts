@@ -100,6 +100,7 @@ export function optionFilter(
     validator,
     underlyings: request.underlyings,
     now,
+    calendar: limits.calendar,
   });
   validator.throwIfInvalid();
   return {

@@ -9,6 +9,7 @@
  * @module
  */
 import { dateOfDay, dayOfDate, exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { isAdjustedRoot, type OptionRight as DomainRight } from "../../domain/options/contract.ts";
 import { stopsBeforeExpiry } from "../../domain/options/last_trading.ts";
 import { type OptionSelection, SELECTION_BOUNDS } from "../../domain/options/selection.ts";
@@ -71,6 +72,7 @@ interface SelectionContext {
   readonly underlyings: readonly string[];
   /** The time in ms, at which expiries have passed; 0 means that none has. */
   readonly now: number;
+  readonly calendar: MarketCalendar;
 }
 
 /**
@@ -130,7 +132,7 @@ class SelectionReader {
       ...this.#strikes(),
       ...readMaxima(this.#message, {
         defaults,
-        expiries: expiries.expiries?.length ?? 0,
+        expiries: expiries.expiries?.filter((day) => day >= this.#today).length ?? 0,
         invalid: (field, text) => this.#invalid(field, text),
       }),
       right: right === OptionRight.UNSPECIFIED ? defaults.right : RIGHTS.get(right),
@@ -232,7 +234,31 @@ class SelectionReader {
       const text = `is ${dateOfDay(to)}, which is in the past; today is ${dateOfDay(this.#today)}`;
       this.#invalid("expiry_to", text);
     }
+    this.#checkTradingDays({ list, from, to });
     return { list, from, to };
+  }
+
+  /** Refuses expiries of which none is a day on which options trade. */
+  #checkTradingDays({ list, from, to }: Expiries): void {
+    const coming = list.filter((day) => day >= this.#today);
+    if (coming.length > 0 && !coming.some((day) => this.#isTradingDay(day))) {
+      const text = `have no day on which options trade (${
+        coming.slice(0, MAX_NAMED).map(dateOfDay).join(", ")
+      }); contracts expire on trading days only`;
+      this.#invalid("expiries", text);
+    }
+    if (from === undefined || to === undefined || from > to || to < this.#today) return;
+    for (let day = Math.max(from, this.#today); day <= to; day++) {
+      if (this.#isTradingDay(day)) return;
+    }
+    const text = `is ${dateOfDay(to)}, and options do not trade from ${
+      dateOfDay(from)
+    } to that day; contracts expire on trading days only`;
+    this.#invalid("expiry_to", text);
+  }
+
+  #isTradingDay(day: number): boolean {
+    return this.#context.calendar.hours("options", day) !== undefined;
   }
 
   #date(field: string, text: string | undefined): number | undefined {

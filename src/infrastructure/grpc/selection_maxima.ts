@@ -2,7 +2,8 @@
  * Reads the maxima of an option selection.
  *
  * A number of strikes that the request sets raises the default of `max_contracts` to what it needs
- * of one expiry, or of as many as the request sets. A maximum that the request sets is never
+ * of one expiry, or of as many as the request sets; expiries that it lists raise it to both sides
+ * of the price of each. A maximum that the request sets is never
  * changed; it is refused when it can never hold what the other fields request.
  *
  * @module
@@ -17,7 +18,7 @@ type Maxima = Pick<OptionSelection, "maxContracts" | "maxExpiries" | "maxContrac
 interface MaximaContext {
   /** Used for fields that the message does not set. */
   readonly defaults: Pick<OptionSelection, "maxContracts" | "maxExpiries" | "right">;
-  /** Expiries that the message lists; 0 for none. */
+  /** Expiries that the message lists and that have not passed; 0 for none. */
   readonly expiries: number;
   /** Reports an invalid field. */
   readonly invalid: (field: string, description: string) => void;
@@ -25,7 +26,7 @@ interface MaximaContext {
 
 /** Returns the maxima; each that is not possible becomes a violation. */
 export function readMaxima(message: SelectionMessage, context: MaximaContext): Maxima {
-  const { defaults, invalid } = context;
+  const { defaults, expiries, invalid } = context;
   const { maxContracts, maxContractsPerExpiry } = message;
   const most = maxContracts ?? Math.max(defaults.maxContracts, neededBy(message, context));
   if (maxContractsPerExpiry !== undefined && maxContractsPerExpiry > most) {
@@ -37,7 +38,9 @@ export function readMaxima(message: SelectionMessage, context: MaximaContext): M
   } else if (maxContracts !== undefined && maxContracts >= SELECTION_BOUNDS.maxContracts.min) {
     checkMaximum(message, { ...context, maxContracts });
   }
-  const { maxExpiries = defaults.maxExpiries } = message;
+  checkListed(message.maxExpiries, context);
+  // Listed expiries are exactly those that are requested.
+  const { maxExpiries = expiries > 0 ? undefined : defaults.maxExpiries } = message;
   return {
     maxContracts: most,
     ...(maxExpiries !== undefined && { maxExpiries }),
@@ -45,12 +48,25 @@ export function readMaxima(message: SelectionMessage, context: MaximaContext): M
   };
 }
 
-/** Contracts of the strikes that a message requests, up to the largest maximum; 0 for none. */
+/** Refuses a maximum that leaves out listed expiries. */
+function checkListed(
+  maxExpiries: number | undefined,
+  { expiries, invalid }: MaximaContext,
+): void {
+  const { min } = SELECTION_BOUNDS.maxExpiries;
+  if (maxExpiries === undefined || maxExpiries < min || maxExpiries >= expiries) return;
+  const text = `is ${maxExpiries}, and expiries has ${expiries} that have not passed; ` +
+    "list fewer expiries, or leave max_expiries out";
+  invalid("max_expiries", text);
+}
+
+/** Contracts that the strikes and expiries of a message need, within bounds; 0 without both. */
 function neededBy(message: SelectionMessage, { defaults, expiries }: MaximaContext): number {
   const { strikesEachSide, maxContractsPerExpiry = Infinity } = message;
-  if (!isStrikes(strikesEachSide)) return 0;
-  // One strike more may equal the price.
-  const contracts = (2 * strikesEachSide + 1) * rightsOf(message, defaults);
+  if (!isStrikes(strikesEachSide) && expiries === 0) return 0;
+  // One strike more may equal the price; the nearest two are then on both sides.
+  const strikes = isStrikes(strikesEachSide) ? 2 * strikesEachSide + 1 : 2;
+  const contracts = strikes * rightsOf(message, defaults);
   const count = Math.min(message.maxExpiries ?? Infinity, expiries || Infinity);
   const needed = Math.min(contracts, maxContractsPerExpiry) * (count === Infinity ? 1 : count);
   return Math.min(needed, SELECTION_BOUNDS.maxContracts.max);

@@ -424,7 +424,56 @@ Deno.test("what a maximum can hold is accepted", () => {
   assert.deepEqual(few, { ...defaults, maxContracts: 3 }, "defaults refuse nothing");
 });
 
-Deno.test("strikes on each side raise the default of max_contracts", () => {
+/** 20 Fridays on which options trade. */
+const FRIDAYS = Array.from(
+  { length: 20 },
+  (_, week) => new Date(Date.parse("2027-04-02T00:00:00Z") + week * 604_800_000),
+).map((date) => date.toISOString().slice(0, 10));
+
+Deno.test("a default maximum of expiries leaves out none that a request lists", () => {
+  const defaults = { ...DEFAULTS, maxExpiries: 2 };
+  assert.equal(select({ expiries: FRIDAYS }, ["SPY"], defaults)?.maxExpiries, undefined);
+  assert.equal(select({}, ["SPY"], defaults)?.maxExpiries, 2);
+});
+
+Deno.test("expiries of which none can ever be listed are refused", () => {
+  const refused: [Wish, string, RegExp][] = [
+    [
+      { expiries: ["2026-12-18", "2026-12-28", "2027-01-15"], maxExpiries: 1 },
+      "max_expiries",
+      /is 1, and expiries has 3 that have not passed; list fewer/,
+    ],
+    [{ expiries: ["2026-12-25"] }, "expiries", /no day on which options trade \(2026-12-25\)/],
+    [
+      { expiries: ["2026-11-20", "2026-12-05", "2026-12-06"] },
+      "expiries",
+      /options trade \(2026-12-05, 2026-12-06\)/,
+    ],
+    [
+      { expiryFrom: "2026-12-05", expiryTo: "2026-12-06" },
+      "expiry_to",
+      /is 2026-12-06, and options do not trade from 2026-12-05 to that day/,
+    ],
+  ];
+  for (const [wish, field, reason] of refused) {
+    const [[name, text] = [], ...others] = complaints(wish);
+    assert.equal(name, `option_selection.${field}`);
+    assert.match(text ?? "", reason);
+    assert.deepEqual(others, []);
+  }
+  for (
+    const wish of [
+      { expiries: ["2026-11-20", "2026-12-18", "2026-12-28"], maxExpiries: 2 },
+      { expiries: ["2026-12-24", "2026-12-25"] },
+      { expiryFrom: "2026-12-05", expiryTo: "2026-12-07" },
+      { expiryFrom: "2026-12-05" },
+    ]
+  ) {
+    assert.ok(select(wish), JSON.stringify(wish));
+  }
+});
+
+Deno.test("strikes on each side and listed expiries raise the default of max_contracts", () => {
   const { CALL } = OptionRight;
   const cases: [Wish, number][] = [
     [{ strikesEachSide: 12 }, 50],
@@ -435,6 +484,11 @@ Deno.test("strikes on each side raise the default of max_contracts", () => {
     [{ strikesEachSide: 30, maxContractsPerExpiry: 110 }, 110],
     [{ strikesEachSide: 1_000, maxExpiries: 1_000 }, 10_000],
     [{ maxExpiries: 1_000 }, 50],
+    [{ expiries: FRIDAYS.slice(0, 12) }, 50],
+    [{ expiries: FRIDAYS }, 80],
+    [{ expiries: FRIDAYS, right: CALL }, 50],
+    [{ expiries: FRIDAYS, maxContractsPerExpiry: 3 }, 60],
+    [{ expiries: ["2026-11-20", ...FRIDAYS] }, 80],
     [{ maxDays: 7 }, 50],
   ];
   for (const [wish, maxContracts] of cases) {
