@@ -155,7 +155,7 @@ export class ChainEntry {
   #priceAtLoad: number | undefined;
   /** Symbols of the chain. */
   #symbols: ReadonlySet<string> = new Set();
-  #ranges: ReadonlyMap<number, StrikeRange> | undefined;
+  #ranges: ReadonlyMap<string, StrikeRange> | undefined;
   /** Contracts and expiries known to be missing, with the monotonic ms until which. */
   readonly #missing = new Map<string | number, number>();
   /** Reloads for missing contracts today. */
@@ -232,7 +232,7 @@ export class ChainEntry {
   #isOutside(price: number): boolean {
     this.#ranges ??= strikeRanges(this.chain?.contracts ?? []);
     const today = exchangeDay(this.#clock.now());
-    for (const [day, { lowest, highest }] of this.#ranges) {
+    for (const { day, lowest, highest } of this.#ranges.values()) {
       if (day >= today && (price < lowest || price > highest)) return true;
     }
     return false;
@@ -361,22 +361,31 @@ interface DayPart {
   readonly isMorningOver: boolean;
 }
 
-/** Lowest and highest strike of one expiry, USD. */
+/** Lowest and highest strike of the calls or the puts of one expiry, USD. */
 interface StrikeRange {
+  /** Expiration day since 1970-01-01. */
+  readonly day: number;
   readonly lowest: number;
   readonly highest: number;
 }
 
-/** Ranges of the standard, tradable contracts by expiry; strikes of adjusted ones fit no price. */
-function strikeRanges(contracts: readonly OptionContract[]): ReadonlyMap<number, StrikeRange> {
-  const ranges = new Map<number, StrikeRange>();
-  for (const { isAdjusted, isTradable, expiryDay, strike } of contracts) {
+/**
+ * Ranges of the standard, tradable contracts by expiry and right; strikes of adjusted ones fit no
+ * price.
+ */
+function strikeRanges(contracts: readonly OptionContract[]): ReadonlyMap<string, StrikeRange> {
+  const ranges = new Map<string, StrikeRange>();
+  for (const { isAdjusted, isTradable, expiryDay, right, strike } of contracts) {
     if (isAdjusted || isTradable === false) continue;
-    const range = ranges.get(expiryDay);
+    const key = `${expiryDay} ${right}`;
+    const range = ranges.get(key);
     if (range && range.lowest <= strike && strike <= range.highest) continue;
     const { lowest = strike, highest = strike } = range ?? {};
-    const wider = { lowest: Math.min(lowest, strike), highest: Math.max(highest, strike) };
-    ranges.set(expiryDay, wider);
+    ranges.set(key, {
+      day: expiryDay,
+      lowest: Math.min(lowest, strike),
+      highest: Math.max(highest, strike),
+    });
   }
   return ranges;
 }

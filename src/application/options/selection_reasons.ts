@@ -35,6 +35,7 @@ type ReasonKind =
   | "deltas"
   | "expiry_deltas"
   | "one_sided"
+  | "few_strikes"
   | "maximum"
   | "limit";
 
@@ -143,7 +144,7 @@ function* accuracyReasons(
   { selection, price, deltasProblem, defaultMaximum }: SelectionFacts,
   selected: Omit<Selected, "contracts">,
 ): Generator<SelectionReason> {
-  const { expiries, oneSided, withoutDeltas, unreached, incomplete } = selected;
+  const { expiries, oneSided, fewStrikes, withoutDeltas, unreached, incomplete } = selected;
   if (price?.problem !== undefined) {
     const what = price.source === "guess"
       ? "no price is known, strikes are centred on the open interest"
@@ -161,6 +162,11 @@ function* accuracyReasons(
     const count = oneSided.length === 1 ? "1 expiry has" : `${oneSided.length} expiries have`;
     const text = `${count} strikes on one side of the price ${selected.price} only`;
     yield { kind: "one_sided", text };
+  }
+  if (fewStrikes > 0) {
+    const text = `${fewStrikes} of ${expiries} expiries list fewer strikes on a side of the ` +
+      `price ${selected.price} than strikes_each_side ${selection.strikesEachSide}`;
+    yield { kind: "few_strikes", text };
   }
   const { maxContracts } = selection;
   if (incomplete > 0) {

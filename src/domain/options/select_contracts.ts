@@ -22,6 +22,8 @@ const RIGHTS: readonly OptionRight[] = ["call", "put"];
 const STILL = 0.05;
 /** How far the delta of a contract that is held may be outside the range. */
 const DELTA_TOLERANCE = 0.02;
+/** Strikes on each side of the price that are next to it for deltas. */
+const DELTA_STRIKES = 2;
 /** Strikes of an expiry that are selected together: one on each side of the price. */
 const NEAREST_STRIKES = 2;
 
@@ -32,8 +34,8 @@ export interface SelectionMoment extends TradingMoment {
   /** Symbols that have slots now; they are preferred to others at about the same distance. */
   readonly held: ReadonlySet<string>;
   /**
-   * Deltas by symbol, -1 to 1. The calls, or the puts, of an expiry without any are selected as if
-   * no delta was requested.
+   * Deltas by symbol, -1 to 1. The calls, or the puts, of an expiry without any next to the price
+   * or within the bounds are selected as if no delta was requested.
    */
   readonly deltas?: ReadonlyMap<string, number> | undefined;
 }
@@ -42,8 +44,13 @@ export interface SelectionMoment extends TradingMoment {
 export interface Selected {
   /** Best first; at most `maxContracts`. */
   readonly contracts: readonly OptionContract[];
-  /** Expiries that have listed strikes on one side of the price only, nearest first. */
+  /**
+   * Expiries whose requested calls, or puts, are listed on one side of the price only, nearest
+   * first.
+   */
   readonly oneSided: readonly number[];
+  /** Other ones that list fewer than `strikesEachSide` of them on a side of the price. */
+  readonly fewStrikes: number;
   /** Requested expiries that trade. */
   readonly expiries: number;
   /** Those of them of which `maxContracts` has left out everything. */
@@ -85,13 +92,22 @@ export function selectContracts(
     picked.addInRounds(walks.filter(({ isAdjusted }) => isAdjusted === adjusted));
   }
   const standard = series.filter(({ isAdjusted }) => !isAdjusted);
+  const { right, strikesEachSide } = selection;
+  const rights = right === undefined ? RIGHTS : [right];
+  const oneSided = new Set(
+    standard.filter((one) => rights.some((each) => isOneSided(one, each, price)))
+      .map(({ expiryDay }) => expiryDay),
+  );
+  const few = strikesEachSide === undefined
+    ? []
+    : standard.filter((one) =>
+      !oneSided.has(one.expiryDay) &&
+      rights.some((each) => hasFewer(one, each, { price, strikesEachSide }))
+    );
   return {
     contracts: picked.contracts,
-    oneSided: [
-      ...new Set(
-        standard.filter((one) => isOneSided(one, price)).map(({ expiryDay }) => expiryDay),
-      ),
-    ],
+    oneSided: [...oneSided],
+    fewStrikes: countExpiries(few),
     expiries: countExpiries(series),
     ...picked.countLeftOut(walks),
     withoutDeltas: countExpiries(walks.filter(({ lacksDeltas }) => lacksDeltas)),
@@ -113,7 +129,9 @@ function walksOf(
 ): readonly SeriesWalk[] {
   const { deltas } = moment;
   if (deltas && selection.right === undefined && isByDelta(selection)) {
-    const [call, put] = [hasDelta(series, "call", deltas), hasDelta(series, "put", deltas)];
+    const [call, put] = RIGHTS.map((right) =>
+      hasDeltas(series.strikes, { ...selection, right }, { price: moment.price, deltas })
+    );
     if (call !== put) {
       return RIGHTS.map((right) => new SeriesWalk(series, { ...selection, right }, moment));
     }
@@ -125,7 +143,7 @@ function walksOf(
 class SeriesWalk {
   readonly expiryDay: number;
   readonly isAdjusted: boolean;
-  /** Whether deltas are requested of which none is known. */
+  /** Whether deltas are requested that are not known. */
   readonly lacksDeltas: boolean;
   readonly #strikes: readonly Strike[];
   readonly #price: number;
@@ -150,7 +168,8 @@ class SeriesWalk {
     this.#selection = selection;
     this.#held = held;
     const isBounded = isByDelta(selection) && strikes.length > 0;
-    this.#deltas = isBounded && deltas && hasDelta(series, right, deltas) ? deltas : undefined;
+    const isKnown = isBounded && deltas && hasDeltas(strikes, selection, { price, deltas });
+    this.#deltas = isKnown ? deltas : undefined;
     this.lacksDeltas = isBounded && this.#deltas === undefined;
     const heldPart = ({ contracts }: Strike) => {
       const count = contracts.reduce((sum, { symbol }) => held.has(symbol) ? sum + 1 : sum, 0);
@@ -205,14 +224,31 @@ class SeriesWalk {
   }
 }
 
-/** Whether a delta of a series is known, of a call or of a put if `right` is given. */
-function hasDelta(
-  { strikes }: Series,
-  right: OptionRight | undefined,
-  deltas: ReadonlyMap<string, number>,
+/**
+ * Whether deltas of a series are known, of its calls or its puts if the selection has a right: one
+ * next to the price, or one within the bounds. Any other one alone would leave the series without
+ * contracts.
+ */
+function hasDeltas(
+  strikes: readonly Strike[],
+  selection: OptionSelection,
+  { price, deltas }: {
+    readonly price: number;
+    readonly deltas: ReadonlyMap<string, number>;
+  },
 ): boolean {
-  return strikes.some(({ contracts }) =>
-    contracts.some((it) => (right === undefined || it.right === right) && deltas.has(it.symbol))
+  const { right, minAbsDelta = 0, maxAbsDelta = 1 } = selection;
+  const isOf = (contract: OptionContract) => right === undefined || contract.right === right;
+  const own = strikes.filter(({ contracts }) => contracts.some(isOf));
+  const above = firstAbove(own, price);
+  const isNextKnown = own.slice(Math.max(0, above - DELTA_STRIKES), above + DELTA_STRIKES)
+    .some(({ contracts }) => contracts.some((it) => isOf(it) && deltas.has(it.symbol)));
+  return isNextKnown || own.some(({ contracts }) =>
+    contracts.some((contract) => {
+      const delta = isOf(contract) ? deltas.get(contract.symbol) : undefined;
+      return delta !== undefined && Math.abs(delta) >= minAbsDelta &&
+        Math.abs(delta) <= maxAbsDelta;
+    })
   );
 }
 
@@ -289,9 +325,36 @@ class Picked {
   }
 }
 
-/** Whether the listed strikes are all below a price or all above it. */
-function isOneSided({ strikes }: Series, price: number): boolean {
-  return (strikes[0]?.price ?? Infinity) > price || (strikes.at(-1)?.price ?? 0) < price;
+/** Whether the listed strikes of a right are all below a price or all above it. */
+function isOneSided({ strikes }: Series, right: OptionRight, price: number): boolean {
+  const lowest = strikes.find((strike) => hasRight(strike, right));
+  const highest = strikes.findLast((strike) => hasRight(strike, right));
+  return lowest !== undefined && highest !== undefined &&
+    (lowest.price > price || highest.price < price);
+}
+
+/** Whether fewer strikes of a right than requested are listed below a price, or above it. */
+function hasFewer(
+  { strikes }: Series,
+  right: OptionRight,
+  { price, strikesEachSide }: { readonly price: number; readonly strikesEachSide: number },
+): boolean {
+  const above = firstAbove(strikes, price);
+  const countFrom = (first: number, step: 1 | -1) => {
+    let count = 0;
+    for (let at = first; count < strikesEachSide; at += step) {
+      const strike = strikes[at];
+      if (strike === undefined) break;
+      // One at the price counts for neither side.
+      if (strike.price !== price && hasRight(strike, right)) count++;
+    }
+    return count;
+  };
+  return countFrom(above - 1, -1) < strikesEachSide || countFrom(above, 1) < strikesEachSide;
+}
+
+function hasRight({ contracts }: Strike, right: OptionRight): boolean {
+  return contracts.some((contract) => contract.right === right);
 }
 
 /** The prices around one that no strike separates from it and that are near to it. */

@@ -192,6 +192,16 @@ Deno.test("one expiry without strikes on one side of the price is enough", async
   assert.ok(rig.catalog.asked.length > 3);
 });
 
+Deno.test("puts on one side of the price are enough, with calls on both", async () => {
+  await using rig = new ChainRig();
+  const cut = gridOf({ days: [TODAY], strikes: STRIKES })
+    .filter(({ right, strike }) => right === "call" || strike > 97);
+  rig.catalog.listed.set("SPY", cut);
+  using _spy = rig.cache.use("SPY");
+  await rig.minutes(60, () => rig.cache.noteSelection("SPY", { isEmpty: false, price: 97 }));
+  assert.ok(rig.catalog.asked.length > 1);
+});
+
 Deno.test("a price more than 10 percent from that at the load reloads the chain", async () => {
   await using rig = new ChainRig();
   rig.list("SPY", DAYS, strikesFrom(50, 150));

@@ -12,6 +12,7 @@ const EXPIRY = exchangeDay(MANUAL_EPOCH) + 1;
 const contracts = gridOf({ days: [EXPIRY], strikes: [99, 100, 101] });
 const SELECTED = {
   oneSided: [],
+  fewStrikes: 0,
   expiries: 33,
   unreached: 0,
   incomplete: 0,
@@ -68,6 +69,16 @@ Deno.test("reasons come with the most severe first, and their kinds have no coun
   ]);
   assert.equal(isProblem, true);
   assert.equal(all(3).kinds, kinds, "other counts are the same kinds");
+});
+
+Deno.test("expiries that list fewer strikes than requested are a reason", () => {
+  const selection = { ...DEFAULT_SELECTION, strikesEachSide: 10 };
+  const { text, isProblem } = reasonsOf({ selection, selected: { ...SELECTED, fewStrikes: 2 } });
+  assert.equal(
+    text,
+    "2 of 33 expiries list fewer strikes on a side of the price 100 than strikes_each_side 10",
+  );
+  assert.equal(isProblem, true);
 });
 
 Deno.test("a selection that is short for the share of its identity states the share", () => {

@@ -205,6 +205,36 @@ for (
   });
 }
 
+Deno.test("the sides of the price are those of the requested calls or puts", () => {
+  const later = gridOf({ days: [TODAY + 4], strikes: strikesFrom(50, 150) });
+  const nearest = gridOf({ days: [TODAY], strikes: strikesFrom(50, 150) })
+    .filter(({ right, strike }) => right === "call" || strike > 100);
+  const oneSided = (right: OptionContract["right"] | undefined) =>
+    selectFrom([...nearest, ...later], { right }).oneSided;
+  assert.deepEqual(oneSided("put"), [TODAY]);
+  assert.deepEqual(oneSided("call"), []);
+  assert.deepEqual(oneSided(undefined), [TODAY], "no puts below the price");
+  const calls = later.filter(({ right }) => right === "call");
+  assert.deepEqual(selectFrom(calls).oneSided, [], "no puts are listed");
+});
+
+Deno.test("expiries that list fewer strikes on a side than requested are counted", () => {
+  const chain = [
+    ...gridOf({ days: [TODAY], strikes: strikesFrom(50, 101) }),
+    ...gridOf({ days: [TODAY + 1], strikes: strikesFrom(98, 102) }),
+    ...gridOf({ days: [TODAY + 2], strikes: strikesFrom(101, 120) }),
+  ];
+  const few = (strikesEachSide: number | undefined, right?: OptionContract["right"]) =>
+    selectFrom(chain, { strikesEachSide, right }).fewStrikes;
+  assert.deepEqual([undefined, 1, 2, 3].map((count) => few(count)), [0, 0, 1, 2]);
+  assert.equal(few(2, "put"), 1);
+  const withoutPut = chain.filter(({ right, strike }) => right === "call" || strike !== 98);
+  const counts = (["call", "put"] as const).map((right) =>
+    selectFrom(withoutPut, { strikesEachSide: 2, right }).fewStrikes
+  );
+  assert.deepEqual(counts, [1, 2]);
+});
+
 Deno.test("two contracts are always the straddle at the money", () => {
   const chain = gridOf({ days: [TODAY, TODAY + 4], strikes: strikesFrom(80, 120, 2.5) });
   let held = NOTHING;
@@ -323,6 +353,23 @@ Deno.test("an expiry without deltas is selected by strikes", () => {
   assert.deepEqual(daysOf(chosen), [1]);
   assert.equal(chosen.length, 6);
   assert.equal(select(chain, { minAbsDelta: 0.2 }).length, 12, "none is known");
+});
+
+Deno.test("an expiry with deltas of far strikes only is selected by strikes", () => {
+  const chain = gridOf({ days: [TODAY, TODAY + 1], strikes: strikesFrom(50, 150) });
+  const known = chain.filter(({ strike, expiryDay }) => expiryDay > TODAY || strike > 140);
+  const deltas = new Map(known.map(({ symbol, strike, right }) => {
+    const call = Math.max(0, Math.min(1, 0.5 - (strike - 100) / 100));
+    return [symbol, right === "call" ? call : call - 1];
+  }));
+  const bounds = { minAbsDelta: 0.15, maxAbsDelta: 0.3, strikeWindowPercent: 1_000 };
+  const wish = { ...bounds, withoutDeltas: { strikeWindowPercent: 1 } };
+  for (const right of ["put", "call", undefined] as const) {
+    const { contracts, withoutDeltas } = selectFrom(chain, { ...wish, right }, { deltas });
+    const nearest = contracts.filter(({ expiryDay }) => expiryDay === TODAY);
+    assert.deepEqual(strikesOf(nearest), [99, 100, 101], `${right}`);
+    assert.equal(withoutDeltas, 1);
+  }
 });
 
 Deno.test("puts without deltas are selected by strikes although those of calls are known", () => {
