@@ -48,6 +48,11 @@ export class CallIdentities {
     return this.#identities.size;
   }
 
+  /** Whether there is a policy and a method, by its path, needs no identity nevertheless. */
+  isOpenToAll(path: string): boolean {
+    return this.#access.isOn && path.startsWith(`/${Health.typeName}/`);
+  }
+
   /**
    * Authenticates a new stream, and checks that its method is granted.
    *
@@ -89,7 +94,7 @@ export class CallIdentities {
     { peer, address, certificate }: Caller,
   ): Identity | Promise<Identity> {
     if (!this.#access.isOn) return ANONYMOUS;
-    if (path.startsWith(`/${Health.typeName}/`)) return ANONYMOUS;
+    if (this.isOpenToAll(path)) return ANONYMOUS;
     const authorize = (identity: Identity) => {
       try {
         authorizeCall(identity.grants, path);

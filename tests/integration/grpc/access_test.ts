@@ -11,6 +11,7 @@ import {
   bareClient,
   connectClient,
   connectTo,
+  DEFAULT_ADMISSION,
   grpcClient,
   type GrpcHarness,
   type GrpcHarnessOptions,
@@ -20,6 +21,7 @@ import {
 } from "../../support/grpc_client.ts";
 import { AUDIENCE, ISSUER, JwtIssuer } from "../../support/jwt_issuer.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
+import { until } from "../../support/until.ts";
 
 const READER = `asp_${"R".repeat(43)}`;
 const TRADER = `asp_${"T".repeat(43)}`;
@@ -310,4 +312,82 @@ Deno.test("keys are rotated under load without a dropped stream or message", asy
 Deno.test("without a policy a token and the internal header have no effect", async () => {
   await using harness = await startGrpcHarness();
   assert.equal(await quoteOf(harness, "anything"), "AAPL");
+});
+
+/** Opens health calls without a token; requests of checks never end. Returns their statuses. */
+async function openHealth(harness: GrpcHarness, method: string, count: number) {
+  const bare = await bareClient(harness);
+  const path = `/${Health.typeName}/${method}`;
+  const statuses: string[] = [];
+  for (let i = 0; i < count; i++) {
+    if (method === "Watch") {
+      const call = bare.request(path);
+      call.trailers.then((trailers) => statuses.push(String(trailers["grpc-status"])));
+      continue;
+    }
+    const call = bare.session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    call.on("error", () => {});
+    call.on("response", (headers) => statuses.push(String(headers["grpc-status"])));
+    call.resume();
+  }
+  return { bare, statuses };
+}
+
+Deno.test("health streams without an identity leave those of identities", async () => {
+  await using rig = await start({ admission: { ...DEFAULT_ADMISSION, maxStreams: 100 } });
+  const { harness } = rig;
+  const { bare, statuses } = await openHealth(harness, "Watch", 130);
+  await using _ = bare;
+  await until("the calls above the limit are refused", () => statuses.length === 30);
+  assert.equal(await quoteOf(harness, READER), "AAPL");
+  assert.deepEqual(new Set(statuses), new Set([String(status.RESOURCE_EXHAUSTED)]));
+  const [line] = harness.log.records.filter(({ fields }) => fields.limit === "streams");
+  assert.match(String(line?.fields.reason), /The address has 100 open streams without an identity/);
+});
+
+Deno.test("unfinished health checks leave the unary calls of identities", async () => {
+  await using rig = await start();
+  const { harness } = rig;
+  const { bare, statuses } = await openHealth(harness, "Check", 1_000);
+  await using _ = bare;
+  await until("the calls above the limit are refused", () => statuses.length === 950);
+  using client = connectClient(harness);
+  await client.getConnectionStatus({}, bearer(READER));
+  assert.deepEqual(new Set(statuses), new Set([String(status.RESOURCE_EXHAUSTED)]));
+});
+
+Deno.test("without a policy health calls share the limits of all calls", async () => {
+  await using harness = await startGrpcHarness({
+    admission: { ...DEFAULT_ADMISSION, maxStreams: 120 },
+  });
+  const { bare, statuses } = await openHealth(harness, "Watch", 125);
+  await using _ = bare;
+  await until("the calls above the limit are refused", () => statuses.length === 5);
+  const [line] = harness.log.records.filter(({ fields }) => fields.limit === "streams");
+  assert.match(String(line?.fields.reason), /The proxy has 120 open streams, as many as STREAM_/);
+});
+
+Deno.test("streams that close while their token is verified are not counted", async () => {
+  await using issuer = await JwtIssuer.start(() => Date.now());
+  const jwt = { jwksUrl: issuer.url, issuer: ISSUER, audience: AUDIENCE, roleClaim: "role" };
+  await using rig = await start({
+    policy: { ...POLICY, jwt },
+    admission: { ...DEFAULT_ADMISSION, maxStreams: 1 },
+  });
+  const { harness } = rig;
+  for (let i = 0; i < 3; i++) {
+    const token = await issuer.sign({ subject: `s${i}`, claims: { role: "trader" } });
+    await using bare = await bareClient(harness);
+    const call = bare.request(pathOf("StreamQuotes"), { authorization: `Bearer ${token}` });
+    call.trailers.catch(() => {});
+    call.cancel();
+  }
+  const token = await issuer.sign({ subject: "last", claims: { role: "trader" } });
+  assert.equal(await quoteOf(harness, token), "AAPL");
+  assert.equal(await quoteOf(harness, READER), "AAPL");
 });

@@ -5,7 +5,7 @@
  *
  * - streams of a connection: announced by SETTINGS, and refused beyond it with REFUSED_STREAM;
  * - streaming calls in all: RESOURCE_EXHAUSTED, while unary calls (status, health) have a reserve
- *   of their own;
+ *   of their own, and with a policy so do calls without an identity;
  * - streaming calls that a connection or an address opens per second: RESOURCE_EXHAUSTED;
  * - bytes and time of unfinished requests: `pending_requests.ts`;
  * - metadata of a call: RESOURCE_EXHAUSTED;
@@ -263,11 +263,33 @@ export class Admission {
     const isUnary = kind === "unary" || kind === undefined;
     const tooOften = isUnary ? undefined : connection?.checkOpening();
     if (tooOften) return this.#refuse("stream_openings", peer, openedTooOften(tooOften));
+    return this.#authenticate(stream, headers, kind, connection);
+  }
+
+  /** Authenticates the client of a stream, then counts the stream. */
+  #authenticate(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    kind: MethodKind | undefined,
+    connection: ClientConnection | undefined,
+  ): CallError | undefined | Promise<CallError | undefined> {
+    const { counts, identities } = this.#options;
+    const { peer = "unknown", address = "", certificate } = connection ?? {};
     const onOver = (listener: () => void) => stream.once("close", listener);
-    const excess = this.#options.counts.open(kind, peer, onOver);
-    if (excess) return excess;
-    const { address = "", certificate } = connection ?? {};
-    return this.#options.identities.admit(stream, headers, { peer, address, certificate });
+    const caller = { peer, address, certificate };
+    if (identities.isOpenToAll(headers[":path"] ?? "")) {
+      return counts.openWithoutIdentity(kind, peer, address, onOver) ??
+        identities.admit(stream, headers, caller);
+    }
+    const refusal = identities.admit(stream, headers, caller);
+    if (!(refusal instanceof Promise)) return refusal ?? counts.open(kind, peer, onOver);
+    const endVerifying = counts.beginVerifying(peer);
+    if (typeof endVerifying !== "function") return endVerifying;
+    return refusal.finally(endVerifying).then((error) => {
+      // One that has closed meanwhile would stay counted.
+      const isOver = stream.closed || stream.destroyed;
+      return error ?? (isOver ? undefined : counts.open(kind, peer, onOver));
+    });
   }
 
   #refuse(limit: RefusalReason, peer: string, error: CallError): CallError {

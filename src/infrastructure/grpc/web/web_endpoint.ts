@@ -3,8 +3,9 @@
  * gRPC.
  *
  * A request is refused in this order: by the origin of its page, its HTTP method, its path and its
- * content type with an HTTP error; then with a status of its protocol while too many calls are
- * open, when its client is not authenticated, and when its body exceeds a limit. Cross-origin pages
+ * content type with an HTTP error; then with a status of its protocol while too many calls of the
+ * port are open, when its client is not authenticated, while too many calls are open in all, and
+ * when its body exceeds a limit. Cross-origin pages
  * that are not listed reach none of it: see `cors.ts`.
  *
  * @module
@@ -163,9 +164,14 @@ export class WebEndpoint {
    */
   async #answer(exchange: Exchange): Promise<void> {
     const { request, response, served, protocol, peer } = exchange;
+    let isOver = false;
+    response.once("close", () => isOver = true);
     this.#admit(exchange);
     const timeoutMs = protocol.timeout(request.headers);
     const identity = await this.#authenticate(exchange);
+    // A call that is over would stay counted.
+    if (isOver) return;
+    this.#count(exchange);
     const compression = protocol.compression(request.headers);
     if (compression !== undefined) throw compressed(`the compression ${compression}`);
     const message = await this.#read(exchange);
@@ -181,9 +187,9 @@ export class WebEndpoint {
     await (handler as (call: StreamCall) => unknown)(call);
   }
 
-  /** Counts a call until its response is complete. */
+  /** Counts a call as one of the port until its response is complete. */
   #admit({ served, peer, request, response }: Exchange): void {
-    const { openings, counts, refusals } = this.#options;
+    const { openings, refusals } = this.#options;
     const { methodKind } = served.method;
     const tooOften = methodKind === "unary"
       ? undefined
@@ -198,11 +204,20 @@ export class WebEndpoint {
       refusals.report("http_connections", peer, text);
       throw exhausted("calls of the HTTP port", text, "close streams or raise it");
     }
-    const onOver = (listener: () => void) => response.once("close", listener);
-    const excess = counts.open(methodKind, peer, onOver);
-    if (excess) throw excess;
     this.#calls++;
-    onOver(() => this.#calls--);
+    response.once("close", () => this.#calls--);
+  }
+
+  /** Counts a call of which the client is authenticated, until its response is complete. */
+  #count({ served, path, peer, request, response }: Exchange): void {
+    const { counts, identities } = this.#options;
+    const { methodKind } = served.method;
+    const onOver = (listener: () => void) => response.once("close", listener);
+    const address = request.socket.remoteAddress ?? "";
+    const excess = identities.isOpenToAll(path)
+      ? counts.openWithoutIdentity(methodKind, peer, address, onOver)
+      : counts.open(methodKind, peer, onOver);
+    if (excess) throw excess;
   }
 
   #authenticate({ request, path, peer }: Exchange): Identity | Promise<Identity> {
