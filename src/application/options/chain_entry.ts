@@ -100,7 +100,7 @@ export interface Chain {
 
 /** What a selection of contracts reveals about its chain. */
 export interface SelectionOutcome {
-  /** Whether no contract was selected. */
+  /** Whether no contract was selected, or none of an expiry or root that is named. */
   readonly isEmpty: boolean;
   /** When contracts of an empty one can be listed. @default "later" */
   readonly outlook?: ListingOutlook | undefined;

@@ -15,7 +15,7 @@
  * @module
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import { listingOutlook } from "../../domain/options/listing_outlook.ts";
+import { listingOutlook, missingParts } from "../../domain/options/listing_outlook.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
@@ -260,15 +260,13 @@ export class Expansions {
       maxKept,
     );
     const isEmpty = expansion.selectedCount === 0;
+    const listed = { underlying, chain: chain.contracts, moment: { now, calendar } };
+    const outlook = isEmpty
+      ? listingOutlook(selection, listed)
+      : missingParts(selection, listed).outlook;
     this.#chains?.noteSelection(underlying, {
-      isEmpty,
-      outlook: isEmpty
-        ? listingOutlook(selection, {
-          underlying,
-          chain: chain.contracts,
-          moment: { now, calendar },
-        })
-        : undefined,
+      isEmpty: outlook !== undefined,
+      outlook,
       // A guess lies within the strikes.
       price: quote?.source === "guess" ? undefined : price,
     });

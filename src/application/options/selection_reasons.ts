@@ -12,6 +12,7 @@ import { seriesOf } from "../../domain/options/chain_index.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { isByDelta } from "../../domain/options/delta_range.ts";
 import { lastTradingMoment } from "../../domain/options/last_trading.ts";
+import { missingParts } from "../../domain/options/listing_outlook.ts";
 import type { Selected } from "../../domain/options/select_contracts.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { UnderlyingPrice } from "../../domain/options/tracked_price.ts";
@@ -19,7 +20,7 @@ import type { ChainState } from "./option_chain_cache.ts";
 
 /** Characters that reasons may have together; a longer one is cut. */
 const MAX_REASON_LENGTH = 500;
-/** Roots that a reason names. */
+/** Roots or expiries that a reason names. */
 const MAX_ROOTS = 5;
 
 /** Kinds of reasons, the most severe first. */
@@ -31,6 +32,7 @@ type ReasonKind =
   | "room"
   | "empty"
   | "old_chain"
+  | "not_listed"
   | "price"
   | "deltas"
   | "expiry_deltas"
@@ -136,7 +138,27 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
     if (selected === 0) yield { kind: "empty", text: emptyText(contracts, facts) };
   }
   if (chain.reason) yield { kind: "old_chain", text: `the chain is not renewed: ${chain.reason}` };
+  if (selected > 0) yield* missingReasons(contracts, facts);
   if (contracts.length > 0 && facts.selected) yield* accuracyReasons(facts, facts.selected);
+}
+
+/** Which named expiries and roots a chain lacks. */
+function* missingReasons(
+  chain: readonly OptionContract[],
+  { underlying, selection, now, calendar }: SelectionFacts,
+): Generator<SelectionReason> {
+  const missing = missingParts(selection, { underlying, chain, moment: { now, calendar } });
+  const { expiries = [], roots = [] } = selection;
+  for (
+    const [what, all, names] of [
+      ["expiries", expiries, missing.days.map(dateOfDay)],
+      ["roots", roots, missing.roots],
+    ] as const
+  ) {
+    if (names.length === 0) continue;
+    const text = `not listed: ${names.length} of ${all.length} requested ${what}: ${list(names)}`;
+    yield { kind: "not_listed", text };
+  }
 }
 
 /** Why contracts are other ones than requested. */
@@ -200,8 +222,8 @@ function emptyText(
   return `${none}: the next expiry is ${dateOfDay(next.expiryDay)}, max_days is ${maxDays}`;
 }
 
-function list(roots: Iterable<string>): string {
-  const all = [...roots];
+function list(names: Iterable<string>): string {
+  const all = [...names];
   const more = all.length > MAX_ROOTS ? ` and ${all.length - MAX_ROOTS} more` : "";
   return all.slice(0, MAX_ROOTS).join(", ") + more;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { exchangeDay } from "../calendar/exchange_time.ts";
+import { seriesOf } from "./chain_index.ts";
 import type { OptionContract } from "./contract.ts";
 import { lastTradingMoment } from "./last_trading.ts";
 import { requestedSeries, type TradingMoment } from "./requested_series.ts";
@@ -27,6 +28,43 @@ interface ListedChain {
   /** The listed contracts; must not be changed afterwards. */
   readonly chain: readonly OptionContract[];
   readonly moment: TradingMoment;
+}
+
+/** What a chain lacks of a selection that names expiries or roots. */
+interface MissingParts {
+  /** Named expiries that can trade and are not listed, as days since 1970-01-01. */
+  readonly days: readonly number[];
+  /** Named roots of which nothing is listed. */
+  readonly roots: readonly string[];
+  /** When they can be listed; `undefined` when nothing is missing. */
+  readonly outlook: ListingOutlook | undefined;
+}
+
+/** Returns what a chain lacks of the expiries and roots that a selection names. */
+export function missingParts(
+  selection: OptionSelection,
+  { underlying, chain, moment }: ListedChain,
+): MissingParts {
+  const { expiries = [], roots = [] } = selection;
+  if (expiries.length + roots.length === 0) return { days: [], roots: [], outlook: undefined };
+  const today = exchangeDay(moment.now);
+  const every = requestedSeries(chain, { ...selection, maxExpiries: undefined }, moment);
+  const listed = new Set(every.series.map(({ expiryDay }) => expiryDay));
+  const canTrade = (day: number, root: string) =>
+    moment.calendar.hours("options", day) !== undefined &&
+    lastTradingMoment({ root, underlying, expiryDay: day }, moment.calendar) > moment.now;
+  const named = roots.length > 0 ? roots : [USUAL_ROOT];
+  const days = expiries.length === 0
+    ? []
+    : [...requestedDays(selection, today)].filter((day) =>
+      !listed.has(day) && named.some((root) => canTrade(day, root))
+    );
+  const known = new Set(seriesOf(chain).map(({ root }) => root));
+  const missingRoots = roots.filter((root) => !known.has(root));
+  const isSoon = missingRoots.length > 0 || days.some((day) => day > today);
+  const soon = canTrade(today, USUAL_ROOT) ? "today" : "later";
+  const outlook = isSoon ? soon : days.length > 0 ? "unlisted" : undefined;
+  return { days, roots: missingRoots, outlook };
 }
 
 /** The outlook of a selection that has no contracts of a chain. */

@@ -161,6 +161,31 @@ Deno.test("a contract that a stream names is selected for others once it is list
   assert.deepEqual(rig.strikes, strikesFrom(95, 105));
 });
 
+Deno.test("an expiry and a root that a selection names are selected once listed", async () => {
+  await using rig = new Rig(9 * 60 + 30);
+  rig.list(strikesFrom(95, 105));
+  rig.price(100);
+  const selection = { ...DEFAULT_SELECTION, expiries: [...DAYS, DAY + 16], roots: ["SPY", "SPYX"] };
+  using _stream = rig.expansions.open("quotes", "SPY", selection);
+  await rig.until(10 * 60);
+  const report = () => rig.expansions.reports()[0];
+  const expiry = new Date((DAY + 16) * 86_400_000).toISOString().slice(0, 10);
+  assert.match(
+    report()?.reason ?? "",
+    new RegExp(
+      `not listed: 1 of 3 requested expiries: ${expiry}; not listed: 1 of 2 requested roots: SPYX`,
+    ),
+  );
+  const before = rig.sink.symbols().length;
+  rig.catalog.listed.set("SPY", [
+    ...gridOf({ days: DAYS, strikes: strikesFrom(95, 105) }),
+    ...gridOf({ days: [DAY + 16], root: "SPYX", strikes: strikesFrom(95, 105) }),
+  ]);
+  await rig.until(10 * 60 + 11);
+  assert.equal(report()?.reason?.includes("not listed") ?? false, false);
+  assert.ok(rig.sink.symbols().length > before);
+});
+
 const FAULTS = [
   ["lacks all puts of the nearest expiry", "not listed: 101"],
   ["has most contracts as not tradable", "not tradable: 301"],
