@@ -149,7 +149,7 @@ async function ping(client: BareClient, rounds: number): Promise<number> {
   return answered;
 }
 
-Deno.test("pings are answered and never limited, with streams and without", async () => {
+Deno.test("600 pings are answered and not limited, with streams and without", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   assert.equal(await ping(client, 30), 300);
