@@ -387,6 +387,7 @@ Deno.test("streams that close while their token is verified are not counted", as
     call.trailers.catch(() => {});
     call.cancel();
   }
+  await until("their connections are closed", () => harness.server.connections === 0);
   const token = await issuer.sign({ subject: "last", claims: { role: "trader" } });
   assert.equal(await quoteOf(harness, token), "AAPL");
   assert.equal(await quoteOf(harness, READER), "AAPL");
