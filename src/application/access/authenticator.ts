@@ -33,6 +33,9 @@ const LOG_EVERY_MS = 10_000;
 /** Longest subject of a JWT, which becomes part of a name. */
 const SUBJECT = /^[\x21-\x7e]{1,128}$/;
 
+/** Begins the common name of a certificate, in a policy and in a subject. */
+const COMMON_NAME = "CN=";
+
 /** Finds the owner of a static token, in a time that does not depend on the token. */
 export interface StaticTokens {
   /** Returns the index of the identity; `undefined` when the token is not known. */
@@ -115,8 +118,12 @@ export class Authenticator implements Access {
   }
 
   #byCertificateOf(certificate: PeerCertificate | undefined): Identity {
+    // A policy has both in one list; a CA that limits common names may not limit URIs.
     const names = certificate
-      ? [...certificate.uris, ...certificate.subject.split("\n")].map((name) => name.trim())
+      ? [
+        ...certificate.uris.filter((uri) => !uri.startsWith(COMMON_NAME)),
+        ...certificate.subject.split("\n").filter((each) => each.startsWith(COMMON_NAME)),
+      ]
       : [];
     for (const name of names) {
       const identity = this.#byCertificate.get(name);

@@ -131,7 +131,10 @@ function checkSymbols({ symbols: granted }: Grants, filter: StreamFilter): void 
     if (denied.length > SHOWN) break;
     if (!mayRequest(granted, symbol)) denied.push(symbol);
   }
-  denied.push(...underlyings.filter((underlying) => !granted.matches(underlying)));
+  for (const underlying of underlyings) {
+    if (denied.length > SHOWN) break;
+    if (!granted.matches(underlying)) denied.push(underlying);
+  }
   if (denied.length === 0) return;
   const shown = denied.slice(0, SHOWN).join(", ");
   const subject = denied.length > SHOWN ? `${shown} and more` : shown;

@@ -234,9 +234,11 @@ function readJwt(value: unknown, reader: PolicyReader): JwtRules {
 
 function readJwksUrl(value: unknown, reader: PolicyReader): string {
   const path = "jwt.jwksUrl";
-  const accepts = "the https:// address of the issuer's keys, without user name or password";
+  const accepts = "the https:// address of the issuer's keys, without user name, password or query";
   const url = typeof value === "string" ? URL.parse(value) : null;
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username || url.password) {
+  // Errors of requests quote the address, which are logged: it must not have a secret.
+  const hasSecret = url !== null && (url.username + url.password + url.search) !== "";
+  if (url === null || !/^https?:$/.test(url.protocol) || hasSecret) {
     reader.add(
       path,
       value === undefined ? "is missing" : "is not accepted",

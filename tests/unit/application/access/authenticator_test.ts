@@ -93,6 +93,8 @@ Deno.test("a certificate is found by a URI or by its whole common name", async (
   assert.equal(await by("CN=other", "spiffe://desk/dashboard/more"), "(missing)");
   assert.equal(await by("CN=dashboard.example"), "(missing)");
   assert.equal(await by("O=CN=dashboard"), "(missing)");
+  assert.equal(await by("CN=evil", "CN=dashboard"), "(missing)");
+  assert.equal(await by("CN= dashboard\n CN=dashboard"), "(missing)");
 });
 
 Deno.test("a token decides, also where the certificate is of an identity", async () => {

@@ -82,6 +82,10 @@ Deno.test("contracts are granted by their text or by their underlying", () => {
   assert.equal(options([spy], { underlyings: ["SPY"] }), "symbols SPY");
   assert.equal(options(["SPY"], { symbols: [spy], underlyings: ["QQQ"] }), "symbols QQQ");
   assert.equal(options(["SPY"], {}), "symbols *");
+  // More than a function accepts as arguments.
+  const underlyings = Array.from({ length: 300_000 }, (_, i) => `X${i}`);
+  const shown = underlyings.slice(0, 10).join(", ");
+  assert.equal(options(["SPY"], { underlyings }), `symbols ${shown} and more`);
 });
 
 Deno.test("an order stream with limited symbols may not name order ids", () => {

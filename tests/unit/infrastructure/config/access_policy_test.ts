@@ -221,6 +221,10 @@ const INCONSISTENT: Readonly<Record<string, readonly [unknown, RegExp]>> = {
     jwt({ jwksUrl: "https://user:hidden@issuer.example/" }),
     /^jwt\.jwksUrl is not accepted/,
   ],
+  "keys at an address with a query, which may be a secret": [
+    jwt({ jwksUrl: "https://issuer.example/keys?apikey=hidden" }),
+    /^jwt\.jwksUrl is not accepted.*without user name, password or query/,
+  ],
   "subjects without JWTs": [
     identity({ subjects: ["s"] }),
     /^identities\[0\]\.subjects has no effect without jwt/,
