@@ -160,10 +160,16 @@ export class TrackedPrice {
       return;
     }
     // Old, but nothing newer is known.
-    if (!trade || !this.#hasReply.quotes || trade.at <= (this.#value?.asOf ?? 0)) return;
+    if (!trade || !this.#hasReply.quotes || !this.#isNews(trade)) return;
     const isTaken = this.#isExpected(trade, moment) || this.#isUncontradicted(moment);
     if (isTaken) this.#accept(trade);
     else this.#doubt(trade, moment);
+  }
+
+  /** Whether a trade is later than what the price is from, or is that trade with another price. */
+  #isNews({ at, price }: Observation): boolean {
+    const { asOf = 0, price: known } = this.#value ?? {};
+    return at > asOf || (at === asOf && price !== known);
   }
 
   #doubt(observation: Observation, { now }: PriceMoment): void {

@@ -488,6 +488,20 @@ Deno.test("without quoted options the only trade after a gap is taken in a minut
   assert.equal(rig.prices.of("SPY")?.price, 55);
 });
 
+Deno.test("the last trade with another price, as after a split, is taken in a minute", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  rig.catalog.tradedAt.set("SPY", NOW);
+  await rig.follow("SPY");
+  await rig.clock.advance(40 * 60_000);
+  rig.catalog.trades.set("SPY", 10);
+  await rig.clock.advance(59_000);
+  assert.equal(rig.prices.of("SPY")?.price, 100);
+  assert.equal(rig.prices.of("SPY")?.problem, "a trade at 10 USD is not confirmed");
+  await rig.clock.advance(60_000);
+  assert.equal(rig.prices.of("SPY")?.price, 10);
+});
+
 Deno.test("option quotes older than a trade do not reject it", async () => {
   await using rig = new Rig();
   rig.catalog.trades.set("SPY", 100);
