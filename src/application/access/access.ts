@@ -12,6 +12,8 @@ export interface PeerCertificate {
   readonly subject: string;
   /** URIs of its subject alternative names, such as `spiffe://desk/dashboard`. */
   readonly uris: readonly string[];
+  /** End of its validity, in epoch ms. */
+  readonly expiresAt: number;
 }
 
 /** What a client presents; a token decides where it has both. */

@@ -55,7 +55,7 @@ export interface JwtClaims {
 export interface JwtVerifier {
   /** The claims of a token that was verified a short time ago. */
   recent(token: string): JwtClaims | undefined;
-  /** @throws {Unauthenticated} by rejecting */
+  /** @throws {Unauthenticated} by rejecting; the same object while one failure is remembered */
   verify(token: string): Promise<JwtClaims>;
 }
 
@@ -68,7 +68,7 @@ interface AuthenticatorOptions {
   readonly failures: FailedAttempts;
   /** Refusals by reason, which it increments. */
   readonly counts: Record<AccessRefusal, number>;
-  readonly clock: Pick<Clock, "monotonic">;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly log: Log;
 }
 
@@ -80,6 +80,8 @@ export class Authenticator implements Access {
   readonly #byCertificate = new Map<string, Identity>();
   readonly #bySubject = new Map<string, Identity>();
   readonly #logged = new Map<AccessRefusal, { at: number; counted: number }>();
+  /** Failures that are counted: calls with one token share its verification and its failure. */
+  readonly #failed = new WeakSet<Unauthenticated>();
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
@@ -127,7 +129,13 @@ export class Authenticator implements Access {
       : [];
     for (const name of names) {
       const identity = this.#byCertificate.get(name);
-      if (identity) return identity;
+      if (!identity || !certificate) continue;
+      const { expiresAt } = certificate;
+      // The connection may be older than that.
+      if (expiresAt <= this.#options.clock.now()) {
+        throw new Unauthenticated("expired", "The client certificate has expired; connect again");
+      }
+      return { ...identity, expiresAt };
     }
     throw new Unauthenticated("missing", "The request needs a bearer token");
   }
@@ -172,7 +180,10 @@ export class Authenticator implements Access {
   #refused(error: unknown, address: string): unknown {
     if (!(error instanceof Unauthenticated)) return error;
     const { reason } = error;
-    if (COUNTED.has(reason)) this.#options.failures.add(address);
+    if (COUNTED.has(reason) && !this.#failed.has(error)) {
+      this.#failed.add(error);
+      this.#options.failures.add(address);
+    }
     this.#report(reason, { address });
     return error;
   }
@@ -191,7 +202,7 @@ export class Authenticator implements Access {
 }
 
 /** Failures after which an address is blocked; the others cost nothing to repeat. */
-const COUNTED: ReadonlySet<AuthenticationFailure> = new Set(["invalid", "expired", "unavailable"]);
+const COUNTED: ReadonlySet<AuthenticationFailure> = new Set(["invalid", "expired"]);
 
 function invalid(): Unauthenticated {
   return new Unauthenticated("invalid", "The bearer token is not valid");

@@ -3,7 +3,7 @@
  *
  * The accepted algorithms are those of the policy, never that of the token, and a key is used only
  * for the algorithm of its type. Keys or their addresses in a token (`jwk`, `jku`, `x5c`, `x5u`)
- * are ignored. A verified token is remembered by its digest for a limited time.
+ * are ignored. A token that was verified or refused is remembered by its digest for a limited time.
  *
  * @module
  */
@@ -17,7 +17,9 @@ import { IssuerKeys, type IssuerKeysOptions } from "./issuer_keys.ts";
 
 /** How long a verified token is accepted without verifying it again, in ms. */
 const RECENT_MS = 300_000;
-/** Most tokens that are remembered. */
+/** How long a refused token is refused without verifying it again, in ms. */
+const REFUSED_MS = 10_000;
+/** Most tokens of each kind that are remembered. */
 const MAX_RECENT = 4_096;
 /** Most tokens that are verified at one time. */
 const MAX_PENDING = 256;
@@ -42,6 +44,7 @@ export class JoseVerifier implements JwtVerifier {
   readonly #options: JoseVerifierOptions;
   /** By digest, the oldest first. */
   readonly #recent = new Map<string, Verified>();
+  readonly #refused = new Map<string, { readonly error: Unauthenticated; readonly at: number }>();
   readonly #pending = new Map<string, Promise<JwtClaims>>();
 
   constructor(options: JoseVerifierOptions) {
@@ -60,13 +63,22 @@ export class JoseVerifier implements JwtVerifier {
     const digest = digestOf(token);
     const pending = this.#pending.get(digest);
     if (pending) return pending;
+    const refused = this.#refused.get(digest);
+    if (refused && this.#options.clock.monotonic() - refused.at < REFUSED_MS) {
+      return Promise.reject(refused.error);
+    }
     if (this.#pending.size >= MAX_PENDING) {
       const text = "Too many tokens are being verified; retry shortly";
       return Promise.reject(new Unauthenticated("unavailable", text, 1_000));
     }
+    const at = () => this.#options.clock.monotonic();
     const verifying = this.#verify(token).then((claims) => {
-      this.#remember(digest, claims);
+      remember(this.#recent, digest, { claims, at: at() });
       return claims;
+    }, (error) => {
+      // Keys that are not known yet may be a moment later.
+      if (error.reason !== "unavailable") remember(this.#refused, digest, { error, at: at() });
+      throw error;
     }).finally(() => this.#pending.delete(digest));
     this.#pending.set(digest, verifying);
     return verifying;
@@ -96,14 +108,15 @@ export class JoseVerifier implements JwtVerifier {
       throw new Unauthenticated("invalid", "The bearer token is not valid");
     }
   }
+}
 
-  #remember(digest: string, claims: JwtClaims): void {
-    this.#recent.delete(digest);
-    this.#recent.set(digest, { claims, at: this.#options.clock.monotonic() });
-    if (this.#recent.size <= MAX_RECENT) return;
-    const [oldest = ""] = this.#recent.keys();
-    this.#recent.delete(oldest);
-  }
+/** Remembers what a token was found to be; the oldest one is forgotten for it. */
+function remember<T>(known: Map<string, T>, digest: string, found: T): void {
+  known.delete(digest);
+  known.set(digest, found);
+  if (known.size <= MAX_RECENT) return;
+  const [oldest = ""] = known.keys();
+  known.delete(oldest);
 }
 
 /** Makes a verifier with the keys of the issuer, which it begins to load. */

@@ -42,7 +42,7 @@ export class Expirations {
     const now = this.#clock.now();
     for (const [call, expiresAt] of this.#calls) {
       if (expiresAt > now) continue;
-      const text = "The bearer token has expired; reopen the stream with a new one";
+      const text = "The token or certificate has expired; reopen the stream with a new one";
       call.abort(refusalOf(new Unauthenticated("expired", text)));
     }
   }

@@ -19,6 +19,9 @@ const OBJECT_ID = 0x06;
 const OCTET_STRING = 0x04;
 /** UTF8String, PrintableString and IA5String. */
 const TEXTS: readonly number[] = [0x0c, 0x13, 0x16];
+/** Times with two digits for the year, and with four. */
+const UTC_TIME = 0x17;
+const GENERALIZED_TIME = 0x18;
 /** The version of a certificate; absent in the first one. */
 const VERSION = 0xa0;
 /** The extensions of a certificate. */
@@ -61,10 +64,23 @@ export function readCertificate(der: Uint8Array): PeerCertificate | undefined {
   const fields = elements(childOf(body, SEQUENCE));
   if (fields[0]?.tag === VERSION) fields.shift();
   // Serial number, signature, issuer, validity, subject.
-  const subject = fields[4];
-  if (subject?.tag !== SEQUENCE) return undefined;
+  const [, , , validity, subject] = fields;
+  const [, notAfter] = elements(childOf(validity, SEQUENCE));
+  const expiresAt = notAfter && timeOf(notAfter);
+  if (subject?.tag !== SEQUENCE || expiresAt === undefined) return undefined;
   const extensions = fields.find(({ tag }) => tag === EXTENSIONS);
-  return { subject: attributesOf(subject).join("\n"), uris: urisOf(extensions) };
+  return { subject: attributesOf(subject).join("\n"), uris: urisOf(extensions), expiresAt };
+}
+
+/** The epoch ms of a time in the form of certificates: to the second, in UTC (RFC 5280, 4.1.2.5). */
+function timeOf({ tag, content }: Element): number | undefined {
+  const digits = /^((?:\d\d)+)Z$/.exec(textOf(content) ?? "")?.[1] ?? "";
+  const century = Number(digits.slice(0, 2)) < 50 ? "20" : "19";
+  const full = tag === UTC_TIME ? century + digits : tag === GENERALIZED_TIME ? digits : "";
+  if (full.length !== 14) return undefined;
+  const [year = 0, month = 0, ...rest] = [full.slice(0, 4), ...full.slice(4).match(/../g) ?? []]
+    .map(Number);
+  return Date.UTC(year, month - 1, ...rest);
 }
 
 /** The content of an element with this tag; empty if it has another. */

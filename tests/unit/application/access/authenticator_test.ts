@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { type Credentials, Unauthenticated } from "../../../../src/application/access/access.ts";
+import {
+  type Credentials,
+  type PeerCertificate,
+  Unauthenticated,
+} from "../../../../src/application/access/access.ts";
 import { Authenticator, type JwtClaims } from "../../../../src/application/access/authenticator.ts";
 import { PermissionDenied } from "../../../../src/application/access/authorize.ts";
 import { FailedAttempts } from "../../../../src/application/access/failed_attempts.ts";
@@ -35,7 +39,14 @@ const POLICY: AccessPolicy = {
   },
 };
 
-function start(policy = POLICY) {
+/** End of the validity of certificates, in epoch ms. */
+const EXPIRY = 4_102_444_800_000;
+
+function certificateOf(subject: string, ...uris: string[]): PeerCertificate {
+  return { subject, uris, expiresAt: EXPIRY };
+}
+
+function start(policy = POLICY, verify?: (token: string) => Promise<JwtClaims>) {
   const clock = new ManualClock();
   const log = new RecordingLog();
   const counts = createCounters().access;
@@ -46,7 +57,7 @@ function start(policy = POLICY) {
     tokens: { find: (token) => ({ [GENERATED]: 0, "own-token": 1 })[token] },
     jwts: {
       recent: (token) => recent.get(token),
-      verify: async (token) => {
+      verify: verify ?? (async (token) => {
         verified.push(token);
         const [, payload = ""] = token.split(".");
         if (payload === "expired") throw new Unauthenticated("expired", "");
@@ -54,7 +65,7 @@ function start(policy = POLICY) {
         const claims = { subject, role: role === "list" ? ["reader"] : role, expiresAt: 99 };
         recent.set(token, claims);
         return await Promise.resolve(claims);
-      },
+      }),
     },
     failures: new FailedAttempts(clock),
     counts,
@@ -80,7 +91,7 @@ Deno.test("static tokens and certificates are authenticated in the same turn", (
     grants: READER,
     credential: "token",
   });
-  const certificate = { subject: "O=Desk\nCN=dashboard", uris: [] };
+  const certificate = certificateOf("O=Desk\nCN=dashboard");
   const byCertificate = access.authenticate({ certificate, address });
   assert.equal(Reflect.get(byCertificate, "name"), "dashboard");
   assert.equal(Reflect.get(byCertificate, "credential"), "certificate");
@@ -88,7 +99,8 @@ Deno.test("static tokens and certificates are authenticated in the same turn", (
 
 Deno.test("a certificate is found by a URI or by its whole common name", async () => {
   const { outcome } = start();
-  const by = (subject: string, ...uris: string[]) => outcome({ certificate: { subject, uris } });
+  const by = (...of: Parameters<typeof certificateOf>) =>
+    outcome({ certificate: certificateOf(...of) });
   assert.equal(await by("CN=other", "https://x", "spiffe://desk/dashboard"), "dashboard");
   assert.equal(await by("CN=other", "spiffe://desk/dashboard/more"), "(missing)");
   assert.equal(await by("CN=dashboard.example"), "(missing)");
@@ -97,9 +109,34 @@ Deno.test("a certificate is found by a URI or by its whole common name", async (
   assert.equal(await by("CN= dashboard\n CN=dashboard"), "(missing)");
 });
 
+Deno.test("an identity by certificate lasts as long as the certificate", async () => {
+  const { access, outcome, clock } = start();
+  const expiresAt = clock.now() + 1_000;
+  const certificate = { ...certificateOf("CN=dashboard"), expiresAt };
+  const identity = access.authenticate({ certificate, address: "192.0.2.1" });
+  assert.equal(Reflect.get(identity, "expiresAt"), expiresAt, "open streams end then");
+  await clock.advance(1_000);
+  assert.equal(await outcome({ certificate }), "(expired)", "on a connection that is older");
+});
+
+Deno.test("calls that share the failure of one token count once for their address", async () => {
+  const shared = new Unauthenticated("expired", "");
+  const { access, counts, outcome } = start(POLICY, () => Promise.reject(shared));
+  for (let i = 0; i < 100; i++) assert.equal(await outcome({ token: "h.one.s" }), "(expired)");
+  assert.equal(access.isBlocked("192.0.2.1"), false);
+  assert.equal(counts.expired, 100);
+});
+
+Deno.test("keys that are not known at present block no address", async () => {
+  const unavailable = () => Promise.reject(new Unauthenticated("unavailable", "", 1_000));
+  const { access, outcome } = start(POLICY, unavailable);
+  for (let i = 0; i < 100; i++) await outcome({ token: `h.${i}.s` });
+  assert.equal(access.isBlocked("192.0.2.1"), false);
+});
+
 Deno.test("a token decides, also where the certificate is of an identity", async () => {
   const { outcome } = start();
-  const certificate = { subject: "CN=dashboard", uris: [] };
+  const certificate = certificateOf("CN=dashboard");
   assert.equal(await outcome({ certificate, token: "own-token" }), "robot");
   assert.equal(await outcome({ certificate, token: "wrong" }), "(invalid)");
 });
@@ -176,7 +213,7 @@ Deno.test("a blocked address is refused before a signature is verified", async (
   // What is cheap to check and cannot be guessed still works: addresses are shared.
   assert.equal(await outcome({ token: "h.robot-7.s" }), "robot");
   assert.equal(await outcome({ token: GENERATED }), "dashboard");
-  assert.equal(await outcome({ certificate: { subject: "CN=dashboard", uris: [] } }), "dashboard");
+  assert.equal(await outcome({ certificate: certificateOf("CN=dashboard") }), "dashboard");
   assert.equal(await outcome({ token: "h.alice_reader.s", address: "192.0.2.2" }), "jwt:alice");
   await clock.advance(3_000);
   assert.equal(await outcome({ token: "own-token" }), "robot");

@@ -173,6 +173,29 @@ Deno.test("a verified token is remembered for five minutes, at most until it exp
   assert.equal(selected, 4);
 });
 
+Deno.test("a refused token is refused from memory for ten seconds, with the same failure", async () => {
+  const clock = new ManualClock(now * 1_000);
+  let selected = 0;
+  const jwts = new JoseVerifier({
+    rules: RULES,
+    clock,
+    keys: (...request) => {
+      selected++;
+      return keys(...request);
+    },
+  });
+  const expired = await signed({ expiresAt: now - 60 });
+  const failure = () => jwts.verify(expired).then(() => undefined, (error) => error);
+  const first = await failure();
+  assert.equal(first?.reason, "expired");
+  await clock.advance(9_999);
+  assert.equal(await failure(), first);
+  assert.equal(selected, 1);
+  await clock.advance(1);
+  assert.notEqual(await failure(), first);
+  assert.equal(selected, 2);
+});
+
 Deno.test("at most 256 tokens are verified at one time", async () => {
   const blocked = Promise.withResolvers<void>();
   const jwts = new JoseVerifier({

@@ -12,6 +12,7 @@ Deno.test("subject and URIs of a client certificate are read", () => {
   assert.deepEqual(readCertificate(certificateOf("client.pem").raw), {
     subject: "O=quant\nCN=dashboard",
     uris: ["spiffe://quant/dashboard"],
+    expiresAt: Date.parse(certificateOf("client.pem").validTo),
   });
 });
 
@@ -19,6 +20,7 @@ Deno.test("a URI or an attribute that contains another is one", () => {
   assert.deepEqual(readCertificate(certificateOf("two_names.pem").raw), {
     subject: "O=quant, CN=admin\nCN=ab",
     uris: ["spiffe://a, URI:spiffe://quant/admin"],
+    expiresAt: Date.parse(certificateOf("two_names.pem").validTo),
   });
 });
 
@@ -28,8 +30,9 @@ Deno.test("node:crypto lists one URI as two", () => {
 });
 
 Deno.test("a certificate without URIs has none", () => {
-  const read = readCertificate(certificateOf("proxy.pem").raw);
-  assert.deepEqual(read, { subject: "CN=localhost", uris: [] });
+  const { raw, validTo } = certificateOf("proxy.pem");
+  const expiresAt = Date.parse(validTo);
+  assert.deepEqual(readCertificate(raw), { subject: "CN=localhost", uris: [], expiresAt });
 });
 
 Deno.test("an attribute with a line break is left out", () => {
