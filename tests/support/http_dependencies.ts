@@ -1,5 +1,5 @@
 /**
- * What the HTTP ports need beside their content, with limits that tests set.
+ * HTTP ports for tests: what they need beside their content, with limits that tests set.
  *
  * @module
  */
@@ -12,7 +12,27 @@ import { Activity } from "../../src/application/status/activity.ts";
 import type { LiveSources } from "../../src/application/status/live_view.ts";
 import { MarketCalendar } from "../../src/domain/calendar/market_calendar.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
+import { serveHttp, type ServeHttpOptions } from "../../src/infrastructure/http/serve_http.ts";
 import { RecordingLog } from "./recording_log.ts";
+import { sampleStatus } from "./sample_status.ts";
+
+/** Serves the status of connected feeds on free ports; an error of a response fails the test. */
+export function serveConnected(
+  options: Partial<ServeHttpOptions> = {},
+): ReturnType<typeof serveHttp> {
+  return serveHttp({
+    health: { host: "127.0.0.1", port: 0 },
+    metrics: { host: "127.0.0.1", port: 0 },
+    ...httpDependencies(),
+    feeds: new Set(["sip", "opra", "trading"]),
+    status: () => sampleStatus(["connected", "connected", "connected"]),
+    renderMetrics: () => Promise.resolve(""),
+    onError: (cause) => {
+      throw cause;
+    },
+    ...options,
+  });
+}
 
 /** Connection limits, a real clock, and reports without content. */
 export function httpDependencies(

@@ -1,27 +1,15 @@
 /** Actions of the status page: who may use them, from where, and what they answer. */
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
-import type { FeedId } from "../../../src/domain/connection/feed.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
-import { serveHttp } from "../../../src/infrastructure/http/serve_http.ts";
 import { administered, NAMED_ACCESS } from "../../support/administered.ts";
-import { httpDependencies } from "../../support/http_dependencies.ts";
-import { sampleStatus } from "../../support/sample_status.ts";
+import { serveConnected } from "../../support/http_dependencies.ts";
 
 const OWN = { "x-stream-proxy-action": "1" };
 
 async function serve(access = NAMED_ACCESS) {
   const made = administered(systemClock);
-  const servers = await serveHttp({
-    health: { host: "127.0.0.1", port: 0 },
-    metrics: { host: "127.0.0.1", port: 0 },
-    ...httpDependencies(),
-    feeds: new Set<FeedId>(["sip", "opra", "trading"]),
-    status: () => sampleStatus(["connected", "connected", "connected"]),
-    renderMetrics: () => Promise.resolve(""),
-    onError: (cause) => {
-      throw cause;
-    },
+  const servers = await serveConnected({
     streams: () => made.streams.reports(),
     access,
     admin: made.admin,

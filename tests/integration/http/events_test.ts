@@ -1,28 +1,11 @@
 /** The event stream over real sockets: who is served, who is cut, how it ends. */
 import assert from "node:assert/strict";
-import type { FeedId } from "../../../src/domain/connection/feed.ts";
-import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
 import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
-import { httpDependencies } from "../../support/http_dependencies.ts";
+import { serveConnected } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { startHarness } from "../../support/harness.ts";
 import { until } from "../../support/until.ts";
-
-function serve(options: Partial<ServeHttpOptions> = {}) {
-  return serveHttp({
-    health: { host: "127.0.0.1", port: 0 },
-    metrics: { host: "127.0.0.1", port: 0 },
-    ...httpDependencies(),
-    feeds: new Set<FeedId>(["sip", "opra", "trading"]),
-    status: () => sampleStatus(["connected", "connected", "connected"]),
-    renderMetrics: () => Promise.resolve(""),
-    onError: (cause) => {
-      throw cause;
-    },
-    ...options,
-  });
-}
 
 /** An interval that ticks as fast as the event loop turns. */
 function fastInterval(_ms: number, tick: () => void): Disposable {
@@ -64,7 +47,7 @@ const HEAVY = () =>
   });
 
 Deno.test("a shutdown ends open event streams cleanly and immediately", async () => {
-  const servers = await serve();
+  const servers = await serveConnected();
   const viewers = await Promise.all(
     Array.from({ length: 20 }, () => connect(servers.healthPort)),
   );
@@ -78,7 +61,7 @@ Deno.test("a shutdown ends open event streams cleanly and immediately", async ()
 });
 
 Deno.test("a shutdown does not wait for viewers that have stopped reading", async () => {
-  const servers = await serve({ status: HEAVY, interval: fastInterval });
+  const servers = await serveConnected({ status: HEAVY, interval: fastInterval });
   const stalled = await Promise.all(
     Array.from({ length: 3 }, () => connect(servers.healthPort)),
   );
@@ -92,7 +75,7 @@ Deno.test("a shutdown does not wait for viewers that have stopped reading", asyn
 });
 
 Deno.test("a shutdown does not wait for a request that is never finished", async () => {
-  const servers = await serve();
+  const servers = await serveConnected();
   const half = await Deno.connect({
     hostname: "127.0.0.1",
     port: servers.healthPort,
@@ -103,7 +86,7 @@ Deno.test("a shutdown does not wait for a request that is never finished", async
 });
 
 Deno.test("a viewer that stops reading is disconnected while others are served", async () => {
-  await using servers = await serve({ status: HEAVY, interval: fastInterval });
+  await using servers = await serveConnected({ status: HEAVY, interval: fastInterval });
   using stalled = await connect(servers.healthPort);
   const url = `http://127.0.0.1:${servers.healthPort}/events`;
   const reader = (await fetch(url)).body?.getReader();
@@ -118,7 +101,7 @@ Deno.test("a viewer that stops reading is disconnected while others are served",
 
 Deno.test("nothing is read from the proxy without a viewer", async () => {
   let reads = 0;
-  await using servers = await serve({
+  await using servers = await serveConnected({
     status: () => (reads++, sampleStatus(["connected", "error", "error"])),
   });
   const viewer = await connect(servers.healthPort);

@@ -1,12 +1,10 @@
 /** The status page with an access policy. */
 import assert from "node:assert/strict";
-import type { FeedId } from "../../../src/domain/connection/feed.ts";
-import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
+import type { ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
 import { accessOf, digestOf } from "../../support/access.ts";
-import { httpDependencies } from "../../support/http_dependencies.ts";
+import { serveConnected } from "../../support/http_dependencies.ts";
 import { AUDIENCE, ISSUER, JwtIssuer } from "../../support/jwt_issuer.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
-import { sampleStatus } from "../../support/sample_status.ts";
 
 const VIEWER = `asp_${"V".repeat(43)}`;
 const LIMITED = `asp_${"L".repeat(43)}`;
@@ -20,16 +18,7 @@ const POLICY = {
 
 async function serve(policy: object = POLICY, options: Partial<ServeHttpOptions> = {}) {
   const made = await accessOf(policy, options.clock && { clock: options.clock });
-  const servers = await serveHttp({
-    health: { host: "127.0.0.1", port: 0 },
-    metrics: { host: "127.0.0.1", port: 0 },
-    ...httpDependencies(),
-    feeds: new Set<FeedId>(["sip", "opra", "trading"]),
-    status: () => sampleStatus(["connected", "connected", "connected"]),
-    renderMetrics: () => Promise.resolve(""),
-    onError: (cause) => {
-      throw cause;
-    },
+  const servers = await serveConnected({
     access: made.access,
     ...options,
   });

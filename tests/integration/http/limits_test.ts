@@ -3,11 +3,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import type { ConnectionLimitsOptions } from "../../../src/application/connections/connection_limits.ts";
-import type { FeedId } from "../../../src/domain/connection/feed.ts";
-import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
-import { httpDependencies } from "../../support/http_dependencies.ts";
+import type { ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
+import { httpDependencies, serveConnected } from "../../support/http_dependencies.ts";
 import { RawConnection, rawRequest } from "../../support/raw_http.ts";
-import { sampleStatus } from "../../support/sample_status.ts";
 import { until } from "../../support/until.ts";
 
 async function serve(
@@ -15,16 +13,9 @@ async function serve(
   limits: Partial<ConnectionLimitsOptions> = {},
 ) {
   const dependencies = httpDependencies(limits);
-  const servers = await serveHttp({
-    health: { host: "127.0.0.1", port: 0 },
-    metrics: { host: "127.0.0.1", port: 0 },
+  const servers = await serveConnected({
     ...dependencies,
-    feeds: new Set<FeedId>(["sip"]),
-    status: () => sampleStatus(["connected", "connected", "connected"]),
-    renderMetrics: () => Promise.resolve(""),
-    onError: (cause) => {
-      throw cause;
-    },
+    feeds: new Set(["sip"]),
     ...options,
   });
   return {

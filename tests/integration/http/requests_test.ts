@@ -2,24 +2,13 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
-import type { FeedId } from "../../../src/domain/connection/feed.ts";
 import { parseInPieces } from "../../../src/infrastructure/http/parse_in_pieces.ts";
-import { serveHttp } from "../../../src/infrastructure/http/serve_http.ts";
-import { httpDependencies } from "../../support/http_dependencies.ts";
+import { serveConnected } from "../../support/http_dependencies.ts";
 import { RawConnection, rawRequest } from "../../support/raw_http.ts";
-import { sampleStatus } from "../../support/sample_status.ts";
 
 async function serve() {
-  const servers = await serveHttp({
-    health: { host: "127.0.0.1", port: 0 },
-    metrics: { host: "127.0.0.1", port: 0 },
-    ...httpDependencies(),
-    feeds: new Set<FeedId>(["sip"]),
-    status: () => sampleStatus(["connected", "connected", "connected"]),
-    renderMetrics: () => Promise.resolve(""),
-    onError: (cause) => {
-      throw cause;
-    },
+  const servers = await serveConnected({
+    feeds: new Set(["sip"]),
   });
   return {
     port: servers.healthPort,

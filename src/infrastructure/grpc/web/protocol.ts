@@ -241,20 +241,28 @@ class GrpcWeb implements WebProtocol {
   }
 }
 
-/** Streams of Connect: the status is in a last frame of JSON. */
-class ConnectStream implements WebProtocol {
+/** What streams and unary calls of Connect have in common. */
+abstract class Connect {
   readonly system = "connect_rpc";
-  readonly isFramed = true;
   readonly contentType: string;
-  readonly #codec: Codec;
+  protected readonly codec: Codec;
 
-  constructor(isBinary: boolean) {
-    this.#codec = isBinary ? BINARY : JSON_TEXT;
-    this.contentType = isBinary ? contentTypeStreamProto : contentTypeStreamJson;
+  constructor(isBinary: boolean, types: { readonly binary: string; readonly json: string }) {
+    this.codec = isBinary ? BINARY : JSON_TEXT;
+    this.contentType = isBinary ? types.binary : types.json;
   }
 
   timeout(headers: IncomingHttpHeaders): number | undefined {
     return timeoutOf(parseConnectTimeout, headers["connect-timeout-ms"]);
+  }
+}
+
+/** Streams of Connect: the status is in a last frame of JSON. */
+class ConnectStream extends Connect implements WebProtocol {
+  readonly isFramed = true;
+
+  constructor(isBinary: boolean) {
+    super(isBinary, { binary: contentTypeStreamProto, json: contentTypeStreamJson });
   }
 
   compression(headers: IncomingHttpHeaders): string | undefined {
@@ -262,11 +270,11 @@ class ConnectStream implements WebProtocol {
   }
 
   decode(input: DescMessage, body: Uint8Array): Message {
-    return decodeWith(this.#codec, input, unframe(body));
+    return decodeWith(this.codec, input, unframe(body));
   }
 
   frame(output: DescMessage, messages: EncodedMessages): Uint8Array {
-    return frame(this.#codec.encode(output, messages));
+    return frame(this.codec.encode(output, messages));
   }
 
   end(error?: CallError): Uint8Array {
@@ -280,19 +288,11 @@ class ConnectStream implements WebProtocol {
 }
 
 /** Unary calls of Connect: plain HTTP, an error is its HTTP status and JSON. */
-class ConnectUnary implements WebProtocol {
-  readonly system = "connect_rpc";
+class ConnectUnary extends Connect implements WebProtocol {
   readonly isFramed = false;
-  readonly contentType: string;
-  readonly #codec: Codec;
 
   constructor(isBinary: boolean) {
-    this.#codec = isBinary ? BINARY : JSON_TEXT;
-    this.contentType = isBinary ? contentTypeUnaryProto : contentTypeUnaryJson;
-  }
-
-  timeout(headers: IncomingHttpHeaders): number | undefined {
-    return timeoutOf(parseConnectTimeout, headers["connect-timeout-ms"]);
+    super(isBinary, { binary: contentTypeUnaryProto, json: contentTypeUnaryJson });
   }
 
   compression(headers: IncomingHttpHeaders): string | undefined {
@@ -300,11 +300,11 @@ class ConnectUnary implements WebProtocol {
   }
 
   decode(input: DescMessage, body: Uint8Array): Message {
-    return decodeWith(this.#codec, input, body);
+    return decodeWith(this.codec, input, body);
   }
 
   frame(output: DescMessage, messages: EncodedMessages): Uint8Array {
-    return Buffer.concat(this.#codec.encode(output, messages));
+    return Buffer.concat(this.codec.encode(output, messages));
   }
 
   end(error?: CallError): Uint8Array {

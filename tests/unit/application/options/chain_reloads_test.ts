@@ -72,17 +72,13 @@ async function emptyFor(
 
 Deno.test("the pause before reloads for an empty selection grows to two hours", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   assert.deepEqual(await emptyFor(rig, 600), [2, 4, 8, 16, 32, 64, 120, 120, 120]);
 });
 
 Deno.test("while options trade the pause for an empty selection grows to ten minutes", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   assert.deepEqual(await emptyFor(rig, 60, "today"), [2, 4, 8, 10, 10, 10, 10]);
   await emptyFor(rig, 400, "later");
   const asked = rig.catalog.asked.length;
@@ -92,9 +88,7 @@ Deno.test("while options trade the pause for an empty selection grows to ten min
 
 Deno.test("an empty selection that nothing can be listed for reloads no chain", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   await emptyFor(rig, 600, "never");
   assert.equal(rig.catalog.asked.length, 1);
   await emptyFor(rig, 180, "unlisted");
@@ -106,9 +100,7 @@ Deno.test("an empty selection that nothing can be listed for reloads no chain", 
 
 Deno.test("a chain that has changed is reloaded after the first pause again", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   await emptyFor(rig, 64);
   rig.list("SPY", DAYS, [...STRIKES, 104]);
   assert.deepEqual(await emptyFor(rig, 80), [1, 2, 4, 8]);
@@ -116,9 +108,7 @@ Deno.test("a chain that has changed is reloaded after the first pause again", as
 
 Deno.test("streams that open shorten the pause to eight minutes", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   await emptyFor(rig, 240);
   const asked = rig.catalog.asked.length;
   using _another = rig.cache.use("SPY");
@@ -130,9 +120,7 @@ Deno.test("streams that open shorten the pause to eight minutes", async () => {
 
 Deno.test("an empty selection far from the strikes reloads every ten minutes", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   await emptyFor(rig, 240);
   const asked = rig.catalog.asked.length;
   const note = () => rig.cache.noteSelection("SPY", { isEmpty: true, price: 50 });
@@ -219,9 +207,7 @@ Deno.test("a price more than 10 percent from that at the load reloads the chain"
 
 Deno.test("a contract that is not in the chain reloads it although its expiry is", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   const symbol = occSymbol("SPY", { expiryDay: TODAY + 7, right: "put", strike: 104 });
   rig.list("SPY", DAYS, [...STRIKES, 104]);
   rig.cache.observe(symbol);
@@ -237,9 +223,7 @@ Deno.test("a contract that is not in the chain reloads it although its expiry is
 
 Deno.test("contracts that are not listed reload a chain every 15 minutes at most", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   let strike = 200;
   const name = () => {
     const terms = { expiryDay: TODAY + 7, right: "call", strike: strike++ } as const;
@@ -314,9 +298,7 @@ Deno.test("a chain that is first used after the morning is not loaded again that
 
 Deno.test("a list that is cut to one contract does not replace the chain", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   const complete = rig.catalog.listed.get("SPY") ?? [];
   rig.catalog.listed.set("SPY", complete.slice(0, 1));
   rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
@@ -337,9 +319,7 @@ Deno.test("a list that is cut to one contract does not replace the chain", async
 
 Deno.test("a bad list of one minute is corrected after one minute", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   rig.list("SPY", []);
   rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
   await rig.clock.advance(0);
@@ -351,9 +331,7 @@ Deno.test("a bad list of one minute is corrected after one minute", async () => 
 
 Deno.test("contracts that a short list adds are used", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   rig.list("SPY", DAYS, [55]);
   rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 7, right: "put", strike: 55 }));
   await rig.clock.advance(0);
@@ -362,9 +340,7 @@ Deno.test("contracts that a short list adds are used", async () => {
 
 Deno.test("a chain that has really shrunk is accepted after 30 minutes", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   rig.list("SPY", DAYS, strikesFrom(97, 101));
   rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
   await rig.minutes(29);
@@ -377,9 +353,7 @@ Deno.test("a chain that has really shrunk is accepted after 30 minutes", async (
 
 Deno.test("an underlying that is delisted is accepted after 24 hours", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   rig.list("SPY", []);
   // The list of midnight is the first empty one.
   await rig.minutes(14 * 60 + 23 * 60);
@@ -390,9 +364,7 @@ Deno.test("an underlying that is delisted is accepted after 24 hours", async () 
 
 Deno.test("a list with a failed page changes nothing", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   const before = rig.cache.state("SPY");
   rig.catalog.outage = "page 2: HTTP 500";
   const symbol = occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 });
@@ -409,9 +381,7 @@ Deno.test("a list with a failed page changes nothing", async () => {
 
 Deno.test("a reload that lists the same contracts keeps the chain", async () => {
   await using rig = new ChainRig();
-  rig.list("SPY", DAYS, STRIKES);
-  using _spy = rig.cache.use("SPY");
-  await rig.clock.advance(0);
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
   const chain = () => {
     const state = rig.cache.state("SPY");
     return state.at === "ready" ? state.chain : undefined;

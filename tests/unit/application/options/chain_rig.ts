@@ -63,6 +63,18 @@ export class ChainRig implements AsyncDisposable {
     this.catalog.listed.set(underlying, gridOf({ underlying, days, strikes }));
   }
 
+  /** Lists contracts, and uses their chain until it is loaded; dispose the use. */
+  async load(
+    underlying: string,
+    days: readonly number[],
+    strikes: readonly number[],
+  ): Promise<Disposable> {
+    this.list(underlying, days, strikes);
+    const use = this.cache.use(underlying);
+    await this.clock.advance(0);
+    return use;
+  }
+
   /** Expiries of a chain in days from today; `undefined` while there is none. */
   expiriesOf(underlying: string): readonly number[] | undefined {
     const state = this.cache.state(underlying);
