@@ -352,7 +352,8 @@ export class OptionWeek {
         return [each.name, { p: wrongPrint.price, t: timeOf(this.minute) }];
       }
       this.#notePrice(each, each.tradedAt);
-      return [each.name, { p: each.price, t: timeOf(each.tradedAt) }];
+      const p = each.prices[each.tradedAt] ?? each.price;
+      return [each.name, { p, t: timeOf(each.tradedAt) }];
     });
     return { trades: Object.fromEntries(trades) };
   }

@@ -488,7 +488,7 @@ Deno.test("without quoted options the only trade after a gap is taken in a minut
   assert.equal(rig.prices.of("SPY")?.price, 55);
 });
 
-Deno.test("the last trade with another price, as after a split, is taken in a minute", async () => {
+Deno.test("a corrected price of the last trade is taken in a minute", async () => {
   await using rig = new Rig();
   rig.catalog.trades.set("SPY", 100);
   rig.catalog.tradedAt.set("SPY", NOW);
