@@ -72,7 +72,7 @@ export function readCertificate(der: Uint8Array): PeerCertificate | undefined {
   return { subject: attributesOf(subject).join("\n"), uris: urisOf(extensions), expiresAt };
 }
 
-/** The epoch ms of a time in the form of certificates: to the second, in UTC (RFC 5280, 4.1.2.5). */
+/** The epoch ms of a time in a certificate: to the second, in UTC (RFC 5280, 4.1.2.5). */
 function timeOf({ tag, content }: Element): number | undefined {
   const digits = /^((?:\d\d)+)Z$/.exec(textOf(content) ?? "")?.[1] ?? "";
   const century = Number(digits.slice(0, 2)) < 50 ? "20" : "19";

@@ -173,7 +173,7 @@ Deno.test("a verified token is remembered for five minutes, at most until it exp
   assert.equal(selected, 4);
 });
 
-Deno.test("a refused token is refused from memory for ten seconds, with the same failure", async () => {
+Deno.test("a refused token has the same failure for ten seconds", async () => {
   const clock = new ManualClock(now * 1_000);
   let selected = 0;
   const jwts = new JoseVerifier({
