@@ -35,6 +35,10 @@ export function describeFailure(
     return `no proxy answers at ${where} (${shortReason(error.details)})`;
   }
   const { code, message, violations } = error;
+  if (code === "UNAUTHENTICATED") {
+    return `the proxy at ${where} refused the client (${message}); ` +
+      "set STREAM_PROXY_TOKEN to a valid token";
+  }
   // The message has the first violation only.
   return violations.length > 1
     ? [`the proxy at ${where} refused the request (${code}):`, ...violations].join("\n  ")

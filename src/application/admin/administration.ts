@@ -279,7 +279,7 @@ export class Administration {
         const enabled = Object.keys(links).join(", ");
         throw new AdminError(
           { kind: "invalid", field: "feed" },
-          `is not the name of an enabled feed; the enabled feeds are ${enabled}`,
+          `"${truncated(feed)}" is not the name of an enabled feed; use one of ${enabled}`,
         );
       }
       const now = clock.monotonic();

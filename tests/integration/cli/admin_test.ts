@@ -109,7 +109,7 @@ Deno.test("admin states what to do about each failure, without a token", async (
     [proxy.run(["list"], "reader"), /may not administer; the operator grants it with admin/],
     [proxy.run(["end", "abcdef-9"]), /No stream with this id is open; list the streams/],
     [proxy.run(["end", "x", "--reason", "a\u0007"]), /reason: contains a control character/],
-    [proxy.run(["reconnect", "iex"]), /feed: is not the name of an enabled feed/],
+    [proxy.run(["reconnect", "iex"]), /feed: "iex" is not the name of an enabled feed/],
   ];
   for (const [running, expected] of cases) {
     const { code, errors } = await running;

@@ -101,6 +101,14 @@ Deno.test("the end of a stream is described with its cause", () => {
   );
   assert.equal(
     describeFailure(
+      new RpcError("UNAUTHENTICATED", "The request needs a bearer token"),
+      { address, opened: false },
+    ),
+    "the proxy at localhost:50052 refused the client (UNAUTHENTICATED: The request needs a " +
+      "bearer token); set STREAM_PROXY_TOKEN to a valid token",
+  );
+  assert.equal(
+    describeFailure(
       new RpcError("RESOURCE_EXHAUSTED", "The symbol budget is full; wait"),
       { address, opened: false },
     ),
