@@ -91,7 +91,7 @@ Deno.test("a client that does not read loses its own oldest messages, counted", 
   using slow = await openStream(harness);
   await harness.market.untilOpen(1);
   const [slowStream] = harness.market.streams;
-  using grpc = connectClient(harness);
+  const grpc = connectClient(harness);
   const leave = new AbortController();
   let received = 0;
   const fast = errorOf((async () => {
@@ -106,6 +106,9 @@ Deno.test("a client that does not read loses its own oldest messages, counted", 
   }
   leave.abort();
   await fast;
+  await harness.market.untilOpen(1);
+  // A client on Deno 2.9.6 can crash the process at a GOAWAY while it has no call.
+  grpc[Symbol.dispose]();
   const { dropped = 0, sent = 0 } = slowStream ?? {};
   // One write of at most 512 KB in the process, and what the sockets hold.
   assert(dropped > total / 4, `${dropped} dropped, ${sent} sent`);
