@@ -85,10 +85,22 @@ export async function startRelay(): Promise<Relay> {
   return relay;
 }
 
-/** A port that is free now. */
+/** First port that Linux gives to connections by default. */
+const FIRST_EPHEMERAL = 32_768;
+/** Ports below it to choose from. */
+const CHOICE = 12_000;
+
+/** A port that is free now, and that no connection gets while it is not listened on. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (;;) {
+    const port = FIRST_EPHEMERAL - 1 - Math.floor(Math.random() * CHOICE);
+    try {
+      using _listener = Deno.listen({ hostname: "127.0.0.1", port });
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /**

@@ -192,7 +192,11 @@ Deno.test("a feed is reconnected at most once in 30 seconds", async () => {
   await clock.advance(1_000);
   admin.reconnectFeed(OPERATOR, "sip");
   assert.deepEqual(reconnects, ["sip", "opra", "sip"]);
-  fails(() => admin.reconnectFeed(OPERATOR, "trading"), "invalid", /"trading" .* use one of sip, opra$/);
+  fails(
+    () => admin.reconnectFeed(OPERATOR, "trading"),
+    "invalid",
+    /"trading" .* use one of sip, opra$/,
+  );
 });
 
 Deno.test("a feed without a session is not reconnected, which counts as no attempt", () => {
