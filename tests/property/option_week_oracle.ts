@@ -341,9 +341,11 @@ export class WeekOracle {
   /** The list has both sides of the price when they are listed, and is of this morning. */
   #checkRenewal(judged: Judged): void {
     const week = this.#week;
-    const { underlying: { name }, known, live: [known0], low, high } = judged;
+    const { underlying: { name, prices, pricedAt = week.minute }, known, live: [known0] } = judged;
     const wasFaulty = week.hadFault(AFTER_FAULT);
-    const hasSides = known0?.straddles(low) && known0.straddles(high);
+    // A stock that rarely trades has the price of its last trade or, by its options, the present
+    // one; the list is outdated when it has both sides of neither.
+    const hasSides = [pricedAt, week.minute].some((at) => known0?.straddles(prices[at] ?? NaN));
     const isOutdated = !hasSides && !wasFaulty && this.#areSidesListed(judged);
     const outdated = this.#streak.note(`list ${name}`, isOutdated);
     this.#expect(outdated <= RELOAD, judged, "strikes on the other side of the price are listed");
