@@ -212,16 +212,12 @@ function marketSubscriptions(
 ): { readonly subscriptions: Subscriptions; readonly manager: SubscriptionManager } {
   const { feed, clock, counters, calendar, directory } = deps;
   const { plan, counting, chunks, graceMs } = config.subscriptions;
-  const reservedOf = ({ name, grants: { limits } }: PolicyIdentity): [string, number] => [
-    name,
-    limits.reservedSlots?.[feed] ?? 0,
-  ];
   const subscriptions = createSubscriptions({
     plan: planLimit(plan, { feed, counting }),
     limits: chunks,
     graceMs,
     now: () => clock.monotonic(),
-    reserved: config.access && new Map(config.access.identities.map(reservedOf)),
+    reserved: config.access && reservationsOf(config.access.identities, feed),
   });
   const manager = new SubscriptionManager({
     ...deps,
@@ -233,6 +229,22 @@ function marketSubscriptions(
     }),
   });
   return { subscriptions, manager };
+}
+
+/**
+ * Slots that are reserved on a feed, by identity. Metrics name these identities, so it has only
+ * those whose role limits their slots.
+ */
+function reservationsOf(
+  identities: readonly PolicyIdentity[],
+  feed: MarketFeedId,
+): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { name, grants: { limits: { reservedSlots, maxShare } } } of identities) {
+    const slots = reservedSlots?.[feed] ?? 0;
+    if (slots > 0 || maxShare !== undefined) found.set(name, slots);
+  }
+  return found;
 }
 
 function marketConnector(

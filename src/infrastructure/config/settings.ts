@@ -439,7 +439,7 @@ export const SETTINGS = {
       default: "75",
     }),
     STREAM_PROXY_ALLOWED_HOSTS: row(hostPatterns, "limits.allowedHosts", {
-      description: "Names with a dot under which the status page is served, besides IP addresses",
+      description: "Names with a dot under which browsers are served, besides IP addresses",
       whenUnset: "none",
     }),
     STREAM_PROXY_MAX_STREAMS_PER_CONNECTION: row(COUNT, "limits.maxStreamsPerConnection", {

@@ -15,6 +15,7 @@ import {
   type Administration,
 } from "../../application/admin/administration.ts";
 import { authorizeAdmin, PermissionDenied } from "../../application/access/authorize.ts";
+import { isForeign } from "./foreign_pages.ts";
 import { type Route, type RouteRequest, text } from "./routes.ts";
 
 /** The header of the page's own requests. */
@@ -78,12 +79,8 @@ export function actionsRoute(admin: Administration): Route {
 }
 
 /** Why a request is not one of the page itself; `undefined` when it is. */
-function foreign({ headers, url }: RouteRequest): string | undefined {
-  const site = headers.get("sec-fetch-site");
-  const origin = headers.get("origin");
-  const isForeign = (site !== null && site !== "same-origin") ||
-    (origin !== null && URL.parse(origin)?.host !== new URL(url).host);
-  if (isForeign) return "Actions are only for the page of this port";
-  if (headers.get(ACTION_HEADER) !== null) return undefined;
+function foreign(request: RouteRequest): string | undefined {
+  if (isForeign(request)) return "Actions are only for the page of this port";
+  if (request.headers.get(ACTION_HEADER) !== null) return undefined;
   return `Actions need the header ${ACTION_HEADER}`;
 }

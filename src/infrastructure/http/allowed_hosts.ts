@@ -21,8 +21,8 @@ export function limitHosts(routes: Routes, patterns: readonly string[]): Routes 
   const guard = (route: Route): Route => (routed) => {
     const { hostname } = new URL(routed.request.url);
     return isAllowed(hostname) ? route(routed) : text(
-      `The status page is not served under the name ${hostname}. Use an IP ` +
-        `address or localhost, or add the name to STREAM_PROXY_ALLOWED_HOSTS\n`,
+      `Browsers are not served under the name ${hostname}. Use an IP address or localhost, or ` +
+        `add the name to STREAM_PROXY_ALLOWED_HOSTS\n`,
       403,
     );
   };

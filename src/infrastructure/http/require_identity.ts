@@ -3,7 +3,7 @@
  *
  * Browsers ask for a name and a password: the token is the password, the name does not matter. They
  * send it with the page's own requests as well. Health checks and metrics need no identity, because
- * probes and scrapes have none; they hold no data of clients.
+ * probes and scrapes have none: see `foreign_pages.ts`.
  *
  * @module
  */

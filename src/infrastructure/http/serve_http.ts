@@ -18,6 +18,7 @@ import type { ConnectionSecurity } from "../../application/connections/connectio
 import type { Clock } from "../../application/ports/clock.ts";
 import { actionsRoute } from "./actions.ts";
 import { limitHosts } from "./allowed_hosts.ts";
+import { refuseForeignPages } from "./foreign_pages.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { HttpPort } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
@@ -58,8 +59,8 @@ export interface ServeHttpOptions
   /** Longest wait for a client, in ms. @default 75_000 */
   readonly idleMs?: number;
   /**
-   * Names under which the status page is served, besides IP addresses and localhost;
-   * `*.example.org` stands for all names below it.
+   * Names under which browsers are served, besides IP addresses and localhost; `*.example.org`
+   * stands for all names below it.
    *
    * @default none
    */
@@ -127,7 +128,7 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
       purpose: "health checks",
       variable: "STREAM_PROXY_HEALTH_PORT",
     },
-    { ...page, ...healthRoutes(options), ...metrics },
+    { ...page, ...healthRoutes(options, hosts), ...refuseForeignPages(metrics, hosts) },
     {
       posts,
       serveRpc: rpc && limitRpcHosts(rpc, hosts),
@@ -140,7 +141,7 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
       purpose: "metrics",
       variable: "STREAM_PROXY_METRICS_PORT",
     },
-    metrics,
+    refuseForeignPages(metrics, [options.metrics.host, ...options.allowedHosts ?? []]),
     { security: options.security?.metrics },
   );
   // Added after the ports, so that it is disposed before them: they wait for it.
@@ -164,8 +165,9 @@ function reuse<T>(make: () => T, clock: Clock): () => T {
   };
 }
 
-function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
-  return {
+/** The details of health, and one word for probes that may be read from anywhere. */
+function healthRoutes({ status, feeds }: ServeHttpOptions, hosts: readonly string[]): Routes {
+  const details = {
     "/health": () => {
       const body = healthBody(status(), feeds);
       return respond(`${JSON.stringify(body)}\n`, {
@@ -173,6 +175,9 @@ function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
         type: "application/json",
       });
     },
+  };
+  return {
+    ...refuseForeignPages(details, hosts),
     "/healthz": () => text("OK"),
     "/readyz": () => isReady(status(), feeds) ? text("READY") : text("NOT READY", 503),
   };

@@ -5,8 +5,8 @@
  * Names and types of the first nine are a contract with existing dashboards,
  * which is why `alpaca_proxy_subscriptions_total` is a gauge. Label cardinality
  * is bounded: symbols and messages are never labels, and identities only those
- * of the policy. Every series exists from the start, at zero, so that rates and
- * alerts include the first event.
+ * of the policy whose role limits their symbol slots. Every series exists from
+ * the start, at zero, so that rates and alerts include the first event.
  *
  * @module
  */
@@ -502,7 +502,7 @@ function perQuota(figure: "limit" | "used" | "waiting" | "rejected"): Metric["re
     quotas().map((quota) => ({ labels: { feed: quota.feed }, value: valueOf(quota) }));
 }
 
-/** Reads a figure of each identity of the policy, and of all others together. */
+/** Reads a figure of each identity whose slots are limited, and of all others together. */
 function perIdentity(figure: "used" | "reserved"): Metric["read"] {
   return ({ quotas = () => [] }) =>
     quotas().flatMap(({ feed, shares = [] }) =>

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import type { ConnectionLimitsOptions } from "../../../src/application/connections/connection_limits.ts";
 import type { ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
+import { freePort } from "../../docs/loopback.ts";
 import { httpDependencies, serveConnected } from "../../support/http_dependencies.ts";
 import { RawConnection, rawRequest } from "../../support/raw_http.ts";
 import { until } from "../../support/until.ts";
@@ -20,6 +21,7 @@ async function serve(
   });
   return {
     port: servers.healthPort,
+    metricsPort: servers.metricsPort,
     figures: () => dependencies.connections.figures,
     refusals: dependencies.counters.refusals,
     [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
@@ -189,4 +191,68 @@ Deno.test("the host of an absolute request target is checked", async () => {
     "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
   );
   assert.match(answer, /^HTTP\/1\.1 403 [^]*evil\.example/);
+});
+
+/** Headers that a browser sends with a request of a page. */
+const BROWSERS: Readonly<Record<string, Record<string, string>>> = {
+  "the name of a page": { "accept-language": "en" },
+  "a page of the same site": { "sec-fetch-site": "same-site", host: "127.0.0.1" },
+  "a page of another site": { "sec-fetch-site": "cross-site", host: "127.0.0.1" },
+  "a page without an origin": { origin: "null", host: "127.0.0.1" },
+  "a page of another port": { origin: "http://127.0.0.1:1", host: "127.0.0.1" },
+  "a frame": {
+    "sec-fetch-site": "cross-site",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "iframe",
+    host: "127.0.0.1",
+  },
+};
+
+for (const [from, headers] of Object.entries(BROWSERS)) {
+  Deno.test(`metrics and health are not served to ${from} in a browser`, async () => {
+    await using http = await serve({ metrics: { host: "127.0.0.1", port: freePort() } });
+    const lines = Object.entries({ host: "evil.example", ...headers })
+      .map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    for (const port of [http.port, http.metricsPort ?? 0]) {
+      const answer = await rawRequest(
+        port,
+        `GET /metrics HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`,
+      );
+      assert.match(answer, /^HTTP\/1\.1 403 /);
+    }
+    const get = (path: string) =>
+      rawRequest(http.port, `GET ${path} HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`);
+    assert.match(await get("/health"), /^HTTP\/1\.1 403 /);
+    assert.match(await get("/healthz"), /^HTTP\/1\.1 200 /, "one word");
+  });
+}
+
+Deno.test("metrics are served to scrapes under any name, and to people who open them", async () => {
+  await using http = await serve({ allowedHosts: ["proxy.example.org"] });
+  const navigation = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+  const readers: Record<string, string>[] = [
+    // What Prometheus 3.5 sends.
+    {
+      host: "proxy.of.a.tenant.example:8082",
+      "user-agent": "Prometheus/3.5.0",
+      accept: "text/plain;version=0.0.4;q=0.1,*/*;q=0.1",
+      "accept-encoding": "gzip",
+      "x-prometheus-scrape-timeout-seconds": "10",
+    },
+    { host: "10.1.2.3:8082", "user-agent": "kube-probe/1.34", accept: "*/*" },
+    { host: "proxy.example.org", "accept-language": "en", "sec-fetch-site": "same-origin" },
+    // A link on another site, and an address that was typed.
+    { host: "localhost", "accept-language": "en", "sec-fetch-site": "cross-site", ...navigation },
+    { host: "localhost", "accept-language": "en", "sec-fetch-site": "none", ...navigation },
+  ];
+  for (const headers of readers) {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    for (const path of ["/metrics", "/health"]) {
+      const answer = await rawRequest(
+        http.port,
+        `GET ${path} HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`,
+      );
+      assert.match(answer, /^HTTP\/1\.1 200 /, `${path} ${JSON.stringify(headers)}`);
+    }
+  }
 });

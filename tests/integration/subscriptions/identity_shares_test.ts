@@ -189,3 +189,19 @@ Deno.test("contracts of underlyings stay within the shares of real clients", asy
   assert.ok(await used("bot") >= 4);
   assert.ok(await used("page") <= 3);
 });
+
+Deno.test("metrics name only the identities whose slots their role limits", async () => {
+  await using harness = await start({
+    reserving: { reservedSlots: { sip: 2 } },
+    limited: { maxShare: 0.5 },
+    person: { streams: 5 },
+  });
+  const metrics = await fetch(`${harness.health}/metrics`).then((response) => response.text());
+  const namesOn = (feed: string) => {
+    const pattern = new RegExp(`_identity_\\w+\\{feed="${feed}",identity="(\\w+)"\\}`, "g");
+    return new Set([...metrics.matchAll(pattern)].map(([, name]) => name));
+  };
+  assert.deepEqual(namesOn("sip"), new Set(["reserving", "limited", "_other"]));
+  assert.deepEqual(namesOn("opra"), new Set(["limited", "_other"]));
+  assert.doesNotMatch(metrics, /person/);
+});
