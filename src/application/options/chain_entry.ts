@@ -4,71 +4,16 @@
  * @module
  */
 import { exchangeDay, instantAt } from "../../domain/calendar/exchange_time.ts";
+import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
+import { occRoot } from "../../domain/market/occ_symbol.ts";
 import { ChainReview, type ContractList, countChanges } from "../../domain/options/chain_review.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
+import { tradingFrom } from "../../domain/options/last_trading.ts";
 import type { ListingOutlook } from "../../domain/options/listing_outlook.ts";
+import { StrikeRanges } from "../../domain/options/strike_ranges.ts";
 import type { Clock } from "../ports/clock.ts";
-
-const MINUTE_MS = 60_000;
-
-/**
- * Why a chain is loaded: the cause in the log, and the least ms since the load
- * before. The pause doubles from `firstMs` to `longestMs` with each reload that
- * changed nothing.
- */
-export const LOAD_CAUSES = {
-  firstUse: { label: "first use", firstMs: 0, longestMs: 0 },
-  newDay: { label: "new exchange day", firstMs: 0, longestMs: 0 },
-  morning: { label: "morning", firstMs: 0, longestMs: 0 },
-  contractMissing: {
-    label: "a requested contract is not in the chain",
-    firstMs: 0,
-    longestMs: 15 * MINUTE_MS,
-  },
-  selectionEmpty: {
-    label: "a selection is empty",
-    firstMs: MINUTE_MS,
-    longestMs: 10 * MINUTE_MS,
-  },
-  emptyAfterClose: {
-    label: "a selection is empty after the close",
-    firstMs: MINUTE_MS,
-    longestMs: 120 * MINUTE_MS,
-  },
-  priceOutside: {
-    label: "an expiry has no strikes on both sides of the price",
-    firstMs: MINUTE_MS,
-    longestMs: 10 * MINUTE_MS,
-  },
-  priceMoved: {
-    label: "the price has moved by 10 percent",
-    firstMs: MINUTE_MS,
-    longestMs: 10 * MINUTE_MS,
-  },
-  noContracts: {
-    label: "no contracts were listed",
-    firstMs: 5 * MINUTE_MS,
-    longestMs: 5 * MINUTE_MS,
-  },
-  openedEmpty: {
-    label: "a stream has opened on an empty chain",
-    firstMs: MINUTE_MS / 2,
-    longestMs: MINUTE_MS / 2,
-  },
-  shrunk: { label: "the list is shorter", firstMs: MINUTE_MS, longestMs: 15 * MINUTE_MS },
-} as const;
-
-/** One of {@linkcode LOAD_CAUSES}. */
-export type LoadCause = keyof typeof LOAD_CAUSES;
-
-const IS_SCHEDULED: ReadonlySet<LoadCause> = new Set(["firstUse", "newDay", "morning"]);
-
-const IS_OF_SELECTION: ReadonlySet<LoadCause> = new Set([
-  "selectionEmpty",
-  "emptyAfterClose",
-  "priceOutside",
-  "priceMoved",
-]);
+import { IS_OF_SELECTION, IS_SCHEDULED, LOAD_CAUSES, type LoadCause } from "./load_causes.ts";
+import { MissingContracts } from "./missing_contracts.ts";
 
 /** Pause after the first failure, in ms; doubles with each further one. */
 const FIRST_RETRY_MS = 5_000;
@@ -76,16 +21,8 @@ const LONGEST_RETRY_MS = 300_000;
 /** The morning's load starts between 09:00 and 09:10 in New York, in minutes. */
 const MORNING_MINUTE = 9 * 60;
 const MORNING_SPREAD_MINUTES = 10;
-/** The options of most underlyings stop trading on their last day, in minutes. */
-const CLOSE_MINUTE = 16 * 60;
 /** Most doublings of the pause that are left when a stream opens: it is 8 min. */
 const DOUBLINGS_WHEN_OPENED = 3;
-/** Reloads per day for missing contracts that have no pause. */
-const MAX_PROMPT_RELOADS = 8;
-/** How long a contract or an expiry is known to be missing, in ms. */
-const MISSING_MS = 60 * MINUTE_MS;
-/** Missing contracts and expiries that are kept per chain. */
-const MAX_MISSING = 1_000;
 /** Change of the price since the load that causes a reload, as a fraction. */
 const PRICE_MOVE = 0.1;
 
@@ -128,6 +65,15 @@ interface Load {
   readonly at: number;
 }
 
+/** What the loads of a chain depend on. */
+interface ChainEntryOptions {
+  readonly clock: Clock;
+  /** When contracts stop trading. */
+  readonly calendar: MarketCalendar;
+  /** In [0, 1), the position in the spread of the morning's loads. */
+  readonly random: number;
+}
+
 /** An underlying that is in use or was: its chain and its next load. */
 export class ChainEntry {
   readonly underlying: string;
@@ -136,6 +82,7 @@ export class ChainEntry {
   /** Why the chain is old or incomplete, or why there is none. */
   reason: string | undefined;
   readonly #clock: Clock;
+  readonly #calendar: MarketCalendar;
   readonly #morningMinute: number;
   readonly #review = new ChainReview();
   /** The earliest requested load of an existing chain. */
@@ -155,18 +102,13 @@ export class ChainEntry {
   #priceAtLoad: number | undefined;
   /** Symbols of the chain. */
   #symbols: ReadonlySet<string> = new Set();
-  #ranges: ReadonlyMap<string, StrikeRange> | undefined;
-  /** Contracts and expiries known to be missing, with the monotonic ms until which. */
-  readonly #missing = new Map<string | number, number>();
-  /** Reloads for missing contracts today. */
-  #missingReloads = 0;
-  /** Missing contracts requested since the load began. */
-  #requested: string[] = [];
+  #ranges: StrikeRanges | undefined;
+  readonly #missing = new MissingContracts();
 
-  /** @param random in [0, 1), the position in the spread of the morning's loads */
-  constructor(underlying: string, options: { readonly clock: Clock; readonly random: number }) {
+  constructor(underlying: string, options: ChainEntryOptions) {
     this.underlying = underlying;
     this.#clock = options.clock;
+    this.#calendar = options.calendar;
     this.#morningMinute = MORNING_MINUTE + options.random * MORNING_SPREAD_MINUTES;
   }
 
@@ -230,32 +172,27 @@ export class ChainEntry {
   }
 
   #isOutside(price: number): boolean {
-    this.#ranges ??= strikeRanges(this.chain?.contracts ?? []);
-    const today = exchangeDay(this.#clock.now());
-    for (const { day, lowest, highest } of this.#ranges.values()) {
-      if (day >= today && (price < lowest || price > highest)) return true;
-    }
-    return false;
+    this.#ranges ??= new StrikeRanges(this.chain?.contracts ?? []);
+    return this.#ranges.isOutside(price, this.#trading());
+  }
+
+  /** Returns whether a contract trades now or later. */
+  #trading(): ReturnType<typeof tradingFrom> {
+    return tradingFrom({ now: this.#clock.now(), calendar: this.#calendar });
   }
 
   /**
-   * Requests a load if the chain lacks a contract.
+   * Requests a load if the chain lacks a contract that trades.
    *
    * @param expiryDay as days since 1970-01-01
    * @returns whether the contract is missing
    */
   noteContract(symbol: string, expiryDay: number): boolean {
-    const { chain } = this;
-    if (!chain || expiryDay < exchangeDay(this.#clock.now())) return false;
-    if (this.#symbols.has(symbol)) return false;
-    const now = this.#clock.monotonic();
+    const { chain, underlying } = this;
+    if (!chain || this.#symbols.has(symbol)) return false;
+    if (!this.#trading()({ root: occRoot(symbol), underlying, expiryDay })) return false;
     const key = chain.expiries.includes(expiryDay) ? symbol : expiryDay;
-    if ((this.#missing.get(key) ?? -Infinity) > now) return true;
-    if (this.#missing.size >= MAX_MISSING) this.#forgetMissing(now);
-    if (this.#missing.size >= MAX_MISSING) return true;
-    this.#missing.set(key, now + MISSING_MS);
-    this.#requested.push(symbol);
-    this.#wantMissing();
+    if (this.#missing.note(symbol, key, this.#clock.monotonic())) this.#wantMissing();
     return true;
   }
 
@@ -263,24 +200,21 @@ export class ChainEntry {
   begin(cause: LoadCause): void {
     this.#startedIn = this.#dayPart();
     this.#request = undefined;
-    this.#requested = [];
-    if (cause === "contractMissing") this.#missingReloads++;
+    this.#missing.beginLoad(cause === "contractMissing");
   }
 
   /** Replaces the chain by what was listed, as far as that is plausible. */
   succeed(listed: ContractList, cause: LoadCause): LoadResult {
     const part = this.#startedIn ?? this.#dayPart();
     const now = this.#clock.monotonic();
-    const firstDay = this.#clock.now() < instantAt(part.day, CLOSE_MINUTE)
-      ? part.day
-      : part.day + 1;
     const before = this.chain;
     const current = before && areEqual(before.contracts, listed.contracts)
       ? { contracts: before.contracts, symbols: this.#symbols }
       : listed;
-    const { contracts, symbols, ...review } = this.#review.review(current, { firstDay, now });
+    const moment = { isTrading: this.#trading(), now };
+    const { contracts, symbols, ...review } = this.#review.review(current, moment);
     const changes = countChanges(before?.contracts ?? [], symbols);
-    if (cause === "newDay") this.#missingReloads = 0;
+    if (cause === "newDay") this.#missing.startDay();
     if (changes.added + changes.removed > 0 || IS_SCHEDULED.has(cause)) this.#fruitless = 0;
     else if (IS_OF_SELECTION.has(cause)) this.#fruitless++;
     // Another chain would select contracts again.
@@ -298,7 +232,7 @@ export class ChainEntry {
     this.#request = undefined;
     if (contracts.length === 0) this.#want("noContracts");
     if (review.doubted > 0) this.#want("shrunk", review.doubted - 1);
-    if (this.#requested.some((symbol) => !symbols.has(symbol))) this.#wantMissing();
+    if (!this.#missing.areRequestedIn(symbols)) this.#wantMissing();
     return { ...changes, ...review };
   }
 
@@ -331,8 +265,7 @@ export class ChainEntry {
   }
 
   #wantMissing(): void {
-    const isPrompt = this.#missingReloads < MAX_PROMPT_RELOADS;
-    const at = isPrompt ? 0 : this.#loadedAt + LOAD_CAUSES.contractMissing.longestMs;
+    const at = this.#missing.isPrompt ? 0 : this.#loadedAt + LOAD_CAUSES.contractMissing.longestMs;
     this.#wantAt("contractMissing", at);
   }
 
@@ -340,12 +273,6 @@ export class ChainEntry {
     if (this.#request && this.#request.at <= at) return false;
     this.#request = { cause, at };
     return true;
-  }
-
-  #forgetMissing(now: number): void {
-    for (const [key, until] of this.#missing) {
-      if (until <= now) this.#missing.delete(key);
-    }
   }
 
   #dayPart(): DayPart {
@@ -359,35 +286,6 @@ export class ChainEntry {
 interface DayPart {
   readonly day: number;
   readonly isMorningOver: boolean;
-}
-
-/** Lowest and highest strike of the calls or the puts of one expiry, USD. */
-interface StrikeRange {
-  /** Expiration day since 1970-01-01. */
-  readonly day: number;
-  readonly lowest: number;
-  readonly highest: number;
-}
-
-/**
- * Ranges of the standard, tradable contracts by expiry and right; strikes of adjusted ones fit no
- * price.
- */
-function strikeRanges(contracts: readonly OptionContract[]): ReadonlyMap<string, StrikeRange> {
-  const ranges = new Map<string, StrikeRange>();
-  for (const { isAdjusted, isTradable, expiryDay, right, strike } of contracts) {
-    if (isAdjusted || isTradable === false) continue;
-    const key = `${expiryDay} ${right}`;
-    const range = ranges.get(key);
-    if (range && range.lowest <= strike && strike <= range.highest) continue;
-    const { lowest = strike, highest = strike } = range ?? {};
-    ranges.set(key, {
-      day: expiryDay,
-      lowest: Math.min(lowest, strike),
-      highest: Math.max(highest, strike),
-    });
-  }
-  return ranges;
 }
 
 function shrunkReason(

@@ -90,6 +90,7 @@ export class Expansions {
       catalog,
       directory,
       clock,
+      calendar,
       log,
       random,
       maxChains: settings.maxChains,

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import type { ContractList } from "../../domain/options/chain_review.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
@@ -23,13 +24,8 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import { CONTRACTS_PER_REQUEST, type OptionCatalog } from "../ports/option_catalog.ts";
-import {
-  type Chain,
-  ChainEntry,
-  LOAD_CAUSES,
-  type LoadCause,
-  type SelectionOutcome,
-} from "./chain_entry.ts";
+import { type Chain, ChainEntry, type SelectionOutcome } from "./chain_entry.ts";
+import { LOAD_CAUSES, type LoadCause } from "./load_causes.ts";
 import { RequestBudget } from "./request_budget.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
@@ -65,6 +61,8 @@ interface OptionChainCacheOptions {
   /** Receives the roots of every chain. */
   readonly directory: UnderlyingDirectory;
   readonly clock: Clock;
+  /** When contracts stop trading. */
+  readonly calendar: MarketCalendar;
   readonly log: Log;
   /** Chains kept at most, at least 1. */
   readonly maxChains: number;
@@ -107,9 +105,9 @@ export class OptionChainCache {
 
   /** Keeps the chain of an underlying until disposed; disposing is idempotent. */
   use(underlying: string): Disposable {
-    const { clock, random } = this.#options;
+    const { clock, calendar, random } = this.#options;
     const entry = this.#entries.get(underlying) ??
-      new ChainEntry(underlying, { clock, random: random() });
+      new ChainEntry(underlying, { clock, calendar, random: random() });
     entry.noteOpened();
     this.#addUsers(entry, 1);
     const use = new DisposableStack();

@@ -2,8 +2,8 @@
  * Decides whether a newly read list of contracts replaces the chain in use.
  *
  * Contracts end by expiring; more are listed than delisted. A list from which many
- * unexpired contracts are missing is probably incomplete, so that they stay in the
- * chain, together with all that is listed, until the same list has been read again
+ * contracts are missing that still trade is probably incomplete, so that they stay in
+ * the chain, together with all that is listed, until the same list has been read again
  * for a while. Contracts that are not tradable any more count as missing. What counts
  * is the number per expiry and right, not the symbols: a split renames every contract.
  *
@@ -12,9 +12,7 @@
 import { tradableOf } from "./chain_index.ts";
 import type { OptionContract } from "./contract.ts";
 
-/** Unexpired contracts of the chain that a plausible list has at least, as a fraction. */
-const LEAST_OF_CHAIN = 0.9;
-/** The same for the calls and for the puts of each unexpired expiry. */
+/** Calls, and puts, of each expiry that a plausible list has at least, as a fraction. */
 const LEAST_OF_RIGHT = 0.9;
 /** Lists of about the same length that confirm a shorter chain. */
 const CONFIRMING_LISTS = 3;
@@ -34,8 +32,8 @@ export interface ContractList {
 
 /** When a list was read. */
 interface ReadMoment {
-  /** First expiry whose contracts still trade, as days since 1970-01-01. */
-  readonly firstDay: number;
+  /** Whether a contract still trades; others may be missing. */
+  readonly isTrading: (contract: OptionContract) => boolean;
   /** Monotonic ms. */
   readonly now: number;
 }
@@ -71,7 +69,7 @@ export class ChainReview {
   /** Returns the chain after a list was read; the first list is always accepted. */
   review(listed: ContractList, moment: ReadMoment): ReviewedChain {
     const { contracts, symbols } = listed;
-    const loss = lossOf(this.#accepted, contracts, moment.firstDay);
+    const loss = lossOf(this.#accepted, contracts, moment.isTrading);
     const isConfirmed = loss !== "none" && this.#isConfirmed(contracts, loss, moment.now);
     if (loss === "none" || isConfirmed) {
       this.#accepted = contracts;
@@ -80,9 +78,7 @@ export class ChainReview {
       return { contracts, symbols, unlisted: 0, untradable: 0, doubted: 0, isConfirmed };
     }
     this.#doubted++;
-    const kept = this.#accepted.filter(({ symbol, expiryDay }) =>
-      expiryDay >= moment.firstDay && !symbols.has(symbol)
-    );
+    const kept = this.#accepted.filter((one) => !symbols.has(one.symbol) && moment.isTrading(one));
     const all = new Set(symbols);
     for (const { symbol } of kept) all.add(symbol);
     const used = withTradable(contracts, this.#accepted);
@@ -114,26 +110,20 @@ type Loss = "none" | "some" | "large";
 function lossOf(
   before: readonly OptionContract[],
   listed: readonly OptionContract[],
-  firstDay: number,
+  isTrading: ReadMoment["isTrading"],
 ): Loss {
-  const old = countByRight(tradableOf(before), firstDay);
-  const now = countByRight(tradableOf(listed), firstDay);
-  const most = total(old);
-  const left = total(now);
-  if (left < most / 2) return "large";
-  const isPlausible = left >= most * LEAST_OF_CHAIN &&
-    [...old].every(([key, count]) => (now.get(key) ?? 0) >= count * LEAST_OF_RIGHT);
+  const old = countByRight(tradableOf(before).filter(isTrading));
+  const now = countByRight(tradableOf(listed).filter(isTrading));
+  if (total(now) < total(old) / 2) return "large";
+  const isPlausible = [...old]
+    .every(([key, count]) => (now.get(key) ?? 0) >= count * LEAST_OF_RIGHT);
   return isPlausible ? "none" : "some";
 }
 
-/** Unexpired contracts by expiry and right: twice the day for calls, one more for puts. */
-function countByRight(
-  contracts: readonly OptionContract[],
-  firstDay: number,
-): ReadonlyMap<number, number> {
+/** Contracts by expiry and right: twice the day for calls, one more for puts. */
+function countByRight(contracts: readonly OptionContract[]): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
   for (const { expiryDay, right } of contracts) {
-    if (expiryDay < firstDay) continue;
     const key = 2 * expiryDay + (right === "call" ? 0 : 1);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }

@@ -78,6 +78,27 @@ export function lastTradingMoment(contract: Terms, calendar: MarketCalendar): nu
   return expiry.closesAt + (LATE_FUNDS.has(underlying) ? LATE_CLOSE * MS_PER_MINUTE : 0);
 }
 
+/**
+ * Returns whether a contract trades at an instant or later. Contracts that are tested one after the
+ * other are looked up once per root and expiry.
+ *
+ * @param moment its `now` in ms since the Unix epoch
+ */
+export function tradingFrom(
+  { now, calendar }: { readonly now: number; readonly calendar: MarketCalendar },
+): (contract: Terms) => boolean {
+  let last: Terms | undefined;
+  let isTrading = false;
+  return (contract) => {
+    const { root, expiryDay, underlying } = contract;
+    const isSame = last?.root === root && last.expiryDay === expiryDay &&
+      last.underlying === underlying;
+    if (!isSame) isTrading = lastTradingMoment(contract, calendar) > now;
+    last = contract;
+    return isTrading;
+  };
+}
+
 /** Whether contracts of a root stop trading on the trading day before they expire. */
 export function stopsBeforeExpiry(root: string): boolean {
   return AM_SETTLED.has(root);

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { LOAD_CAUSES } from "../../../../src/application/options/chain_entry.ts";
+import { LOAD_CAUSES } from "../../../../src/application/options/load_causes.ts";
 import { CHAIN_REQUESTS } from "../../../../src/application/options/option_chain_cache.ts";
 import { CONTRACTS_PER_REQUEST } from "../../../../src/application/ports/option_catalog.ts";
 

@@ -6,16 +6,19 @@
 import assert from "node:assert/strict";
 import { OptionChainCache } from "../../../../src/application/options/option_chain_cache.ts";
 import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { gridOf } from "../../domain/options/chains.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
-/** The exchange day on which a rig starts by default, at 10:00. */
-export const TODAY = exchangeDay(MANUAL_EPOCH);
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
+/** 10:00 in New York on Tuesday, 16 January 2024; the day before is a holiday. */
+const EPOCH = MANUAL_EPOCH + 24 * HOUR_MS;
+/** The exchange day on which a rig starts by default, at 10:00. */
+export const TODAY = exchangeDay(EPOCH);
 
 /** Options of a rig. */
 interface RigOptions {
@@ -40,12 +43,13 @@ export class ChainRig implements AsyncDisposable {
 
   /** Starts with SPY, QQQ and IWM listed, each with two expiries of one strike. */
   constructor(options: RigOptions = {}) {
-    const { maxChains = 10, epoch, random = () => 0 } = options;
+    const { maxChains = 10, epoch = EPOCH, random = () => 0 } = options;
     this.clock = new ManualClock(epoch);
     const { catalog, clock, log, directory } = this;
     this.cache = new OptionChainCache({
       catalog,
       clock,
+      calendar: new MarketCalendar(),
       log,
       directory,
       maxChains,

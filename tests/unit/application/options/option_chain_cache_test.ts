@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import { OptionChainCache } from "../../../../src/application/options/option_chain_cache.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
@@ -296,6 +297,7 @@ Deno.test("thirty thousand underlyings are used and released in linear time", ()
     catalog: new ScriptedCatalog(),
     directory: new UnderlyingDirectory(),
     clock: new ManualClock(),
+    calendar: new MarketCalendar(),
     log: new RecordingLog(),
     maxChains: 128,
     random: () => 0,

@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import type { Chain } from "../../../../src/application/options/chain_entry.ts";
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import { OptionDeltas } from "../../../../src/application/options/option_deltas.ts";
+import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionSelection } from "../../../../src/domain/options/selection.ts";
 import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
-import { ManualClock } from "../../../support/manual_clock.ts";
+import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { gridOf, strikesFrom } from "../../domain/options/chains.ts";
-import { HOUR_MS, MINUTE_MS, TODAY } from "./chain_rig.ts";
+import { HOUR_MS, MINUTE_MS } from "./chain_rig.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
+const TODAY = exchangeDay(MANUAL_EPOCH);
 /** Today is a holiday: nothing expires. */
 const EXPIRIES = [TODAY + 1, TODAY + 7, TODAY + 30];
 

@@ -17,8 +17,7 @@ import { MINUTE_MS, TODAY } from "./chain_rig.ts";
 import { CountingSink } from "./counting_sink.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
-/** `TODAY` is a holiday. */
-const DAY = TODAY + 1;
+const DAY = TODAY;
 const DAYS = [DAY + 2, DAY + 9];
 
 /** Expansions of SPY on one day; disposing it checks for leftovers. */

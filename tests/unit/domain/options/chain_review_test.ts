@@ -12,10 +12,11 @@ const CHAIN = gridOf({ days: [10, 17, 24], strikes: strikesFrom(91, 100) });
 function listAt(
   review: ChainReview,
   contracts: readonly OptionContract[],
-  moment: { firstDay: number; now: number },
+  { firstDay, now }: { firstDay: number; now: number },
 ) {
   const symbols = new Set(contracts.map(({ symbol }) => symbol));
-  return review.review({ contracts, symbols }, moment);
+  const isTrading = ({ expiryDay }: OptionContract) => expiryDay >= firstDay;
+  return review.review({ contracts, symbols }, { isTrading, now });
 }
 
 /** A review that has accepted the chain, on day 10 at 0 ms. */
