@@ -23,10 +23,15 @@ import { RecordingLog } from "./recording_log.ts";
 
 const IDENTITIES: Readonly<Record<string, Identity>> = {
   operator: { name: "operator", grants: { ...ANONYMOUS.grants, admin: true } },
+  /** Administers without the grant for orders. */
+  caretaker: { name: "caretaker", grants: { ...ANONYMOUS.grants, admin: true, orders: false } },
   reader: { name: "reader", grants: ANONYMOUS.grants },
 };
 
-/** The token of an identity is its name: `operator`, who may administer, or `reader`. */
+/**
+ * The token of an identity is its name: `operator` and `caretaker`, who may administer, or
+ * `reader`.
+ */
 export const NAMED_ACCESS: Access = {
   isOn: true,
   authenticate: ({ token = "" }) => {

@@ -14,12 +14,13 @@ import type { ErrorType, ProxyCounters } from "./counters.ts";
 import type { LatencySummary } from "./latency_window.ts";
 import type { RecentError } from "./recent_errors.ts";
 import type { FeedStatus, ProxyStatus, StatusSource } from "./status.ts";
-import type {
-  FeedSubscriptions,
-  QuotaReport,
-  StreamReport,
-  StreamsReport,
-  SubscriptionSource,
+import {
+  type FeedSubscriptions,
+  type QuotaReport,
+  type StreamReport,
+  type StreamsReport,
+  type SubscriptionSource,
+  withoutOrders,
 } from "./reports.ts";
 
 /** One feed. */
@@ -90,8 +91,14 @@ export interface LiveSources {
   readonly errors: () => readonly RecentError[];
 }
 
+/** Who views. */
+interface Viewer {
+  /** Whether filters of order streams are shown, and causes of errors, which quote orders. */
+  readonly mayReadOrders: boolean;
+}
+
 /** Reads every source. */
-export function liveView(sources: LiveSources): LiveView {
+export function liveView(sources: LiveSources, { mayReadOrders }: Viewer): LiveView {
   const { activity, counters } = sources;
   const status = sources.status();
   const subscriptions = sources.subscriptions();
@@ -112,10 +119,14 @@ export function liveView(sources: LiveSources): LiveView {
     })),
     flow: (name) => activity.flow(name),
     channels: counters.channels,
-    streams: liveStreams(sources.streams()),
+    streams: liveStreams(sources.streams(), mayReadOrders),
     subscriptions,
-    errors: sources.errors(),
+    errors: mayReadOrders ? sources.errors() : sources.errors().map(withoutOrderCause),
   };
+}
+
+function withoutOrderCause(error: RecentError): RecentError {
+  return error.feed === "trading" ? { ...error, cause: undefined } : error;
 }
 
 function closedMarket(
@@ -129,9 +140,10 @@ function closedMarket(
   return { session, opensAt: calendar.nextChange(market, now) };
 }
 
-function liveStreams(reports: readonly StreamReport[]): LiveStreams {
+function liveStreams(reports: readonly StreamReport[], mayReadOrders: boolean): LiveStreams {
   const shown = reports.toSorted(byLag).slice(0, SHOWN_STREAMS);
-  return { total: reports.length, shown: shown.map(withShortFilter) };
+  const readable = mayReadOrders ? shown : shown.map(withoutOrders);
+  return { total: reports.length, shown: readable.map(withShortFilter) };
 }
 
 /** Sorts by magnitude of the lag, so that rows do not swap with each event. */

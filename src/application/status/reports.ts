@@ -63,6 +63,12 @@ export interface OptionsReport {
   readonly unacknowledged: number | undefined;
 }
 
+/** A report for a reader without the grant for orders: a filter names symbols and order ids. */
+export function withoutOrders(report: StreamReport): StreamReport {
+  if (report.channel !== "orderUpdates") return report;
+  return { ...report, filter: "hidden: orders are not granted", filterSize: undefined };
+}
+
 /** Makes a report of every open stream on demand, in no particular order. */
 export type StreamsReport = () => readonly StreamReport[];
 

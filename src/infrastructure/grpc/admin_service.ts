@@ -18,8 +18,12 @@ import {
 import { authorizeAdmin } from "../../application/access/authorize.ts";
 import type { ConnectionKind } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
-import type { DeliveryPolicy, StreamReport } from "../../application/status/reports.ts";
-import type { Identity } from "../../domain/access/grants.ts";
+import {
+  type DeliveryPolicy,
+  type StreamReport,
+  withoutOrders,
+} from "../../application/status/reports.ts";
+import type { Grants, Identity } from "../../domain/access/grants.ts";
 import {
   type AdminService,
   CloseConnectionResponseSchema,
@@ -59,10 +63,12 @@ const POLICIES: Readonly<Record<DeliveryPolicy, Policy>> = {
 /** Returns the handlers of all methods. */
 export function adminHandlers({ admin, clock }: AdminDependencies): Handlers<typeof AdminService> {
   return {
-    listStreams: handler(ListStreamsResponseSchema, ({ pageSize, pageToken, identity }) => {
+    listStreams: handler(ListStreamsResponseSchema, (request, _actor, { orders }) => {
+      const { pageSize, pageToken, identity } = request;
       const page = admin.listStreams({ size: pageSize, token: pageToken }, identity);
       const now = clock.now();
-      const streams = page.entries.map((stream) => streamInfo(stream, now));
+      const readable = orders ? page.entries : page.entries.map(withoutOrders);
+      const streams = readable.map((stream) => streamInfo(stream, now));
       return { streams, nextPageToken: page.nextToken, total: page.total };
     }),
     listConnections: handler(ListConnectionsResponseSchema, ({ pageSize, pageToken }) => {
@@ -108,13 +114,13 @@ export function adminHandlers({ admin, clock }: AdminDependencies): Handlers<typ
 /** Makes a handler that checks the grant and encodes what `respond` returns. */
 function handler<R, S extends DescMessage>(
   schema: S,
-  respond: (request: R, actor: Actor) => MessageInitShape<S>,
+  respond: (request: R, actor: Actor, grants: Grants) => MessageInitShape<S>,
 ): (request: R, identity: Identity, peer: string) => Uint8Array {
   return (request, { name, grants, credential }, peer) => {
     try {
       authorizeAdmin(grants);
       const actor = { identity: name, credential, peer };
-      return toBinary(schema, create(schema, respond(request, actor)));
+      return toBinary(schema, create(schema, respond(request, actor, grants)));
     } catch (error) {
       throw error instanceof AdminError ? callError(error) : refusalOf(error);
     }

@@ -1,7 +1,8 @@
 /**
  * Sends one snapshot a second to all viewers, as server-sent events.
  *
- * A snapshot is made once per tick for all viewers, and none while there are no viewers. Each
+ * A snapshot is made once per tick for all viewers with the same grants for orders, and none while
+ * there are no viewers. Each
  * snapshot is complete, so at most one is queued: a viewer that has not read the last one skips the
  * next, and one that skips ten in a row is disconnected. It counts against the limit until its
  * connection is closed, so that viewers that have stopped reading are bounded too. When a snapshot
@@ -10,6 +11,7 @@
  *
  * @module
  */
+import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
 import { addressBlock } from "../../domain/limits/address_block.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import { respond, type RoutedRequest, text } from "./routes.ts";
@@ -30,8 +32,11 @@ type Interval = (intervalMs: number, tick: () => void) => Disposable;
 
 /** How live events are made. */
 export interface LiveEventsOptions {
-  /** Makes the data of an event: any text; the last one must be current. */
-  readonly snapshot: (isLast: boolean) => string;
+  /**
+   * Makes the data of an event for an identity, if authentication is on, and all others that may or
+   * may not read orders like it: any text; the last one must be current.
+   */
+  readonly snapshot: (isLast: boolean, identity: Identity | undefined) => string;
   /** Receives the cause of the first failed snapshot in a row. */
   readonly onError: (cause: unknown) => void;
   /** Connections at a time. @default 50 */
@@ -48,8 +53,7 @@ export interface LiveEventsOptions {
 
 /** One open event stream. */
 interface Viewer {
-  /** Epoch ms at which its identity expires. */
-  readonly expiresAt: number;
+  readonly identity: Identity | undefined;
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   /** Ticks skipped in a row. */
   skipped: number;
@@ -98,7 +102,7 @@ export class LiveEvents implements Disposable {
       if (left > 0) this.#byAddress.set(block, left);
       else this.#byAddress.delete(block);
     });
-    return respond(this.#admit(completed, identity?.expiresAt), head);
+    return respond(this.#admit(completed, identity), head);
   };
 
   /** Sends a last snapshot and ends every stream; later requests are refused. */
@@ -108,13 +112,16 @@ export class LiveEvents implements Disposable {
     for (const viewer of this.#viewers) this.#end(viewer);
   }
 
-  #admit(completed: Promise<void>, expiresAt = Infinity): ReadableStream<Uint8Array> {
+  #admit(
+    completed: Promise<void>,
+    identity: Identity | undefined,
+  ): ReadableStream<Uint8Array> {
     const { interval = setTicks } = this.#options;
     let viewer: Viewer;
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        controller.enqueue(this.#event(`retry: ${RETRY_MS}\n`));
-        viewer = { controller, expiresAt, skipped: 0 };
+        controller.enqueue(this.#event(identity, `retry: ${RETRY_MS}\n`));
+        viewer = { controller, identity, skipped: 0 };
         this.#viewers.add(viewer);
       },
       cancel: () => this.#remove(viewer),
@@ -129,10 +136,14 @@ export class LiveEvents implements Disposable {
   }
 
   #tick(): void {
-    const event = this.#event();
     const now = this.#options.clock?.now() ?? 0;
+    const events = new Map<boolean, Uint8Array>();
     for (const viewer of this.#viewers) {
-      if (viewer.expiresAt <= now) this.#end(viewer);
+      const { identity = ANONYMOUS } = viewer;
+      const { expiresAt = Infinity, grants: { orders } } = identity;
+      const event = events.get(orders) ?? this.#event(viewer.identity);
+      events.set(orders, event);
+      if (expiresAt <= now) this.#end(viewer);
       else if ((viewer.controller.desiredSize ?? 0) > 0) {
         viewer.controller.enqueue(event);
         viewer.skipped = 0;
@@ -152,9 +163,9 @@ export class LiveEvents implements Disposable {
     this.#ticking = undefined;
   }
 
-  #event(prefix = ""): Uint8Array {
+  #event(identity: Identity | undefined, prefix = ""): Uint8Array {
     try {
-      const data = this.#options.snapshot(this.#ended).replaceAll("\n", "\ndata: ");
+      const data = this.#options.snapshot(this.#ended, identity).replaceAll("\n", "\ndata: ");
       this.#failing = false;
       return new TextEncoder().encode(`${prefix}data: ${data}\n\n`);
     } catch (cause) {

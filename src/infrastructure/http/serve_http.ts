@@ -12,6 +12,7 @@ import type { Socket } from "node:net";
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
 import type { Administration } from "../../application/admin/administration.ts";
 import { type LiveSources, liveView } from "../../application/status/live_view.ts";
+import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
 import type { ListenAddress } from "../../application/connections/open_port.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { ConnectionSecurity } from "../../application/connections/connection_security.ts";
@@ -22,7 +23,7 @@ import { refuseForeignPages } from "./foreign_pages.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { HttpPort } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
-import { renderPage } from "./page/document.ts";
+import { type RenderedPage, renderPage } from "./page/document.ts";
 import { requireIdentity } from "./require_identity.ts";
 import { createHandler, respond, type Routes, text } from "./routes.ts";
 import { limitRpcHosts, type RpcEndpoint, type ServeRpc } from "./rpc.ts";
@@ -105,16 +106,13 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
     "/metrics": async () =>
       respond(await options.renderMetrics(), { status: 200, type: METRICS_TYPE }),
   };
-  const make = (isOperator: boolean) => renderPage(liveView(options), { isOperator });
-  const renderings = [false, true].map((isOperator) =>
-    reuse(() => make(isOperator), options.clock)
-  );
-  const render = (isOperator: boolean) => renderings[Number(isOperator)]?.() ?? make(isOperator);
+  const { make, render } = renderings(options);
   const events = new LiveEvents({
     ...options,
     onRefused: () => options.counters.refusals.viewers++,
     // The last one must not be a reused page from before the shutdown.
-    snapshot: (isLast) => JSON.stringify((isLast ? make(true) : render(true)).content),
+    snapshot: (isLast, identity) =>
+      JSON.stringify((isLast ? make(identity) : render(identity)).content),
   });
   const hosts = [options.health.host, ...options.allowedHosts ?? []];
   const { access = OPEN_ACCESS } = options;
@@ -153,6 +151,24 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
     finished: Promise.all([health.finished, separate?.finished]).then(() => {}),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** Renders the page for an identity; without one authentication is off. */
+type Render = (identity: Identity | undefined) => RenderedPage;
+
+/** Makes renderings that are current, and those that are reused by all viewers of a kind. */
+function renderings(sources: LiveSources & Pick<ServeHttpOptions, "clock">) {
+  const make: Render = ({ grants } = ANONYMOUS) =>
+    renderPage(liveView(sources, { mayReadOrders: grants.orders }), { isOperator: grants.admin });
+  const kept = new Map<string, () => RenderedPage>();
+  const render: Render = (identity = ANONYMOUS) => {
+    const { orders, admin } = identity.grants;
+    const kind = `${orders} ${admin}`;
+    const known = kept.get(kind) ?? reuse(() => make(identity), sources.clock);
+    kept.set(kind, known);
+    return known();
+  };
+  return { make, render };
 }
 
 /** Calls `make` at most once in {@linkcode FRESH_MS}, however many readers there are. */

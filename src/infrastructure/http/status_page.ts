@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Identity } from "../../domain/access/grants.ts";
 import type { RenderedPage } from "./page/document.ts";
 import { SCRIPT } from "./page/script.ts";
 import { STYLE } from "./page/style.ts";
@@ -20,16 +21,16 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 /**
  * The routes `/` and `/icon.svg`.
  *
- * @param render makes the page, with actions for a viewer who may administer
+ * @param render makes the page for an identity, if authentication is on
  */
 export async function statusPage(
-  render: (isOperator: boolean) => RenderedPage,
+  render: (identity: Identity | undefined) => RenderedPage,
 ): Promise<Routes> {
   const headers = await pageHeaders();
   const types = { html: "text/html; charset=utf-8", icon: "image/svg+xml" };
   return {
     "/": ({ identity }) => {
-      const { html } = render(identity?.grants.admin ?? false);
+      const { html } = render(identity);
       return respond(html, { status: 200, type: types.html, headers });
     },
     "/icon.svg": () => respond(ICON, { status: 200, type: types.icon, headers }),

@@ -128,6 +128,18 @@ Deno.test("only an identity with the grant may administer", async () => {
   assert.equal(proxy.logControl.level, "info");
 });
 
+Deno.test("filters of order streams are listed only for operators with the grant", async () => {
+  await using proxy = await start();
+  const filter = { symbols: ["TSLA"], orderIds: ["5f3c"] };
+  proxy.streams.open("orderUpdates", filter, { onEnd: () => {} });
+  const listed = async (token: string) => {
+    const { streams: [stream] } = await proxy.client(token).admin.listStreams({});
+    return [stream?.filter, stream?.filterSize];
+  };
+  assert.deepEqual(await listed("operator"), ["TSLA, order 5f3c", 2]);
+  assert.deepEqual(await listed("caretaker"), ["hidden: orders are not granted", 0]);
+});
+
 Deno.test("streams are listed with client, filter, options and what they were sent", async () => {
   await using proxy = await start();
   const reader = proxy.client("reader");

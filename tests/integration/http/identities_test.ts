@@ -7,11 +7,13 @@ import { AUDIENCE, ISSUER, JwtIssuer } from "../../support/jwt_issuer.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 
 const VIEWER = `asp_${"V".repeat(43)}`;
+const TRADER = `asp_${"T".repeat(43)}`;
 const LIMITED = `asp_${"L".repeat(43)}`;
 const POLICY = {
-  roles: { viewer: {}, limited: { symbols: ["AAPL"] } },
+  roles: { viewer: {}, trader: { orders: true }, limited: { symbols: ["AAPL"] } },
   identities: [
     { name: "viewer", role: "viewer", tokens: [digestOf(VIEWER)] },
+    { name: "trader", role: "trader", tokens: [digestOf(TRADER)] },
     { name: "limited", role: "limited", tokens: [digestOf(LIMITED)] },
   ],
 };
@@ -116,4 +118,35 @@ Deno.test("events end within a second after a JWT has expired", async () => {
   while (end?.done === false) end = await reader?.read();
   assert.equal(end?.done, true);
   assert.equal((await http.get("/events", `Bearer ${token}`)).status, 401);
+});
+
+Deno.test("filters and errors of orders are shown only to viewers with the grant", async () => {
+  const stream = { sent: 0, queued: 0, dropped: 0, openedAt: 0, filterSize: 1 };
+  const cause = 'The field "filled_qty" is invalid: "77777"';
+  const error = { level: "warn", message: "Invalid message", at: 0, times: 1, cause } as const;
+  await using http = await serve(POLICY, {
+    streams: () => [
+      { ...stream, id: "a-1", channel: "orderUpdates", filter: "TSLA, order 5f3c" },
+      { ...stream, id: "a-2", channel: "stockTrades", filter: "NVDA" },
+    ],
+    errors: () => [{ ...error, feed: "trading" }, { ...error, feed: "sip", cause: "88888" }],
+  });
+  const shown = async (token: string) => {
+    const page = (await http.get("/", `Bearer ${token}`)).text;
+    const leave = new AbortController();
+    const events = await http.request("/events", `Bearer ${token}`, { signal: leave.signal });
+    const first = await events.body?.getReader().read();
+    leave.abort();
+    return [page, new TextDecoder().decode(first?.value)];
+  };
+  for (const text of await shown(TRADER)) {
+    for (const word of ["TSLA", "5f3c", "NVDA", "77777", "88888"]) assert.match(text, RegExp(word));
+  }
+  // Rendered for others a moment before.
+  for (const text of await shown(VIEWER)) {
+    assert.doesNotMatch(text, /TSLA|5f3c|77777/);
+    for (const word of ["hidden: orders are not granted", "NVDA", "88888"]) {
+      assert.match(text, RegExp(word));
+    }
+  }
 });

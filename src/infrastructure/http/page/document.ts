@@ -34,7 +34,7 @@ export interface RenderedPage {
 
 /** Who views the page. */
 interface Viewer {
-  /** Whether the page has actions. The values in `content` are the same for all. */
+  /** Whether the page has actions. It does not change the values in `content`. */
   readonly isOperator: boolean;
 }
 

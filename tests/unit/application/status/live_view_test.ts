@@ -11,7 +11,7 @@ function view(sources: Partial<LiveSources> = {}) {
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     ...noReports(),
     ...sources,
-  });
+  }, { mayReadOrders: true });
 }
 
 function stream(changes: Partial<StreamReport>): StreamReport {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ANONYMOUS, type Identity } from "../../../../src/domain/access/grants.ts";
 import {
   LiveEvents,
   type LiveEventsOptions,
@@ -33,11 +34,17 @@ function setup(options: Partial<LiveEventsOptions> = {}) {
   };
 }
 
-function watch(events: LiveEvents, init: RequestInit = {}, address = "10.0.0.1") {
+function watch(
+  events: LiveEvents,
+  init: RequestInit = {},
+  address = "10.0.0.1",
+  identity?: Identity,
+) {
   const gone = Promise.withResolvers<void>();
   const response = events.answer({
     request: new Request("http://proxy/events", init),
     address,
+    identity,
     completed: gone.promise,
   });
   const reader = response.body?.getReader();
@@ -76,6 +83,24 @@ Deno.test("one snapshot serves every viewer", async () => {
   await tick();
   assert.equal(new Set(await Promise.all(waiting)).size, 1);
   assert.equal(made(), before + 1);
+});
+
+Deno.test("viewers with and without the grant for orders have a snapshot each", async () => {
+  let made = 0;
+  const { events, tick } = setup({
+    snapshot: (_isLast, identity) => `${++made} ${identity?.grants.orders}`,
+  });
+  const granted = (name: string, orders: boolean): Identity => ({
+    name,
+    grants: { ...ANONYMOUS.grants, orders },
+  });
+  const viewers = [granted("a", true), granted("b", false), granted("c", true), granted("d", false)]
+    .map((identity) => watch(events, {}, "10.0.0.1", identity));
+  for (const viewer of viewers) await viewer.next();
+  const waiting = viewers.map((viewer) => viewer.next());
+  await tick();
+  const texts = (await Promise.all(waiting)).map((text) => text?.trim());
+  assert.deepEqual(texts, ["data: 5 true", "data: 6 false", "data: 5 true", "data: 6 false"]);
 });
 
 Deno.test("no snapshot is made without a viewer", async () => {

@@ -36,7 +36,7 @@ function rendered(sources: Partial<LiveSources> = {}) {
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     ...noReports(),
     ...sources,
-  }));
+  }, { mayReadOrders: true }));
 }
 
 function contentOf(sources: Partial<LiveSources> = {}) {
