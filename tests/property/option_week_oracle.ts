@@ -125,7 +125,8 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
   [
     "price",
     /^the price is not renewed: .* is not confirmed/,
-    (_, { underlying: { events } }, { minute }) =>
+    (_, { underlying: { events, firstPricedAt = Infinity } }, { minute }) =>
+      minute - firstPricedAt <= SETTLE ||
       [...events.values()].some((at) => minute - at <= SETTLE_EVENT),
   ],
   ["price", /^the price is not renewed: .*HTTP 503/, (_, _judged, week) => week.hadFault(2)],

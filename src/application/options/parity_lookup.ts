@@ -26,17 +26,20 @@ interface ParityQuery {
   readonly moment: TradingMoment;
   /** Prices that are possible, USD; empty when none is known. */
   readonly around: readonly number[];
+  /** Whether quotes near these prices suffice. */
+  readonly isNear: boolean;
 }
 
 /**
  * Requests quotes of the nearest expiry after today: near the known prices first, then of all
- * strikes, then of the expiry after it. At most three requests.
+ * strikes, then of the expiry after it. At most three requests; one if quotes near the prices
+ * suffice.
  *
  * @throws ApiUnavailable
  */
 export async function lookUpParity(
   catalog: OptionCatalog,
-  { underlying, chain, moment, around }: ParityQuery,
+  { underlying, chain, moment, around, isNear }: ParityQuery,
   signal: AbortSignal,
 ): Promise<TimedPrice | undefined> {
   let strikes = around.length > 0 ? strikesAround(chain, moment, around) : undefined;
@@ -45,7 +48,7 @@ export async function lookUpParity(
     const query = { underlying, expiryDay };
     if (strikes) {
       const near = parityPrice(contracts, await catalog.quotes({ ...query, strikes }, signal));
-      if (near !== undefined) return near;
+      if (near !== undefined || isNear) return near;
       strikes = undefined;
     }
     const price = parityPrice(contracts, await catalog.quotes(query, signal));

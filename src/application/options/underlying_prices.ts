@@ -12,6 +12,7 @@
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { medianByOpenInterest, type TimedPrice } from "../../domain/options/implied_price.ts";
 import {
+  FIRST_WAIT_MS,
   type PriceMoment,
   TrackedPrice,
   type UnderlyingPrice,
@@ -66,6 +67,8 @@ class Followed {
   failures = 0;
   /** When an unconfirmed price is requested again, and the pause before it. */
   confirm: { readonly at: number; readonly pauseMs: number } | undefined;
+  /** When a first trade is taken although the options have not been looked at. */
+  waitsUntil: number | undefined;
 }
 
 /** Prices by underlying. */
@@ -78,6 +81,8 @@ export class UnderlyingPrices {
   #nextAt = 0;
   /** Before it, new underlyings wait; see `NEW_PAUSE_MS`. */
   #newAt = -Infinity;
+  /** Before it, unconfirmed prices wait, so that they share requests. */
+  #confirmAt = -Infinity;
 
   constructor(options: UnderlyingPricesOptions) {
     this.#options = options;
@@ -109,6 +114,7 @@ export class UnderlyingPrices {
     this.#nextAt = 0;
     while (!signal.aborted) {
       this.#synchronize();
+      this.#takeLate();
       const requests = this.#dueTrades();
       for (const names of requests) await this.#fetchTrades(names, signal);
       if (requests.length === 0) {
@@ -137,6 +143,20 @@ export class UnderlyingPrices {
     this.#options.onChange();
   }
 
+  /** Takes the first trades that have waited too long for the options. */
+  #takeLate(): void {
+    const now = this.#options.clock.monotonic();
+    let isChanged = false;
+    for (const followed of this.#followed.values()) {
+      const { chain, waitsUntil = Infinity } = followed;
+      if (!chain || waitsUntil > now) continue;
+      followed.waitsUntil = undefined;
+      followed.price.review(this.#moment(chain));
+      isChanged = true;
+    }
+    if (isChanged) this.#options.onChange();
+  }
+
   /**
    * The names of each request that is due: all underlyings once per interval; in
    * between new ones and those to be confirmed.
@@ -154,7 +174,11 @@ export class UnderlyingPrices {
       this.#nextAt = isLate ? now + intervalMs : this.#nextAt + intervalMs;
     } else {
       const areNew = now >= this.#newAt && all.some(([, it]) => isNew(it));
-      due = all.filter(([, it]) => (areNew && !it.isRequested) || confirmAt(it) <= now);
+      const areSecond = now >= this.#confirmAt && all.some(([, it]) => confirmAt(it) <= now);
+      due = all.filter(([, it]) =>
+        (areNew && !it.isRequested) || (areSecond && confirmAt(it) <= now)
+      );
+      if (areSecond) this.#confirmAt = now + CONFIRM_MS;
       if (areNew) {
         const burstMs = (NEW_BURST - 1) * NEW_PAUSE_MS;
         this.#newAt = Math.max(this.#newAt, now - burstMs) + NEW_PAUSE_MS;
@@ -173,7 +197,10 @@ export class UnderlyingPrices {
     if (!all.some(({ chain }) => chain)) return Infinity;
     let at = this.#nextAt;
     if (all.some(isNew)) at = Math.min(at, this.#newAt);
-    for (const followed of all) at = Math.min(at, confirmAt(followed));
+    for (const followed of all) {
+      at = Math.min(at, Math.max(this.#confirmAt, confirmAt(followed)));
+      at = Math.min(at, followed.waitsUntil ?? Infinity);
+    }
     return Math.max(0, at - now);
   }
 
@@ -209,16 +236,20 @@ export class UnderlyingPrices {
 
   #noteTrade(followed: Followed, chain: Chain, trade: TimedPrice | undefined): void {
     followed.reply = undefined;
-    const before = followed.price.unconfirmed;
-    followed.price.noteTrade(trade, this.#moment(chain));
+    const { price } = followed;
+    const before = price.unconfirmed;
+    price.noteTrade(trade, this.#moment(chain));
     // The options may confirm it sooner than a further trade.
-    if (before === undefined && followed.price.unconfirmed !== undefined) followed.quotesAt = 0;
+    if (before === undefined && price.unconfirmed !== undefined) followed.quotesAt = 0;
+    if (price.isWaiting) {
+      followed.waitsUntil ??= this.#options.clock.monotonic() + FIRST_WAIT_MS;
+    }
     this.#planConfirmation(followed);
   }
 
   /** Pauses grow up to the interval. */
   #planConfirmation(followed: Followed): void {
-    if (followed.price.unconfirmed === undefined) {
+    if (!followed.price.needsSecond) {
       followed.confirm = undefined;
       return;
     }
@@ -262,9 +293,10 @@ export class UnderlyingPrices {
     const known = value?.source === "guess" ? undefined : value?.price;
     const around = [known, unconfirmed].filter((it) => it !== undefined);
     const moment = { now: clock.now(), calendar };
+    const query = { underlying, chain, moment, around, isNear: price.isStep };
     let isImplied = false;
     try {
-      const parity = await lookUpParity(catalog, { underlying, chain, moment, around }, signal);
+      const parity = await lookUpParity(catalog, query, signal);
       isImplied = parity !== undefined;
       price.noteQuotes(parity, this.#moment(chain));
     } catch (error) {
@@ -275,7 +307,7 @@ export class UnderlyingPrices {
     followed.failures = isImplied ? 0 : followed.failures + 1;
     // The next reply about the trade plans it again.
     const isPlanned = followed.confirm !== undefined && followed.rejectedUntil === 0;
-    if (!isPlanned || price.unconfirmed === undefined) this.#planConfirmation(followed);
+    if (!isPlanned || !price.needsSecond) this.#planConfirmation(followed);
     followed.quotesAt = clock.monotonic() + this.#quotesPause(followed);
     this.#tradesSignal.wake();
     this.#options.onChange();
@@ -295,13 +327,9 @@ export class UnderlyingPrices {
   #moment(chain: Chain): PriceMoment {
     const { clock, calendar } = this.#options;
     const contracts = nextContracts(chain, { now: clock.now(), calendar });
-    let [lowest, highest] = [Infinity, 0];
-    for (const { strike } of contracts) {
-      lowest = Math.min(lowest, strike);
-      highest = Math.max(highest, strike);
-    }
+    const strikes = [...new Set(contracts.map(({ strike }) => strike))].sort((a, b) => a - b);
     const guess = () => medianByOpenInterest(contracts);
-    return { now: clock.now(), calendar, strikes: [lowest, highest], guess };
+    return { now: clock.now(), calendar, strikes, guess };
   }
 }
 

@@ -11,6 +11,11 @@
  * nothing. Option quotes that are newer than the trade and contradict it reject it.
  * Where options are not quoted at all, an unconfirmed trade is taken after a minute.
  *
+ * A trade some strikes away from the known one, and the first one within the listed
+ * strikes, wait for one reply of the options: newer quotes that contradict it reject it,
+ * otherwise it is taken. A first trade does not wait for long; until it is confirmed its
+ * price has that problem.
+ *
  * @module
  */
 import { exchangeDay } from "../calendar/exchange_time.ts";
@@ -19,12 +24,17 @@ import { isPrice, type TimedPrice } from "./implied_price.ts";
 
 /** A change above this fraction is confirmed first. */
 const JUMP = 0.1;
+/** A change of a trade above this fraction, and of some strikes, is compared with the options. */
+const STEP = 0.01;
+const STEP_STRIKES = 2;
 /** Prices within this fraction of each other confirm each other. */
 const AGREEMENT = 0.05;
 /** Time of regular sessions after which a trade or a quote is old. */
 const MAX_AGE_MS = 30 * 60_000;
 /** After it, an unconfirmed trade is taken where options are not quoted. */
 const UNCONFIRMED_MS = 60_000;
+/** Longest time for which the first trade waits for the options. */
+export const FIRST_WAIT_MS = 5_000;
 /** A trade before it is old without a look at the sessions. */
 const LONGEST_CLOSURE_MS = 10 * 86_400_000;
 
@@ -45,8 +55,8 @@ export interface PriceMoment {
   /** Ms since the Unix epoch. */
   readonly now: number;
   readonly calendar: MarketCalendar;
-  /** Lowest and highest listed strike, USD. */
-  readonly strikes: readonly [lowest: number, highest: number];
+  /** Listed strikes, ascending, USD. */
+  readonly strikes: readonly number[];
   /** A guess from the open interest, USD. */
   readonly guess: () => number | undefined;
 }
@@ -63,10 +73,12 @@ export class TrackedPrice {
   #value: UnderlyingPrice | undefined;
   #trade: Observation | undefined;
   #parity: Observation | undefined;
-  /** Far from what is known, and not confirmed. */
-  #suspect: (Observation & { readonly since: number }) | undefined;
-  /** The trade that option quotes have contradicted. */
-  #rejected: Observation | undefined;
+  /** Not confirmed: far from what is known, or the first trade. */
+  #suspect: (Observation & { readonly since: number; readonly isHeld: boolean }) | undefined;
+  /** Whether no price is known, or that of a first trade which nothing has confirmed. */
+  #isFirst = true;
+  /** The trade that option quotes have contradicted, and since when they do at about its price. */
+  #rejected: (Observation & { readonly since: number }) | undefined;
   /** Whether the last trade was requested, and the options' quotes. */
   #hasReply = { trades: false, quotes: false };
   #failure: { trades?: string | undefined; quotes?: string | undefined } = {};
@@ -87,6 +99,23 @@ export class TrackedPrice {
     return this.#suspect?.price;
   }
 
+  /** Whether a later trade is needed soon, or another reply of the options. */
+  get needsSecond(): boolean {
+    return this.#suspect !== undefined && !this.#suspect.isHeld;
+  }
+
+  /** Whether a first trade waits for the options; {@linkcode review} takes it after a time. */
+  get isWaiting(): boolean {
+    return this.#suspect?.isHeld === true && this.#value?.source !== "trade";
+  }
+
+  /** Whether the price that is not confirmed is about the known one: quotes near it suffice. */
+  get isStep(): boolean {
+    const known = this.#isFirst ? undefined : this.#value;
+    return known?.source === "trade" && this.#suspect !== undefined &&
+      agree(this.#suspect, known, JUMP);
+  }
+
   /** Whether a last trade is known, however old. */
   get hasTrade(): boolean {
     return this.#trade !== undefined;
@@ -100,6 +129,9 @@ export class TrackedPrice {
     // Replies of several servers may be older than what is known.
     if (trade && isPrice(trade.price) && !(known && trade.at < known.at)) {
       this.#trade = observed(trade, "trade", moment);
+      const isSame = known?.at === this.#trade.at && known.price === trade.price;
+      // Earlier quotes say nothing about another trade.
+      if (!isSame) this.#hasReply.quotes = false;
     }
     this.#settle(moment);
   }
@@ -120,6 +152,11 @@ export class TrackedPrice {
     this.#settle(moment);
   }
 
+  /** Judges again what is known: time has passed. */
+  review(moment: PriceMoment): void {
+    this.#settle(moment);
+  }
+
   #settle(moment: PriceMoment): void {
     const trade = this.#trade;
     if (trade && !isOld(trade.at, moment) && !this.#isRejected(trade)) {
@@ -129,25 +166,44 @@ export class TrackedPrice {
     if (this.#value === undefined && isTried) this.#guess(moment);
     const { asOf, source } = this.#value ?? {};
     const isCurrent = source === "trade" && asOf === this.#trade?.at;
-    this.#needsQuotes = this.#hasReply.trades && !(isCurrent && !isOld(asOf, moment));
+    const isSure = isCurrent && !isOld(asOf, moment) && this.#suspect === undefined;
+    this.#needsQuotes = this.#hasReply.trades && !isSure;
     this.#describe(moment);
   }
 
   #settleTrade(trade: Observation, moment: PriceMoment): void {
     const parity = this.#parity;
-    if (this.#isExpected(trade, moment) || this.#isConfirmed(trade)) return this.#accept(trade);
-    if (parity && agree(parity, trade, AGREEMENT)) return this.#accept(trade);
+    if (this.#isConfirmed(trade)) return this.#accept(trade);
+    const isExpected = this.#isExpected(trade, moment);
+    if (isExpected && this.#isNear(trade, moment)) return this.#accept(trade);
+    if (parity && this.#isSupported(trade, parity)) return this.#accept(trade);
     if (parity && parity.at >= trade.at && this.#isExpected(parity, moment)) {
-      this.#rejected = trade;
-      return this.#accept(parity);
+      this.#reject(trade);
+      // What quotes imply can be some percent off, so the last trade is better for a small change.
+      if (isExpected && !this.#isFirst) this.#suspect = undefined;
+      else this.#accept(parity);
+      return;
     }
+    if (isExpected) return this.#settleUncontradicted(trade, moment);
     // The options have another new price: of two replies the second one confirms it.
     if (this.#suspect?.source === "parity" && parity && this.#isConfirmed(parity)) {
-      this.#rejected = trade;
+      this.#reject(trade);
       return this.#accept(parity);
     }
     if (this.#isUncontradicted(moment)) return this.#accept(trade);
     this.#doubt(parity && parity.at >= trade.at ? parity : trade, moment);
+  }
+
+  /** A first trade, or one some strikes away, that no newer option quotes contradict. */
+  #settleUncontradicted(trade: Observation, moment: PriceMoment): void {
+    const isFailed = this.#failure.quotes !== undefined;
+    const isTaken = this.#hasReply.quotes && !isFailed;
+    if (isTaken || this.#isUncontradicted(moment)) return this.#accept(trade);
+    this.#doubt(trade, moment, this.#isFirst);
+    const { since = moment.now } = this.#suspect ?? {};
+    if (!this.#isFirst || !(isFailed || moment.now - since >= FIRST_WAIT_MS)) return;
+    const { price, at } = trade;
+    this.#value = { price, source: "trade", asOf: at, problem: undefined };
   }
 
   /** The last trade is old, rejected or unknown. */
@@ -160,10 +216,11 @@ export class TrackedPrice {
       return;
     }
     // Old, but nothing newer is known.
-    if (!trade || !this.#hasReply.quotes || !this.#isNews(trade)) return;
-    const isTaken = this.#isExpected(trade, moment) || this.#isUncontradicted(moment);
+    if (!trade || !(this.#isFirst || this.#isNews(trade))) return;
+    const isExpected = this.#isExpected(trade, moment);
+    const isTaken = this.#hasReply.quotes && (isExpected || this.#isUncontradicted(moment));
     if (isTaken) this.#accept(trade);
-    else this.#doubt(trade, moment);
+    else if (!isExpected) this.#doubt(trade, moment);
   }
 
   /** Whether a trade is later than what the price is from, or is that trade with another price. */
@@ -172,8 +229,14 @@ export class TrackedPrice {
     return at > asOf || (at === asOf && price !== known);
   }
 
-  #doubt(observation: Observation, { now }: PriceMoment): void {
-    this.#suspect = { ...observation, since: this.#suspect?.since ?? now };
+  #reject(trade: Observation): void {
+    const before = this.#rejected;
+    const isSame = before !== undefined && agree(before, trade, AGREEMENT);
+    this.#rejected = { ...trade, since: isSame ? before.since : trade.receivedAt };
+  }
+
+  #doubt(observation: Observation, { now }: PriceMoment, isHeld = false): void {
+    this.#suspect = { ...observation, since: this.#suspect?.since ?? now, isHeld };
   }
 
   /** Whether a price was not confirmed for a minute, and the options say nothing. */
@@ -188,29 +251,50 @@ export class TrackedPrice {
     this.#value = { price, source: "guess", asOf: undefined, problem: undefined };
   }
 
-  /** Whether a price is near the known one, or within the strikes where none is known. */
-  #isExpected({ price }: TimedPrice, moment: PriceMoment): boolean {
-    const { strikes: [lowest, highest] } = moment;
+  /** Whether a price is about the known one, or within the strikes where none is known. */
+  #isExpected({ price }: TimedPrice, { strikes }: PriceMoment): boolean {
     const known = this.#value;
     // An old price is no reason to take any other one: wrong prints are most visible where a stock
     // rarely trades.
-    if (known?.asOf !== undefined) return agree(known, { price }, JUMP);
-    return price >= lowest && price <= highest;
+    if (known && !this.#isFirst) return agree(known, { price }, JUMP);
+    return price >= (strikes[0] ?? Infinity) && price <= (strikes.at(-1) ?? 0);
+  }
+
+  /** Whether a trade is so near the known price that the options need not be looked at. */
+  #isNear(trade: TimedPrice, { strikes }: PriceMoment): boolean {
+    const known = this.#value;
+    if (known === undefined || this.#isFirst) return false;
+    // The price of another source than trades can be some percent off.
+    if (agree(known, trade, known.source === "trade" ? STEP : AGREEMENT)) return true;
+    return Math.abs(trade.price - known.price) <= STEP_STRIKES * distanceOf(strikes, known.price);
+  }
+
+  /** Whether option quotes support a trade: more than the known price if both are possible. */
+  #isSupported(trade: TimedPrice, parity: TimedPrice): boolean {
+    const known = this.#value;
+    if (known === undefined || this.#isFirst) return agree(parity, trade, JUMP);
+    if (!agree(known, trade, JUMP)) return agree(parity, trade, AGREEMENT);
+    return Math.abs(parity.price - trade.price) <= Math.abs(parity.price - known.price);
   }
 
   /** Whether an observation is the second one of a price. */
   #isConfirmed(observation: Observation): boolean {
-    const rejected = this.#rejected;
-    const parity = this.#parity;
-    // Wrong prints come in bursts: while quotes contradict them, a further one does not suffice.
-    const isContradicted = observation.source === "trade" && parity !== undefined &&
-      !agree(parity, observation, JUMP);
-    const isRecent = rejected && !isContradicted &&
-      observation.receivedAt - rejected.receivedAt <= UNCONFIRMED_MS;
-    return [this.#suspect, isRecent ? rejected : undefined].some((before) =>
+    const isSecond = (before: Observation | undefined) =>
       before !== undefined && agree(before, observation, AGREEMENT) &&
-      (before.source !== observation.source || isLater(observation, before))
-    );
+      (before.source !== observation.source || isLater(observation, before));
+    return isSecond(this.#suspect) ||
+      (this.#isRestored(observation) && isSecond(this.#rejected));
+  }
+
+  /** Whether a trade at the price of the rejected one is possible. */
+  #isRestored(observation: Observation): boolean {
+    if (this.#rejected === undefined) return false;
+    const parity = observation.source === "trade" ? this.#parity : undefined;
+    const ageMs = observation.receivedAt - this.#rejected.since;
+    if (ageMs <= UNCONFIRMED_MS) return !parity || agree(parity, observation, AGREEMENT);
+    // Wrong prints come in bursts of seconds, and quotes imply a price some percent off of stocks
+    // that are hard to borrow: trades persist there.
+    return parity !== undefined && agree(parity, observation, JUMP);
   }
 
   #isRejected({ at, price }: Observation): boolean {
@@ -220,6 +304,7 @@ export class TrackedPrice {
   #accept({ price, source, at }: Observation): void {
     this.#value = { price, source, asOf: at, problem: undefined };
     this.#suspect = undefined;
+    this.#isFirst = false;
     if (source === "parity") return;
     this.#rejected = undefined;
     this.#parity = undefined;
@@ -264,6 +349,13 @@ function agree(
 ): boolean {
   const [low, high] = [Math.min(some.price, other.price), Math.max(some.price, other.price)];
   return high <= low * (1 + fraction);
+}
+
+/** Distance of the two strikes around a price, USD; infinite beyond the strikes. */
+function distanceOf(strikes: readonly number[], price: number): number {
+  const above = strikes.findIndex((strike) => strike > price);
+  const [lower, upper] = [strikes[above - 1], strikes[above]];
+  return lower === undefined || upper === undefined ? Infinity : upper - lower;
 }
 
 /** Quotes are the state of the market when they are read, a trade is not. */

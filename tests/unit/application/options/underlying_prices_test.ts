@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import type { Chain } from "../../../../src/application/options/option_chain_cache.ts";
 import { UnderlyingPrices } from "../../../../src/application/options/underlying_prices.ts";
 import {
@@ -207,11 +208,12 @@ Deno.test("a known price outlives failures to renew it", async () => {
   await using rig = new Rig();
   rig.catalog.trades.set("SPY", 101);
   await rig.follow("SPY");
+  const { length } = rig.catalog.parity;
   rig.catalog.priceOutage = "HTTP 500";
   await rig.clock.advance(INTERVAL_MS);
   assert.equal(rig.prices.of("SPY")?.price, 101);
   assert.equal(rig.prices.of("SPY")?.problem, "HTTP 500");
-  assert.equal(rig.catalog.parity.length, 0, "options are on the same host");
+  assert.equal(rig.catalog.parity.length, length, "options are on the same host");
   rig.catalog.priceOutage = undefined;
   await rig.clock.advance(INTERVAL_MS);
   assert.equal(rig.prices.of("SPY")?.problem, undefined);
@@ -327,12 +329,13 @@ Deno.test("after a weekend the last trade of Friday is current", async () => {
   await using rig = new Rig(Date.UTC(2026, 11, 13, 15));
   rig.catalog.trades.set("SPY", 90);
   rig.catalog.tradedAt.set("SPY", Date.UTC(2026, 11, 11, 20, 59));
-  rig.catalog.indexes.set("SPY", 112);
+  rig.catalog.indexes.set("SPY", 90.5);
+  rig.catalog.time = () => Date.UTC(2026, 11, 11, 20, 58);
   await rig.follow("SPY");
   await rig.clock.advance(3_600_000);
   assert.equal(rig.prices.of("SPY")?.price, 90);
   assert.equal(rig.prices.of("SPY")?.problem, undefined);
-  assert.equal(rig.catalog.parity.length, 0);
+  assert.equal(rig.catalog.parity.length, 1, "of the first price alone");
 });
 
 /** A trade at 0.01 between others. */
@@ -556,4 +559,196 @@ Deno.test("option quotes that wait for the rate limit do not delay last trades",
     ["trade", "parity", "guess"].map((it) => sources.filter((source) => source === it).length),
     [50, 25, 25],
   );
+});
+
+/** A chain of SPY around 570. */
+const SPY_570 = gridOf({ days: [DAY, DAY + 2], strikes: strikesFrom(450, 650) });
+
+/** Follows SPY at 570, with a second trade after an interval. */
+async function followAt570(rig: Rig): Promise<void> {
+  rig.catalog.trades.set("SPY", 570);
+  rig.catalog.indexes.set("SPY", 570.2);
+  await rig.follow("SPY", SPY_570);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual([rig.prices.of("SPY")?.price, rig.catalog.parity.length], [570, 1]);
+}
+
+Deno.test("a first trade that option quotes contradict is not taken", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 60);
+  rig.catalog.tradedAt.set("SPY", NOW - 60_000);
+  rig.catalog.indexes.set("SPY", 100);
+  const seen = new Set<number | undefined>();
+  rig.onChange = () => seen.add(rig.prices.of("SPY")?.price);
+  await rig.follow("SPY", gridOf({ days: [DAY, DAY + 2], strikes: strikesFrom(20, 200) }));
+  await rig.clock.advance(600_000);
+  assert.deepEqual(rig.prices.of("SPY"), {
+    price: 100,
+    source: "parity",
+    asOf: NOW + 600_000,
+    problem: undefined,
+  });
+  assert.ok(!seen.has(60), "not for a moment");
+  rig.catalog.tradedAt.delete("SPY");
+  rig.catalog.trades.set("SPY", 101);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual([rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.source], [101, "trade"]);
+});
+
+Deno.test("the first trades of 40 stocks cost one request for quotes each", async () => {
+  await using rig = new Rig();
+  for (let at = 100; at < 140; at++) {
+    rig.catalog.trades.set(`U${at}`, 100);
+    rig.catalog.indexes.set(`U${at}`, 100.3);
+    await rig.follow(`U${at}`);
+  }
+  await rig.clock.advance(600_000);
+  const names = rig.catalog.parity.map(({ underlying }) => underlying);
+  assert.deepEqual(names.toSorted(), [...rig.followed.keys()].toSorted());
+  assert.ok(rig.catalog.priced.length <= 40 + 16, `${rig.catalog.priced.length}`);
+});
+
+Deno.test("a first trade waits five seconds for quotes, and has a reason then", async () => {
+  await using rig = new Rig();
+  rig.catalog.quotes = async (_query, signal) => {
+    await rig.clock.sleep(3_600_000, signal);
+    return new Map();
+  };
+  rig.catalog.trades.set("SPY", 100);
+  rig.catalog.tradedAt.set("SPY", NOW);
+  await rig.follow("SPY");
+  await rig.clock.advance(4_999);
+  assert.equal(rig.prices.of("SPY"), undefined);
+  await rig.clock.advance(1);
+  const unconfirmed = {
+    price: 100,
+    source: "trade",
+    asOf: NOW,
+    problem: "a trade at 100 USD is not confirmed",
+  };
+  assert.deepEqual(rig.prices.of("SPY"), unconfirmed);
+  await rig.clock.advance(600_000);
+  assert.deepEqual(rig.prices.of("SPY"), unconfirmed, "the same trade confirms nothing");
+  assert.ok(rig.catalog.priced.length <= 42, "it is requested with the others");
+  rig.catalog.tradedAt.delete("SPY");
+  rig.catalog.trades.set("SPY", 101);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(
+    [rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.problem],
+    [101, undefined],
+  );
+});
+
+Deno.test("a first trade is taken with a reason while quotes fail", async () => {
+  await using rig = new Rig();
+  const quotes = rig.catalog.quotes.bind(rig.catalog);
+  rig.catalog.quotes = () => Promise.reject(new ApiUnavailable("HTTP 500"));
+  rig.catalog.trades.set("SPY", 60);
+  rig.catalog.tradedAt.set("SPY", NOW);
+  rig.catalog.indexes.set("SPY", 100);
+  await rig.follow("SPY", gridOf({ days: [DAY, DAY + 2], strikes: strikesFrom(20, 200) }));
+  assert.deepEqual(
+    [rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.problem],
+    [60, "a trade at 60 USD is not confirmed"],
+  );
+  rig.catalog.quotes = quotes;
+  await rig.clock.advance(2 * INTERVAL_MS);
+  assert.deepEqual(
+    [rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.problem],
+    [100, undefined],
+  );
+});
+
+for (const prints of [1, 2]) {
+  Deno.test(`wrong prints nine percent away change nothing: ${prints}`, async () => {
+    await using rig = new Rig();
+    await followAt570(rig);
+    const seen = new Set<number | undefined>();
+    rig.onChange = () => seen.add(rig.prices.of("SPY")?.price);
+    for (let at = 0; at < prints; at++) {
+      rig.catalog.trades.set("SPY", 520 + at);
+      rig.catalog.tradedAt.set("SPY", rig.clock.now() + 500);
+      await rig.clock.advance(INTERVAL_MS);
+    }
+    assert.equal(rig.prices.of("SPY")?.price, 570);
+    assert.ok(rig.catalog.parity.length <= 1 + prints, `${rig.catalog.parity.length} requests`);
+    rig.catalog.tradedAt.delete("SPY");
+    rig.catalog.trades.set("SPY", 570.4);
+    await rig.clock.advance(INTERVAL_MS);
+    assert.deepEqual([rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.source], [570.4, "trade"]);
+    for (const price of seen) assert.ok(price !== undefined && price >= 570, `${price}`);
+  });
+}
+
+Deno.test("a gap of nine percent that options support is taken immediately", async () => {
+  await using rig = new Rig();
+  await followAt570(rig);
+  rig.catalog.trades.set("SPY", 520);
+  rig.catalog.indexes.set("SPY", 521);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual([rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.source], [520, "trade"]);
+  assert.equal(rig.catalog.parity.length, 2);
+});
+
+Deno.test("a gap of nine percent is taken after one reply without newer quotes", async () => {
+  for (const isQuoted of [true, false]) {
+    await using rig = new Rig();
+    await followAt570(rig);
+    if (isQuoted) rig.catalog.time = () => NOW;
+    else rig.catalog.indexes.clear();
+    rig.catalog.trades.set("SPY", 520);
+    rig.catalog.tradedAt.set("SPY", rig.clock.now() + 1);
+    await rig.clock.advance(INTERVAL_MS);
+    assert.equal(rig.prices.of("SPY")?.price, 520);
+    assert.equal(rig.catalog.parity.length, 2, "one request, near the prices");
+  }
+});
+
+Deno.test("a gap of nine percent is taken with the second trade while quotes wait", async () => {
+  await using rig = new Rig();
+  await followAt570(rig);
+  rig.catalog.quotes = async (_query, signal) => {
+    await rig.clock.sleep(3_600_000, signal);
+    return new Map();
+  };
+  rig.catalog.trades.set("SPY", 520);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(
+    [rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.problem],
+    [570, "a trade at 520 USD is not confirmed"],
+  );
+  rig.catalog.trades.set("SPY", 519);
+  await rig.clock.advance(2_000);
+  assert.equal(rig.prices.of("SPY")?.price, 519);
+});
+
+Deno.test("trades that persist for a minute are taken against option quotes", async () => {
+  await using rig = new Rig();
+  await followAt570(rig);
+  // As of a stock that is hard to borrow: quotes imply eight percent less.
+  rig.catalog.indexes.set("SPY", 545);
+  const prices: (number | undefined)[] = [];
+  for (let at = 0; at < 7; at++) {
+    rig.catalog.trades.set("SPY", 590 + at / 10);
+    await rig.clock.advance(INTERVAL_MS);
+    prices.push(rig.prices.of("SPY")?.price);
+  }
+  assert.equal(prices[0], 570);
+  assert.ok((prices.at(-1) ?? 0) >= 590, prices.join(" "));
+  assert.equal(rig.prices.of("SPY")?.problem, undefined);
+});
+
+Deno.test("moves of some strikes or one percent need no quotes", async () => {
+  await using rig = new Rig();
+  await followAt570(rig);
+  rig.catalog.trades.set("LOW", 12.8);
+  rig.catalog.indexes.set("LOW", 12.8);
+  await rig.follow("LOW", gridOf({ days: [DAY + 2], strikes: strikesFrom(5, 30, 5) }));
+  const { length } = rig.catalog.parity;
+  for (const [spy, low] of [[574, 13.9], [570, 12.8], [565, 11.8]] as const) {
+    rig.catalog.trades.set("SPY", spy).set("LOW", low);
+    await rig.clock.advance(INTERVAL_MS);
+    assert.deepEqual(["SPY", "LOW"].map((name) => rig.prices.of(name)?.price), [spy, low]);
+  }
+  assert.equal(rig.catalog.parity.length, length);
 });
