@@ -56,6 +56,26 @@ export const CHART_CASES: readonly ChartCase[] = [
     },
   },
   {
+    name: "TLS by a Secret, and Helm tests with a token and a certificate",
+    values: {
+      credentials: { ...credentials, secretNames: { STREAM_PROXY_ACCESS: "access-policy" } },
+      tls: { existingSecret: "proxy-tls", clientCaKey: "ca.crt" },
+      tests: { symbol: "AAPL", tokenSecret: "test-token", clientSecret: "test-certificate" },
+    },
+  },
+  {
+    name: "certificate files in a volume of the operator's",
+    values: {
+      credentials,
+      config: {
+        STREAM_PROXY_TLS_CERT_FILE: "/certificates/proxy.pem",
+        STREAM_PROXY_TLS_KEY_FILE: "/certificates/proxy.key",
+      },
+      extraVolumes: [{ name: "certificates", secret: { secretName: "own" } }],
+      extraVolumeMounts: [{ name: "certificates", mountPath: "/certificates", readOnly: true }],
+    },
+  },
+  {
     name: "credentials in the values",
     values: {
       credentials: {

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { SECRET_SETTINGS } from "../../scripts/delivery/chart.ts";
 import { RUNTIME_VARIABLES } from "../../scripts/delivery/permissions.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { certificatePath } from "../support/proxy_certificates.ts";
 import { type ContainerSpec, type Manifest, podSpec } from "./chart_render.ts";
 
 /** @throws {assert.AssertionError} naming the first broken invariant */
@@ -18,6 +19,8 @@ export function checkInvariants(manifests: readonly Manifest[]): void {
   checkHeap(manifests);
   checkEgress(manifests);
   checkProgramAgrees(manifests);
+  checkCertificateFiles(manifests);
+  checkProbes(manifests);
 }
 
 /** No credential in a ConfigMap, an argument or a plain variable. */
@@ -151,8 +154,10 @@ function settingsOf(
  */
 function checkProgramAgrees(manifests: readonly Manifest[]): void {
   const settings = settingsOf(manifests);
+  const files = Object.entries(TEST_FILES).filter(([name]) => settings[name]);
   const config = parseConfig({
     ...settings,
+    ...Object.fromEntries(files),
     ALPACA_KEY: "k",
     ALPACA_SECRET: "s",
   });
@@ -187,8 +192,53 @@ function checkProgramAgrees(manifests: readonly Manifest[]): void {
   }
 }
 
+/** Files that exist here, in place of those in a pod. */
+const TEST_FILES: Readonly<Record<string, string>> = {
+  STREAM_PROXY_TLS_CERT_FILE: certificatePath("proxy.pem"),
+  STREAM_PROXY_TLS_KEY_FILE: certificatePath("proxy.key"),
+};
+
 function list(args: readonly string[] | undefined, flag: string): string[] {
   const found = args?.find((arg) => arg.startsWith(flag));
   assert.ok(found, `no ${flag}`);
   return found.slice(flag.length).split(",");
+}
+
+/** The variables of the proxy's container that are set as text, from all sources. */
+function variablesOf(manifests: readonly Manifest[]): Readonly<Record<string, string>> {
+  const own = proxyContainer(manifests).env ?? [];
+  const values = own.flatMap(({ name, value }) => value === undefined ? [] : [[name, value]]);
+  return { ...settingsOf(manifests), ...Object.fromEntries(values) };
+}
+
+/** The proxy may read the files of its certificates only, all from read-only mounts. */
+function checkCertificateFiles(manifests: readonly Manifest[]): void {
+  const files = Object.entries(variablesOf(manifests))
+    .filter(([name, value]) => name.endsWith("_FILE") && value !== "")
+    .map(([, value]) => value);
+  const { args = [], volumeMounts = [] } = proxyContainer(manifests);
+  const read = args.filter((arg) => arg.startsWith("--allow-read"));
+  const expected = files.length === 0 ? [] : [`--allow-read=${files.sort().join(",")}`];
+  assert.deepEqual(read, expected);
+  for (const file of files) {
+    const mount = volumeMounts.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
+    assert.equal(mount?.readOnly, true, `no read-only mount of ${file}`);
+  }
+}
+
+/** Probes use HTTPS where the health port has TLS, and only there. */
+function checkProbes(manifests: readonly Manifest[]): void {
+  const variables = variablesOf(manifests);
+  const { STREAM_PROXY_TLS_CERT, STREAM_PROXY_TLS_CERT_FILE, STREAM_PROXY_TLS_PORTS } = variables;
+  const hasCertificate = Boolean(STREAM_PROXY_TLS_CERT || STREAM_PROXY_TLS_CERT_FILE);
+  const hasTls = hasCertificate && STREAM_PROXY_TLS_PORTS?.includes("health");
+  const container = proxyContainer(manifests) as unknown as Record<string, Probe | undefined>;
+  for (const name of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+    const http = container[name]?.httpGet;
+    if (http) assert.equal(http.scheme ?? "HTTP", hasTls ? "HTTPS" : "HTTP", name);
+  }
+}
+
+interface Probe {
+  readonly httpGet?: { readonly scheme?: string };
 }

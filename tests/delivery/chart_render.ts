@@ -24,13 +24,25 @@ export interface Manifest {
   readonly spec?: unknown;
 }
 
+/** A key of a Secret, as a variable's value. */
+export interface SecretKey {
+  readonly name: string;
+  readonly key: string;
+  readonly optional?: boolean;
+}
+
 /** A container of a pod. */
 export interface ContainerSpec {
   readonly name: string;
   readonly args?: readonly string[];
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: { readonly secretKeyRef?: SecretKey };
+  }[];
   readonly securityContext?: Readonly<Record<string, unknown>>;
   readonly ports?: readonly { readonly containerPort: number }[];
+  readonly volumeMounts?: readonly { readonly mountPath: string; readonly readOnly?: boolean }[];
   readonly resources?: {
     readonly limits?: { readonly memory?: string | number };
   };
@@ -66,6 +78,26 @@ export async function renderChart(
     ...["--kube-version", kubernetes, "--values", "-"],
   ], { input: stringify(values) });
   return stdout;
+}
+
+/** Renders what `helm install` prints. @throws Error with Helm's message when it is rejected */
+export async function renderNotes(values: unknown): Promise<string> {
+  // `helm template` leaves the notes out, and `helm install` needs a cluster.
+  const copy = await Deno.makeTempDir();
+  try {
+    await runProgram("cp", ["-r", `${CHART_PATH}/.`, copy]);
+    const notes = await Deno.readTextFile(`${copy}/templates/NOTES.txt`);
+    await Deno.writeTextFile(
+      `${copy}/templates/notes.yaml`,
+      `{{ define "notes" }}${notes}{{ end }}\nkind: Notes\ntext: {{ include "notes" . | quote }}\n`,
+    );
+    const text = await renderChart(values, { chart: copy });
+    const found = parseAllDocuments(text).map((document) => document.toJS())
+      .find((manifest) => manifest?.kind === "Notes");
+    return found.text;
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
 }
 
 /** Parses rendered manifests. */

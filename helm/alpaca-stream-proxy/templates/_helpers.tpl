@@ -241,12 +241,38 @@ STREAM_PROXY_TLS_CLIENT_CA_FILE: {{ include "asp.tlsFolder" $ }}/{{ . }}
 {{- end }}
 {{- end }}
 
+{{/* Paths of --allow-read: exactly the files of certificates and keys. */}}
+{{- define "asp.allowRead" -}}
+{{- $files := values (include "asp.tlsFiles" . | fromYaml) -}}
+{{- range $name, $value := .Values.config }}
+{{- if and (hasPrefix "STREAM_PROXY_TLS_" $name) (hasSuffix "_FILE" $name) $value }}
+{{- $files = append $files $value }}
+{{- end }}
+{{- end }}
+{{- $files | sortAlpha | uniq | join "," }}
+{{- end }}
+
 {{/* Not empty if a port has TLS. Takes a list: root, `grpc`, `health` or `metrics`. */}}
 {{- define "asp.hasTls" -}}
 {{- $root := index . 0 -}}
 {{- $config := $root.Values.config -}}
 {{- $isOn := or $root.Values.tls.existingSecret $config.STREAM_PROXY_TLS_CERT $config.STREAM_PROXY_TLS_CERT_FILE -}}
 {{- if and $isOn (contains (index . 1) (lower $config.STREAM_PROXY_TLS_PORTS)) }}yes{{ end }}
+{{- end }}
+
+{{/* Not empty if gRPC clients need a certificate. */}}
+{{- define "asp.requiresClientCertificate" -}}
+{{- $config := .Values.config -}}
+{{- $ca := or .Values.tls.clientCaKey $config.STREAM_PROXY_TLS_CLIENT_CA $config.STREAM_PROXY_TLS_CLIENT_CA_FILE -}}
+{{- $isRequired := ne (lower $config.STREAM_PROXY_TLS_CLIENT_AUTH) "request" -}}
+{{- if and (include "asp.hasTls" (list . "grpc")) $ca $isRequired }}yes{{ end }}
+{{- end }}
+
+{{/* Not empty if the chart knows of an access policy; another can be in existingSecret. */}}
+{{- define "asp.hasPolicy" -}}
+{{- with .Values.credentials }}
+{{- if or .secretNames.STREAM_PROXY_ACCESS (and (not .existingSecret) .values.STREAM_PROXY_ACCESS) }}yes{{ end }}
+{{- end }}
 {{- end }}
 
 {{/* Name of the port that serves /metrics. */}}

@@ -1,7 +1,8 @@
 /**
  * Calls `grpc.health.v1.Health/Check` until the status is SERVING and exits
  * with 0, or with 1 after `--seconds`: `helm test` may run before the first feed
- * has connected.
+ * has connected. Certificates for `https://` addresses are read from the variables
+ * that `tail` reads.
  *
  * ```sh
  * grpc_health.ts proxy:50052 --seconds 60
@@ -9,45 +10,24 @@
  *
  * @module
  */
-import { fromBinary } from "@bufbuild/protobuf";
-import { Client, credentials } from "@grpc/grpc-js";
 import { parseArgs } from "node:util";
+import { RpcClient } from "../../../client/rpc_client.ts";
+import { parseAddress } from "../../../cli/address.ts";
+import { credentialsOf } from "../../../cli/credentials.ts";
 import {
-  type HealthCheckResponse,
+  Health,
   HealthCheckResponse_ServingStatus as Serving,
-  HealthCheckResponseSchema,
 } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 
-/** Deadline of a call, in ms. */
-const TIMEOUT_MS = 3_000;
 const encoder = new TextEncoder();
 
-/** Returns the name of the serving status. @throws ServiceError when the call fails */
+/** Returns the name of the serving status. @throws RpcError when the call fails */
 async function checkHealth(address: string): Promise<string> {
-  const client = new Client(address, credentials.createInsecure());
-  try {
-    return await new Promise((resolve, reject) => {
-      client.makeUnaryRequest(
-        "/grpc.health.v1.Health/Check",
-        () => Buffer.alloc(0), // no service name: the whole server
-        (bytes) => fromBinary(HealthCheckResponseSchema, bytes),
-        undefined,
-        { deadline: Date.now() + TIMEOUT_MS },
-        (error, response) => {
-          if (error !== null) reject(error);
-          else resolve(nameOf(response));
-        },
-      );
-    });
-  } finally {
-    client.close();
-  }
-}
-
-function nameOf(response: HealthCheckResponse | undefined): string {
-  const status = response?.status ?? Serving.UNKNOWN;
-  return Object.entries(Serving).find(([, value]) => value === status)?.[0] ??
-    `status ${status}`;
+  const { tls = {} } = credentialsOf(Deno.env.toObject());
+  using client = new RpcClient(parseAddress(address, "the address"), {}, { tls });
+  // No service name: the whole server.
+  const { status } = await client.call(Health.method.check, {});
+  return Object.entries(Serving).find(([, value]) => value === status)?.[0] ?? `status ${status}`;
 }
 
 /** Checks once a second until the status is SERVING or the time is up. */
