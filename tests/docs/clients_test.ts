@@ -80,7 +80,7 @@ const SLOW =
 for (const project of projects) {
   Deno.test(`${SLOW}: ${project.language}`, async () => {
     const client = await builds.build(slowReader(project, { hasDefaults: false }));
-    const { messages } = await lagOf(client, 8_000);
+    const { messages } = await lagOf(client, { capacity: 200, quotes: 25_000 });
     assert(messages <= 1_400, `${messages} messages are sent and not read`);
   });
 }

@@ -16,7 +16,9 @@ import { ClientBuilds, type PreparedClient, startClient } from "./client_process
 /** Quotes and trades per second of all stocks; every client streams one stock. */
 const MESSAGES_PER_SECOND = 5_000;
 const PAUSE_MS = 20;
-const RUN_MS = 50_000;
+const SCRAPE_MS = 100;
+/** What the task runs: 50 s. */
+const LONG_RUN: Run = { capacity: 2_000, quotes: 250_000 };
 
 type Edit = readonly [from: RegExp | string, to: string];
 
@@ -112,23 +114,45 @@ export interface Lag {
   readonly ageMs: number;
 }
 
-/** Runs a slow reader against a proxy of its own for `runMs`. */
-export async function lagOf(client: PreparedClient, runMs: number): Promise<Lag> {
+/** How a slow reader is measured. */
+export interface Run {
+  /**
+   * Capacity of the client's queue. One write has at most as many messages: they count as sent
+   * although the client has not received them, and a proxy that was not scheduled for a moment
+   * makes such a write.
+   */
+  readonly capacity: number;
+  /** Quotes that the stream gets, sent and dropped ones, until its lag is taken. */
+  readonly quotes: number;
+}
+
+/** Runs a slow reader against a proxy of its own. */
+export async function lagOf(client: PreparedClient, run: Run): Promise<Lag> {
   await using harness = await startHarness({
     simulator: { messagesPerSecond: MESSAGES_PER_SECOND },
-    env: { STREAM_PROXY_STOCK_QUOTES_CAPACITY: "2000" },
+    env: { STREAM_PROXY_STOCK_QUOTES_CAPACITY: String(run.capacity) },
   });
   await using running = startClient(client, harness.address);
   await until(`the first quote of ${client.name}`, () => {
     if (running.ended !== undefined) throw new Error(running.ended);
     return running.lines.length > 0;
   }, 60_000);
-  await new Promise((resolve) => setTimeout(resolve, runMs));
+  let sent = 0;
+  await until(`${run.quotes} quotes for ${client.name}`, async () => {
+    if (running.ended !== undefined) throw new Error(running.ended);
+    await new Promise((resolve) => setTimeout(resolve, SCRAPE_MS));
+    const metrics = await (await fetch(`${harness.health}/metrics`)).text();
+    sent = stockQuotes(metrics, "sent");
+    return sent + stockQuotes(metrics, "dropped") >= run.quotes;
+  }, 120_000);
   const read = running.lines.length;
-  const ageMs = Date.now() - Number(running.lines.at(-1));
-  const metrics = await (await fetch(`${harness.health}/metrics`)).text();
-  const sent = /^alpaca_proxy_messages_sent_total\{[^}]*quote[^}]*\} (\d+)/m.exec(metrics)?.[1];
-  return { messages: Number(sent) - read, ageMs };
+  return { messages: sent - read, ageMs: Date.now() - Number(running.lines.at(-1)) };
+}
+
+/** Value of a counter of the proxy's metrics for stock quotes. */
+function stockQuotes(metrics: string, what: "sent" | "dropped"): number {
+  const line = `^alpaca_proxy_messages_${what}_total\\{[^}]*stock_quote[^}]*\\} (\\d+)`;
+  return Number(new RegExp(line, "m").exec(metrics)?.[1]);
 }
 
 async function main(languages: readonly string[]): Promise<void> {
@@ -141,7 +165,7 @@ async function main(languages: readonly string[]): Promise<void> {
     if (languages.length > 0 && !languages.includes(project.language)) continue;
     for (const hasDefaults of [true, false]) {
       const client = await builds.build(slowReader(project, { hasDefaults }));
-      const { messages, ageMs } = await lagOf(client, RUN_MS);
+      const { messages, ageMs } = await lagOf(client, LONG_RUN);
       const options = hasDefaults ? "defaults" : "documented";
       const age = `${(ageMs / 1000).toFixed(1)} s`;
       print(`| ${project.language} | ${options} | ${messages} | ${age} |`);
