@@ -24,6 +24,7 @@ Usage: deno task simulate [options]
   --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
   --bar-seconds <number>  length of a bar (60)
   --universe <number>     number of stocks, up to 11000 (70)
+  --news <number>         mean seconds between articles; 0 for none (20)
   --fractional <number>   share of stock sizes with a fraction, 0 to 1 (0)
   --untradable <pattern>  option contracts that are listed as not tradable
   --ledger <number>       entries of the ledger, for tests; 0 records nothing (0)
@@ -40,6 +41,7 @@ const FLAGS = {
   plan: { type: "string", default: "plus" },
   "bar-seconds": { type: "string", default: "60" },
   universe: { type: "string", default: "70" },
+  news: { type: "string", default: "20" },
   fractional: { type: "string", default: "0" },
   untradable: { type: "string" },
   ledger: { type: "string", default: "0" },
@@ -60,6 +62,7 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
     accounts: [{ ...DEMO_ACCOUNT, plan: values.plan as PlanName }],
     barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
     universeSize: toNumber("--universe", values.universe),
+    newsEverySeconds: toNumber("--news", values.news),
     fractionalSizes: { share: toNumber("--fractional", values.fractional) },
     ...untradable(values.untradable),
     ledgerCapacity: toNumber("--ledger", values.ledger),

@@ -35,7 +35,7 @@ export type { HistoryEntry, HistoryKind } from "./src/market/history.ts";
 export type { MarketEvent } from "./src/market/stock_feed.ts";
 export type { FractionalSizes } from "./src/market/sizes.ts";
 export type { Market } from "./src/market/market.ts";
-export type { ChannelName, EndpointName } from "./src/protocol/endpoints.ts";
+export type { ChannelName, CryptoEndpoint, EndpointName } from "./src/protocol/endpoints.ts";
 export { formatOptionSymbol, type OptionTerms } from "./src/protocol/option_symbol.ts";
 export type {
   Greeks,
@@ -46,7 +46,8 @@ export type {
   PriceSource,
 } from "./src/market/prices.ts";
 export { DEMO_ACCOUNT, type SimulatorOptions } from "./src/options.ts";
-export type { Encodable, Message } from "./src/protocol/messages.ts";
+export type { ArticleOptions } from "./src/market/news_feed.ts";
+export type { Encodable, Message, NewsArticle, StreamMessage } from "./src/protocol/messages.ts";
 export { Timestamp } from "./src/protocol/timestamp.ts";
 export { SeededRandom } from "./src/random.ts";
 export type { RestFault, RestFaultKind } from "./src/rest_faults.ts";

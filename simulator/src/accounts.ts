@@ -38,8 +38,11 @@ export interface Plan {
   readonly dataRequestsPerMinute: number;
 }
 
+/** Streams that every plan covers. */
+const FREE: readonly EndpointName[] = ["test", "crypto/us", "crypto/us-1", "crypto/eu-1", "news"];
+
 const BASIC: Plan = {
-  feeds: new Set(["iex", "test", "indicative"]),
+  feeds: new Set<EndpointName>(["iex", "indicative", ...FREE]),
   stockSymbols: 30,
   optionQuotes: 200,
   connections: 1,
@@ -47,15 +50,15 @@ const BASIC: Plan = {
 };
 
 const PLUS: Plan = {
-  feeds: new Set([
+  feeds: new Set<EndpointName>([
     "sip",
     "iex",
     "delayed_sip",
     "boats",
     "overnight",
-    "test",
     "opra",
     "indicative",
+    ...FREE,
   ]),
   stockSymbols: Infinity,
   optionQuotes: 1000,

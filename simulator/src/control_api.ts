@@ -38,6 +38,7 @@
  * | `POST /_control/correct-trades` | `{count?}` | corrects the next trades |
  * | `POST /_control/cancel-trades` | `{count?}` | cancels the next trades |
  * | `POST /_control/market-event` | `{event, symbol, endpoint?}` | see below |
+ * | `POST /_control/news` | `{symbols?, bytes?}` | publishes an article of about this size |
  * | `POST /_control/split` | `{symbol, ratio}` | splits the shares of a stock, `ratio` for 1 |
  * | `POST /_control/order` | `{body, submittedAt?, account?}` | submits or injects an order |
  * | `POST /_control/order-event` | `{order, event, …}` | see below |
@@ -74,7 +75,7 @@ import { malformedMessages, mixedMessages, unknownMessage } from "./malformed_me
 import type { RestFaultKind } from "./rest_faults.ts";
 import { endpointNamed } from "./protocol/endpoints.ts";
 import { encodeJson } from "./protocol/encoding.ts";
-import type { Encodable, Message } from "./protocol/messages.ts";
+import type { Encodable, StreamMessage } from "./protocol/messages.ts";
 import { OrderRejection } from "./trading/order_request.ts";
 import type { Trading } from "./trading/trading.ts";
 
@@ -90,7 +91,7 @@ interface Controlled {
   readonly market: Market;
   sessions(): unknown;
   requests(): unknown;
-  emit(endpoint: string, messages: readonly Message[]): number;
+  emit(endpoint: string, messages: readonly StreamMessage[]): number;
   emitRaw(
     endpoint: string,
     frame: string | Uint8Array | readonly Encodable[],
@@ -145,6 +146,15 @@ const MARKET_ACTIONS: Readonly<Record<string, Action>> = {
     // `trigger` rejects unknown events.
     const event = body.text("event") as MarketEvent;
     market.trigger(event, { symbol: body.text("symbol"), endpoint: name });
+  },
+  "news": ({ market }, body) => {
+    const bytes = body.optionalNumber("bytes");
+    const symbols = body.optionalTexts("symbols");
+    const { id } = market.publishArticle({
+      ...(symbols === undefined ? {} : { symbols }),
+      ...(bytes === undefined ? {} : { bytes }),
+    });
+    return { id };
   },
   "split": ({ market }, body) => market.split(body.text("symbol"), body.number("ratio")),
 };

@@ -7,7 +7,7 @@
  */
 import type { Clock } from "./clock.ts";
 import type { ChannelName, EndpointName } from "./protocol/endpoints.ts";
-import type { Message } from "./protocol/messages.ts";
+import { type StreamMessage, symbolsOf } from "./protocol/messages.ts";
 
 /** Members of every entry. */
 export interface LedgerEntry {
@@ -26,7 +26,7 @@ export interface ProducedMessage extends LedgerEntry {
   /** The channel of the message. */
   readonly channel: ChannelName;
   /** The message as it was produced. */
-  readonly message: Message;
+  readonly message: StreamMessage;
 }
 
 /**
@@ -132,7 +132,11 @@ export class Ledger {
    *
    * @internal
    */
-  addProduced(endpoint: EndpointName, channel: ChannelName, message: Message): ProducedMessage {
+  addProduced(
+    endpoint: EndpointName,
+    channel: ChannelName,
+    message: StreamMessage,
+  ): ProducedMessage {
     return this.#add({ kind: "produced", ...this.#next(endpoint), channel, message });
   }
 
@@ -196,10 +200,10 @@ export class Ledger {
 function matches(entry: AnyEntry, filter: LedgerFilter): boolean {
   const { endpoint, connection, channel, symbol } = filter;
   const subject = entry.kind === "delivery" ? entry.produced : entry;
-  const named = "message" in subject ? subject.message.S : subject.symbol;
+  const names = "message" in subject ? symbolsOf(subject.message) : [subject.symbol];
   return (endpoint === undefined || entry.endpoint === endpoint) &&
     (connection === undefined ||
       (entry.kind !== "produced" && entry.connection === connection)) &&
     (channel === undefined || subject.channel === channel) &&
-    (symbol === undefined || named === symbol);
+    (symbol === undefined || names.includes(symbol));
 }

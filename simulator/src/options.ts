@@ -59,7 +59,11 @@ export interface SimulatorOptions {
    * history by time has every trade of a span. Default true.
    */
   readonly irregularTrades?: boolean;
-  /** Which sizes of trades and quotes have a fraction. Default: none. */
+  /** Mean seconds between articles of the news stream; 0 for none. Default 20. */
+  readonly newsEverySeconds?: number;
+  /** Bytes of the longest content of an article. Default 1.5 MiB. */
+  readonly newsMaxBytes?: number;
+  /** Which sizes of trades and quotes of stocks have a fraction. Default: none. */
   readonly fractionalSizes?: FractionalSizes;
   /**
    * Trades, and as many bars, that each stream keeps at least for the REST
@@ -124,6 +128,8 @@ const DEFAULTS: SimulatorSettings = {
   barSeconds: 60,
   haltEverySeconds: 300,
   irregularTrades: true,
+  newsEverySeconds: 20,
+  newsMaxBytes: 1.5 * 1024 * 1024,
   fractionalSizes: {},
   historyCapacity: 100_000,
   keepMarketSeconds: 120,
@@ -156,6 +162,8 @@ const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
   ["universeSize", 1, MAX_UNIVERSE],
   ["barSeconds", 1, 86_400],
   ["haltEverySeconds", 0, Infinity],
+  ["newsEverySeconds", 0, Infinity],
+  ["newsMaxBytes", 200, 16 * 1024 * 1024],
   ["historyCapacity", 0, 1_000_000],
   ["keepMarketSeconds", 0, Infinity],
   ["ledgerCapacity", 0, 10_000_000],

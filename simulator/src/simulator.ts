@@ -29,7 +29,7 @@ import {
   ENDPOINTS,
   findEndpoint,
 } from "./protocol/endpoints.ts";
-import type { Encodable, Message } from "./protocol/messages.ts";
+import type { Encodable, StreamMessage } from "./protocol/messages.ts";
 import { SeededRandom } from "./random.ts";
 import { RestApi } from "./rest/rest_api.ts";
 import { type Server, startServer, type UpgradeDecision } from "./server.ts";
@@ -148,6 +148,9 @@ export class Simulator implements AsyncDisposable {
   get streamUrls(): {
     stocks(feed?: string): string;
     options(feed?: string): string;
+    /** A location: `us`, `us-1` or `eu-1`. */
+    crypto(location?: string): string;
+    readonly news: string;
     readonly trading: string;
   } {
     const base = this.url.replace("http", "ws");
@@ -155,6 +158,8 @@ export class Simulator implements AsyncDisposable {
     return {
       stocks: (feed = "sip") => of(feed),
       options: (feed = "opra") => of(feed),
+      crypto: (location = "us") => of(`crypto/${location}`),
+      news: of("news"),
       trading: base + TRADING_PATH,
     };
   }
@@ -193,7 +198,7 @@ export class Simulator implements AsyncDisposable {
    * that subscribe to them. Returns the number of deliveries. Throws a
    * RangeError for an unknown endpoint.
    */
-  emit(endpoint: string, messages: readonly Message[]): number {
+  emit(endpoint: string, messages: readonly StreamMessage[]): number {
     const { name } = endpointNamed(endpoint);
     const subscribers = this.#subscribersOf(name);
     let delivered = 0;
@@ -338,6 +343,7 @@ export class Simulator implements AsyncDisposable {
       ledger: this.ledger.isEnabled ? this.ledger : undefined,
       requests: this.#requests,
       subscribers: this.#subscribersOf(endpoint),
+      orderBooks: (symbol) => this.market.orderBooks(endpoint, symbol),
       policy: sessionPolicy(this.#settings),
     };
   }

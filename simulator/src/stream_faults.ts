@@ -5,7 +5,7 @@
  * @module
  */
 import type { ChannelName } from "./protocol/endpoints.ts";
-import type { Encodable, Message } from "./protocol/messages.ts";
+import { type Encodable, type StreamMessage, symbolsOf } from "./protocol/messages.ts";
 
 /** Where a symbol is muted; everywhere without members. */
 export interface SymbolPlace {
@@ -104,11 +104,12 @@ export class StreamFaults {
 
   /** The message with an invalid field if a fault is planned for it. */
   takeMalformed(
-    message: Message,
+    message: StreamMessage,
     place: { readonly endpoint: string; readonly channel: ChannelName },
-  ): Message | undefined {
+  ): StreamMessage | undefined {
     const planned = this.#malformed.find(({ wanted }) =>
-      isWithin(place, wanted) && (wanted.symbol === undefined || wanted.symbol === message.S)
+      isWithin(place, wanted) &&
+      (wanted.symbol === undefined || symbolsOf(message).includes(wanted.symbol))
     );
     if (planned === undefined) return undefined;
     planned.left--;
@@ -161,9 +162,10 @@ function isWithin(place: SymbolPlace, { endpoint, channel }: SymbolPlace): boole
 }
 
 /** The message with text and a list where clients expect a number and a time. */
-function malformed(message: Message): Message {
+function malformed(message: StreamMessage): StreamMessage {
+  if (message.S === undefined) return { ...message, id: "not a number", created_at: [] };
   const broken: Record<string, Encodable> = { ...message, t: [] };
-  for (const key of ["p", "bp", "o", "cp", "u"]) {
+  for (const key of ["p", "bp", "o", "cp", "u", "b"]) {
     if (key in broken) broken[key] = "not a number";
   }
   return { ...broken, T: message.T, S: message.S };

@@ -5,7 +5,7 @@
  */
 import type { ConnectionSelector } from "../connections.ts";
 import type { FaultyAction } from "../faults.ts";
-import type { Encodable, Message } from "../protocol/messages.ts";
+import type { Encodable, StreamMessage } from "../protocol/messages.ts";
 
 /** Keys of ids, which may be sent as text above 2^53. */
 const ID_KEYS: ReadonlySet<string> = new Set(["i", "oi", "ci"]);
@@ -57,8 +57,13 @@ export class BodyReader {
   /** A list of text. */
   texts(name: string): string[] {
     const value = this.#members[name];
-    if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+    if (isTexts(value)) return value;
     throw mustBe(name, "a list of text", value);
+  }
+
+  /** A list of text; undefined if the member is absent. */
+  optionalTexts(name: string): string[] | undefined {
+    return this.#members[name] === undefined ? undefined : this.texts(name);
   }
 
   /** `endpoint` and `channel`, both optional. */
@@ -95,7 +100,7 @@ export class BodyReader {
   }
 
   /** `elements`: messages with text `T` and `S`; long ids may be text. */
-  messages(): Message[] {
+  messages(): StreamMessage[] {
     const value = this.#members["elements"];
     if (!Array.isArray(value)) throw mustBe("elements", "a list", value);
     return value.map(readMessage);
@@ -109,11 +114,10 @@ export class BodyReader {
   }
 }
 
-function readMessage(value: unknown): Message {
+function readMessage(value: unknown): StreamMessage {
   if (!isObject(value)) throw mustBe("an entry of elements", "an object", value);
-  const { T, S } = value;
+  const { T, S, symbols } = value;
   if (typeof T !== "string") throw mustBe("T", "text", T);
-  if (typeof S !== "string") throw mustBe("S", "text", S);
   const message: Record<string, Encodable> = {};
   for (const [key, member] of Object.entries(value)) {
     const isLongId = ID_KEYS.has(key) && typeof member === "string" &&
@@ -121,7 +125,16 @@ function readMessage(value: unknown): Message {
     // All values of parsed JSON are encodable.
     message[key] = isLongId ? BigInt(member) : member as Encodable;
   }
+  if (T === "n") {
+    if (isTexts(symbols)) return { ...message, T, symbols };
+    throw mustBe("symbols", "a list of text", symbols);
+  }
+  if (typeof S !== "string") throw mustBe("S", "text", S);
   return { ...message, T, S };
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

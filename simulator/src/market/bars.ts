@@ -11,32 +11,53 @@
 import { Timestamp, timestampFromMillis } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Subscribers } from "../session/subscribers.ts";
+import type { BarBuilder } from "./bar_builder.ts";
 import { sessionDay } from "./calendar.ts";
 import { type Listings, SubscribedListings } from "./listings.ts";
-import type { StockListing } from "./stock_listing.ts";
 
 const MAX_UNSENT_TRADES = 12;
 
+/** A symbol whose trades make bars. */
+interface BarListing {
+  readonly symbol: string;
+  /** The current bar. */
+  readonly bar: BarBuilder;
+  /** The bar of the current day. */
+  readonly day: BarBuilder;
+  /** Closes the current bar and starts the next one. */
+  closeBar(): BarBuilder;
+  /** Starts a new day. */
+  closeDay(): void;
+  /** The closed bar if late trades changed it since the last call. */
+  takeUpdatedBar(): BarBuilder | undefined;
+}
+
 /** Dependencies of a bar schedule. */
-interface BarScheduleDependencies {
+interface BarScheduleDependencies<L extends BarListing> {
   readonly subscribers: Subscribers;
-  readonly listings: Listings<StockListing>;
+  readonly listings: Listings<L>;
   readonly random: SeededRandom;
   readonly barSeconds: number;
   /** Makes a trade to which no session subscribes. */
-  readonly unsentTrade: (listing: StockListing, at: Timestamp) => void;
+  readonly unsentTrade: (listing: L, at: Timestamp) => void;
+  /** When the day of a moment began, in epoch milliseconds. @default midnight in New York */
+  readonly dayOf?: (nowMs: number) => number;
+  /** Gives a bar without trades its prices. @default it is not sent */
+  readonly fillEmptyBar?: (listing: L) => void;
 }
 
-/** The bars of one stock endpoint. */
-export class BarSchedule {
-  readonly #deps: BarScheduleDependencies;
-  readonly #subscribed: readonly SubscribedListings<StockListing>[];
+/** The bars of one endpoint. */
+export class BarSchedule<L extends BarListing> {
+  readonly #deps: BarScheduleDependencies<L>;
+  readonly #dayOf: (nowMs: number) => number;
+  readonly #subscribed: readonly SubscribedListings<L>[];
   #barStart = NaN;
   #updatesDue = false;
   #day = NaN;
 
-  constructor(deps: BarScheduleDependencies) {
+  constructor(deps: BarScheduleDependencies<L>) {
     this.#deps = deps;
+    this.#dayOf = deps.dayOf ?? sessionDay;
     this.#subscribed = (["bars", "updatedBars", "dailyBars"] as const).map(
       (channel) => new SubscribedListings(deps.subscribers, channel, deps.listings),
     );
@@ -61,8 +82,8 @@ export class BarSchedule {
   }
 
   /** Publishes the daily bar of a stock as it is now. */
-  publishDay(listing: StockListing, now: Timestamp): void {
-    const t = timestampFromMillis(sessionDay(now.seconds * 1000));
+  publishDay(listing: L, now: Timestamp): void {
+    const t = timestampFromMillis(this.#dayOf(now.seconds * 1000));
     this.#deps.subscribers.publish(listing.day.toMessage("d", { S: listing.symbol, t }));
   }
 
@@ -70,7 +91,7 @@ export class BarSchedule {
    * Publishes the bar of a stock that contains the second `within`, if it is the
    * closed one and has trades that set prices.
    */
-  publishUpdate(listing: StockListing, within: number): void {
+  publishUpdate(listing: L, within: number): void {
     const { barSeconds, subscribers } = this.#deps;
     const t = new Timestamp(Math.floor(within / barSeconds) * barSeconds, 0);
     const bar = listing.takeUpdatedBar();
@@ -80,11 +101,11 @@ export class BarSchedule {
 
   #start(start: number): void {
     this.#barStart = start;
-    this.#day = sessionDay(start * 1000);
+    this.#day = this.#dayOf(start * 1000);
   }
 
   #turnDay(start: number): void {
-    const day = sessionDay(start * 1000);
+    const day = this.#dayOf(start * 1000);
     if (day === this.#day) return;
     this.#day = day;
     for (const listing of this.#deps.listings.all()) listing.closeDay();
@@ -96,7 +117,8 @@ export class BarSchedule {
     const t = new Timestamp(start, 0);
     const day = timestampFromMillis(this.#day);
     for (const listing of this.#deps.listings.all()) {
-      if (listing.bar.count === 0) continue;
+      if (listing.bar.count === 0) this.#deps.fillEmptyBar?.(listing);
+      if (listing.bar.count === 0 && !listing.bar.isEligible) continue;
       const bar = listing.closeBar();
       const S = listing.symbol;
       if (!bar.isEligible) continue;

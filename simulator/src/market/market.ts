@@ -5,15 +5,18 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Faults } from "../faults.ts";
-import type { EndpointName } from "../protocol/endpoints.ts";
-import type { Message } from "../protocol/messages.ts";
+import { type CryptoEndpoint, type EndpointName, endpointNamed } from "../protocol/endpoints.ts";
+import type { Message, NewsArticle, StreamMessage } from "../protocol/messages.ts";
 import { isOptionSymbol } from "../protocol/option_symbol.ts";
 import { type Timestamp, timestampFromNanos } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
-import type { Subscribers } from "../session/subscribers.ts";
+import { Subscribers } from "../session/subscribers.ts";
+import { CryptoFeed } from "./crypto_feed.ts";
+import { CRYPTO_PAIRS, CryptoListings } from "./crypto_listing.ts";
 import { MarketEngine, type MarketFeed } from "./engine.ts";
 import { type HistoryEntry, type HistoryKind, MarketHistory } from "./history.ts";
 import { Instruments, OptionListings, StockListings } from "./listings.ts";
+import { type ArticleOptions, NewsFeed } from "./news_feed.ts";
 import { OptionChains } from "./option_chains.ts";
 import { OptionFeed } from "./option_feed.ts";
 import type { OptionListing } from "./option_listing.ts";
@@ -52,6 +55,10 @@ interface MarketOptions {
   readonly fractionalSizes: FractionalSizes;
   /** Whether a few trades are late, corrected or cancelled without a fault. */
   readonly irregularTrades: boolean;
+  /** Mean time between articles; 0 for none. */
+  readonly newsEverySeconds: number;
+  /** Bytes of the longest content of an article. */
+  readonly newsMaxBytes: number;
 }
 
 /** All feeds and their prices. */
@@ -62,6 +69,9 @@ export class Market implements MarketPrices, Disposable {
   readonly #stocks = new Map<EndpointName, StockListings>();
   readonly #stockFeeds = new Map<EndpointName, StockFeed>();
   readonly #contracts = new Map<EndpointName, OptionListings>();
+  readonly #cryptoFeeds = new Map<EndpointName, CryptoFeed>();
+  readonly #crypto = new Map<EndpointName, CryptoListings>();
+  readonly #news: NewsFeed;
   readonly #unsentRandom: SeededRandom;
   /** By endpoint and symbol. */
   readonly #movedAt = new Map<string, number>();
@@ -76,6 +86,7 @@ export class Market implements MarketPrices, Disposable {
     this.#chains = new OptionChains(options.clock.now());
     this.#unsentRandom = options.random.fork("quiet");
     this.#firstPricesAt = timestampFromNanos(options.clock.nowNanos() - FIRST_PRICE_AGE_NANOS);
+    this.#news = this.#newsFeed();
     const feeds = [...options.subscribers].map(([name, subscribers]) =>
       this.#feed(name, subscribers)
     );
@@ -190,11 +201,32 @@ export class Market implements MarketPrices, Disposable {
    *
    * @internal
    */
-  observe(endpoint: EndpointName, message: Message): void {
+  observe(endpoint: EndpointName, message: StreamMessage): void {
+    if (message.S === undefined) return;
+    const pair = this.#crypto.get(endpoint)?.get(message.S);
+    if (pair) return pair.observe(message);
     const listing = this.#listing(endpoint, message.S);
     if (listing) listing.observe(message);
     else this.#histories.get(endpoint)?.recordUnlisted(message);
     this.#movedAt.set(`${endpoint} ${message.S}`, Infinity);
+  }
+
+  /**
+   * Publishes an article now, of a given size or with given symbols. Throws a RangeError for a size
+   * out of range.
+   */
+  publishArticle(options: ArticleOptions = {}): NewsArticle {
+    return this.#news.publish(options, timestampFromNanos(this.#options.clock.nowNanos()));
+  }
+
+  /**
+   * The present order books of a pair at a location, or of all pairs with `*`.
+   *
+   * @internal
+   */
+  orderBooks(endpoint: EndpointName, symbol: string): readonly Message[] {
+    const now = timestampFromNanos(this.#options.clock.nowNanos());
+    return this.#cryptoFeeds.get(endpoint)?.orderBooks(symbol, now) ?? [];
   }
 
   /** Stops the generation of messages. */
@@ -205,9 +237,20 @@ export class Market implements MarketPrices, Disposable {
   #feed(name: EndpointName, subscribers: Subscribers): MarketFeed {
     const { barSeconds, haltEverySeconds, faults, irregularTrades } = this.#options;
     const random = this.#options.random.fork(name);
+    const { kind } = endpointNamed(name);
+    if (kind === "news") return this.#news;
     const history = new MarketHistory(this.#options.historyCapacity);
     this.#histories.set(name, history);
-    subscribers.onPublish((message) => history.record(message));
+    subscribers.onPublish((message) => {
+      if (message.S !== undefined) history.record(message);
+    });
+    if (kind === "crypto") {
+      const listings = new CryptoListings(name as CryptoEndpoint, random);
+      this.#crypto.set(name, listings);
+      const feed = new CryptoFeed({ subscribers, listings, random, barSeconds });
+      this.#cryptoFeeds.set(name, feed);
+      return feed;
+    }
     if (name === "opra" || name === "indicative") {
       const listings = new OptionListings(
         this.#instruments,
@@ -239,6 +282,18 @@ export class Market implements MarketPrices, Disposable {
     const feed = new StockFeed(deps);
     this.#stockFeeds.set(name, feed);
     return feed;
+  }
+
+  #newsFeed(): NewsFeed {
+    const { subscribers, random, newsEverySeconds, newsMaxBytes } = this.#options;
+    const pairs = CRYPTO_PAIRS.map(({ symbol }) => symbol.replace("/", ""));
+    return new NewsFeed({
+      subscribers: subscribers.get("news") ?? new Subscribers(),
+      random: random.fork("news"),
+      symbols: [...this.stockSymbols().slice(0, 100), ...pairs],
+      everySeconds: newsEverySeconds,
+      maxBytes: newsMaxBytes,
+    });
   }
 
   /**

@@ -59,7 +59,7 @@ export class StockFeed implements MarketFeed {
   readonly #deps: StockFeedDependencies;
   readonly #quotes: SubscribedListings<StockListing>;
   readonly #trades: SubscribedListings<StockListing>;
-  readonly #bars: BarSchedule;
+  readonly #bars: BarSchedule<StockListing>;
   readonly #halts: Halts;
   #hoursSecond = NaN;
   #regularHours = false;
@@ -266,7 +266,7 @@ export class TestFeed implements MarketFeed {
   readonly #subscribers: Subscribers;
   readonly #random: SeededRandom;
   readonly #listing: StockListing | undefined;
-  readonly #bars: BarSchedule;
+  readonly #bars: BarSchedule<StockListing>;
   #second = NaN;
 
   constructor(deps: StockFeedDependencies) {

@@ -8,6 +8,7 @@ import type { EndpointName } from "../protocol/endpoints.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { Timestamp } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
+import { BarBuilder } from "./bar_builder.ts";
 import type { PriceQuote } from "./prices.ts";
 import { type FractionalSizes, roundSize, withFraction, writeSize } from "./sizes.ts";
 import type { Instrument, Issue } from "./universe.ts";
@@ -63,8 +64,8 @@ export class StockListing {
     this.#nextTradeId = firstTradeId;
     this.#nextCorrectionId = firstCorrectionId;
     this.#sizes = sizes;
-    this.#bar = new BarBuilder(sizes);
-    this.#day = new BarBuilder(sizes);
+    this.#bar = this.#newBar();
+    this.#day = this.#newBar();
   }
 
   /** Latest trade, generated or sent by a test. */
@@ -145,13 +146,13 @@ export class StockListing {
     const closed = this.#bar;
     this.#closedBar = closed;
     this.#closedBarChanged = false;
-    this.#bar = new BarBuilder(this.#sizes);
+    this.#bar = this.#newBar();
     return closed;
   }
 
   /** Starts a new day. */
   closeDay(): void {
-    this.#day = new BarBuilder(this.#sizes);
+    this.#day = this.#newBar();
   }
 
   /** The closed bar if late trades changed it since the last call. */
@@ -176,6 +177,10 @@ export class StockListing {
         this.instrument.moveTo((this.#bid + this.#ask) / 2 / UNITS);
       }
     }
+  }
+
+  #newBar(): BarBuilder {
+    return new BarBuilder((volume) => writeSize(roundSize(volume), this.#sizes));
   }
 
   #nextTrade(input: TradeInput): Message {
@@ -228,69 +233,6 @@ function tradeSize(random: SeededRandom): number {
   const kind = random.next();
   if (kind < 0.4) return 1 + random.below(99);
   return kind < 0.8 ? 100 : (2 + random.below(30)) * 100;
-}
-
-/** Open, high, low, close and volume of one symbol. */
-class BarBuilder {
-  readonly #sizes: FractionalSizes;
-  #open = 0;
-  #high = 0;
-  #low = 0;
-  #close = 0;
-  #volume = 0;
-  #count = 0;
-  #notional = 0;
-
-  constructor(sizes: FractionalSizes) {
-    this.#sizes = sizes;
-  }
-
-  /** Number of trades, odd lots included. */
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Whether a trade has set prices; a bar without one is not sent. */
-  get isEligible(): boolean {
-    return this.#close > 0;
-  }
-
-  /** Adds a trade; odd lots add volume but do not set prices. */
-  add(price: number, size: number, setsPrices: boolean): void {
-    this.#volume += size;
-    this.#count++;
-    this.#notional += price * size;
-    if (!setsPrices) return;
-    if (this.#close === 0) this.#open = this.#high = this.#low = price;
-    if (price > this.#high) this.#high = price;
-    if (price < this.#low) this.#low = price;
-    this.#close = price;
-  }
-
-  /** The bar as a message of type `b`, `u` or `d` that starts at `t`. */
-  toMessage(
-    T: "b" | "u" | "d",
-    { S, t }: { S: string; t: Timestamp },
-  ): Message {
-    return {
-      T,
-      S,
-      o: this.#open,
-      h: this.#high,
-      l: this.#low,
-      c: this.#close,
-      v: writeSize(roundSize(this.#volume), this.#sizes),
-      n: this.#count,
-      vw: this.#averagePrice(),
-      t,
-    };
-  }
-
-  #averagePrice(): number {
-    if (this.#volume === 0) return 0;
-    const average = this.#notional / this.#volume;
-    return Math.round(average * 1e6) / 1e6;
-  }
 }
 
 /** What differs between stock feeds; only codes of Alpaca's tables occur. */

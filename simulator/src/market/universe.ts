@@ -5,15 +5,19 @@
  */
 import type { SeededRandom } from "../random.ts";
 
-/** One stock or index of the simulated market. */
-export interface Issue {
+/** Something with a price. */
+export interface Priced {
   readonly symbol: string;
-  /** A NYSE, B Arca and regional, C Nasdaq. */
-  readonly tape: "A" | "B" | "C";
   /** Price in dollars that the random walk returns to. */
   readonly price: number;
   /** Volatility per year, 0.25 is 25 %. */
   readonly volatility: number;
+}
+
+/** One stock or index of the simulated market. */
+export interface Issue extends Priced {
+  /** A NYSE, B Arca and regional, C Nasdaq. */
+  readonly tape: "A" | "B" | "C";
 }
 
 /** Symbol, tape, price, yearly volatility in percent. */
@@ -99,17 +103,17 @@ const PULL = 0.0005;
 const STEP = 0.0004;
 
 /**
- * The price of one stock or index, shared by all feeds: a random walk around
+ * The price of one stock, index or crypto pair, shared by its feeds: a random walk around
  * the starting price, so that a simulator that runs for weeks still shows
  * plausible prices.
  */
-export class Instrument {
-  readonly issue: Issue;
+export class Instrument<I extends Priced = Issue> {
+  readonly issue: I;
   /** Price in dollars that the walk returns to. */
   #usual: number;
   #price: number;
 
-  constructor(issue: Issue) {
+  constructor(issue: I) {
     this.issue = issue;
     this.#usual = this.#price = issue.price;
   }

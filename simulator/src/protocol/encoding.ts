@@ -4,6 +4,7 @@
  * @module
  */
 import { decode } from "@msgpack/msgpack";
+import type { StreamKind } from "./endpoints.ts";
 import type { Encodable } from "./messages.ts";
 import { encodeMsgpack, msgpackFrame } from "./msgpack_encoder.ts";
 import { formatTimestamp, Timestamp } from "./timestamp.ts";
@@ -16,7 +17,7 @@ export type Encoded = string | Uint8Array;
 
 /** The encoding that an upgrade request's `Content-Type` selects. */
 export function encodingFor(
-  kind: "stocks" | "options",
+  kind: StreamKind,
   contentType: string | undefined,
 ): Encoding {
   if (kind === "options" || isMsgpack(contentType)) return "msgpack";
@@ -29,9 +30,13 @@ export function isMsgpack(contentType: string | undefined): boolean {
   return type === "application/msgpack";
 }
 
-/** Encodes one message. */
-export function encode(encoding: Encoding, value: Encodable | object): Encoded {
-  return encoding === "json" ? encodeJson(value) : encodeMsgpack(value);
+/** Encodes one message of a stream of this kind. */
+export function encode(
+  encoding: Encoding,
+  value: Encodable | object,
+  kind: StreamKind = "stocks",
+): Encoded {
+  return encoding === "json" ? encodeJson(value) : encodeMsgpack(value, kind);
 }
 
 /** Puts messages of one encoding into one array frame. */

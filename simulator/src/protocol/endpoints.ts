@@ -1,5 +1,5 @@
 /**
- * The market-data streams of Alpaca: endpoints, channels and error codes.
+ * The market-data and news streams of Alpaca: endpoints, channels and error codes.
  *
  * @module
  */
@@ -13,9 +13,17 @@ export type EndpointName =
   | "overnight"
   | "test"
   | "opra"
-  | "indicative";
+  | "indicative"
+  | CryptoEndpoint
+  | "news";
 
-/** Every channel of the stock and option streams, as acknowledged. */
+/** Names of the crypto streams, by location. */
+export type CryptoEndpoint = "crypto/us" | "crypto/us-1" | "crypto/eu-1";
+
+/** What a stream carries. */
+export type StreamKind = "stocks" | "options" | "crypto" | "news";
+
+/** Every channel, as acknowledged. */
 export type ChannelName =
   | "trades"
   | "quotes"
@@ -26,13 +34,15 @@ export type ChannelName =
   | "lulds"
   | "imbalances"
   | "corrections"
-  | "cancelErrors";
+  | "cancelErrors"
+  | "orderbooks"
+  | "news";
 
 /** One market-data stream. */
 export interface Endpoint {
   readonly name: EndpointName;
-  /** Stocks (JSON or MessagePack) or options (MessagePack only). */
-  readonly kind: "stocks" | "options";
+  /** Options are sent in MessagePack only, the others also in JSON. */
+  readonly kind: StreamKind;
   /** Paths of the WebSocket; the first one is canonical. */
   readonly paths: readonly string[];
   /** Channels in the order of the acknowledgement. */
@@ -55,6 +65,15 @@ const STOCK_CHANNELS: readonly ChannelName[] = [
 
 const OPTION_CHANNELS: readonly ChannelName[] = ["trades", "quotes"];
 
+const CRYPTO_CHANNELS: readonly ChannelName[] = [
+  "trades",
+  "quotes",
+  "orderbooks",
+  "bars",
+  "updatedBars",
+  "dailyBars",
+];
+
 /** Channels that follow `trades` and cannot be requested. */
 export const AUTOMATIC_CHANNELS: readonly ChannelName[] = [
   "corrections",
@@ -64,7 +83,7 @@ export const AUTOMATIC_CHANNELS: readonly ChannelName[] = [
 /** Channels of all Alpaca streams; other keys of a request are ignored. */
 export const ANY_CHANNEL: ReadonlySet<string> = new Set([
   ...STOCK_CHANNELS,
-  "orderbooks",
+  ...CRYPTO_CHANNELS,
   "news",
   "pricing",
 ]);
@@ -80,6 +99,8 @@ const CHANNEL_OF_TYPE: Readonly<Record<string, ChannelName>> = {
   i: "imbalances",
   c: "corrections",
   x: "cancelErrors",
+  o: "orderbooks",
+  n: "news",
 };
 
 /** The channel whose subscribers receive a message type. */
@@ -96,6 +117,11 @@ function options(name: EndpointName): Endpoint {
   return { name, kind: "options", paths, channels: OPTION_CHANNELS };
 }
 
+function crypto(location: string, name: CryptoEndpoint): Endpoint {
+  const paths = [`/v1beta3/crypto/${location}`];
+  return { name, kind: "crypto", paths, channels: CRYPTO_CHANNELS };
+}
+
 /**
  * Every market-data stream. The version of the boats and overnight paths
  * differs between Alpaca's documents and its Go SDK, so both are accepted.
@@ -109,6 +135,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
   stocks("test", "/v2/test"),
   options("opra"),
   options("indicative"),
+  crypto("us", "crypto/us"),
+  crypto("us-1", "crypto/us-1"),
+  crypto("eu-1", "crypto/eu-1"),
+  { name: "news", kind: "news", paths: ["/v1beta1/news"], channels: ["news"] },
 ];
 
 const BY_PATH = new Map(

@@ -8,11 +8,12 @@
  *
  * @module
  */
-import { type Encodable, priceKeys, TIME_KEYS } from "./messages.ts";
+import type { StreamKind } from "./endpoints.ts";
+import { type Encodable, floatKeys, TIME_KEYS } from "./messages.ts";
 import { parseTimestamp, Timestamp } from "./timestamp.ts";
 
 const UTF8 = new TextEncoder();
-const NO_PRICES: ReadonlySet<string> = new Set();
+const NO_FLOATS: ReadonlySet<string> = new Set();
 const MAX_SAFE_EXT_SECONDS = 2 ** 34;
 
 /** A growing byte buffer with the writers of the format's types. */
@@ -20,10 +21,12 @@ class MsgpackWriter {
   #bytes = new Uint8Array(4096);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  #kind: StreamKind = "stocks";
 
-  /** Discards the content and keeps the memory. */
-  reset(): void {
+  /** Discards the content and keeps the memory; what follows is of a stream of this kind. */
+  reset(kind: StreamKind): void {
     this.#length = 0;
+    this.#kind = kind;
   }
 
   /** A copy of the content. */
@@ -41,12 +44,15 @@ class MsgpackWriter {
     else if (value instanceof Timestamp) this.#timestamp(value);
     else if (value instanceof Uint8Array) this.#binary(value);
     else if (Array.isArray(value)) this.#array(value, floats);
-    else this.#map(value as Record<string, Encodable | undefined>);
+    else this.#map(value as Record<string, Encodable | undefined>, floats);
   }
 
-  #map(value: Record<string, Encodable | undefined>): void {
+  #map(
+    value: Record<string, Encodable | undefined>,
+    outer: ReadonlySet<string>,
+  ): void {
     const type = value["T"];
-    const floats = typeof type === "string" ? priceKeys(type) : NO_PRICES;
+    const floats = typeof type === "string" ? floatKeys(type, this.#kind) : outer;
     let count = 0;
     for (const key in value) if (value[key] !== undefined) count++;
     this.#header(count, { fix: 0x80, fixMax: 15, wide: 0xde });
@@ -68,7 +74,7 @@ class MsgpackWriter {
       const timestamp = parseTimestamp(member);
       if (timestamp) this.#timestamp(timestamp);
       else this.#text(member);
-    } else this.value(member, NO_PRICES);
+    } else this.value(member, floats);
   }
 
   #array(items: readonly Encodable[], floats: ReadonlySet<string>): void {
@@ -228,9 +234,12 @@ class MsgpackWriter {
 const writer = new MsgpackWriter();
 
 /** Encodes one value; undefined members are left out. */
-export function encodeMsgpack(value: Encodable | object): Uint8Array {
-  writer.reset();
-  writer.value(value, NO_PRICES);
+export function encodeMsgpack(
+  value: Encodable | object,
+  kind: StreamKind = "stocks",
+): Uint8Array {
+  writer.reset(kind);
+  writer.value(value, NO_FLOATS);
   return writer.take();
 }
 

@@ -37,7 +37,7 @@ import {
   errorText,
 } from "../protocol/endpoints.ts";
 import type { Delivery, Ledger, ProducedMessage } from "../ledger.ts";
-import type { Encodable } from "../protocol/messages.ts";
+import type { Encodable, Message } from "../protocol/messages.ts";
 import { Outbox, type OutboxLimits, type SessionSocket } from "./outbox.ts";
 import { type LoggedRequest, loggedRequest, type RequestLog } from "./request_log.ts";
 import type { SessionRegistry } from "./session_registry.ts";
@@ -76,6 +76,8 @@ export interface SessionDependencies {
   readonly ledger?: Ledger | undefined;
   readonly requests: RequestLog;
   readonly subscribers: Subscribers;
+  /** The present order books of a pair, or of all with `*`. @default none */
+  readonly orderBooks?: ((symbol: string) => readonly Message[]) | undefined;
   readonly policy: SessionPolicy;
 }
 
@@ -246,7 +248,8 @@ export class MarketSession implements Subscriber {
 
   /** Sends messages in one frame, subscribed or not. */
   deliverFrame(messages: readonly Encodable[]): void {
-    const encoded = messages.map((message) => encode(this.encoding, message));
+    const { kind } = this.endpoint;
+    const encoded = messages.map((message) => encode(this.encoding, message, kind));
     this.deliverRaw(frameOf(this.encoding, encoded));
   }
 
@@ -353,6 +356,7 @@ export class MarketSession implements Subscriber {
     if (planned !== undefined) return planned;
     const parsed = parseChange(members, rules);
     if ("error" in parsed) return parsed.error;
+    const booksBefore = new Set(subscriptions.symbols("orderbooks"));
     if (action === "unsubscribe") {
       subscriptions.unsubscribe(parsed.changes);
     } else {
@@ -364,7 +368,18 @@ export class MarketSession implements Subscriber {
       if (code !== undefined) return code;
     }
     this.#acknowledge(subscriptions);
+    const books = subscriptions.symbols("orderbooks").difference(booksBefore);
+    if (books.size > 0) this.#sendOrderBooks(books);
     return undefined;
+  }
+
+  /** Sends the full order books of the symbols that a session has subscribed to, each once. */
+  #sendOrderBooks(symbols: ReadonlySet<string>): void {
+    const { orderBooks, subscribers } = this.#deps;
+    const books = new Map(
+      [...symbols].flatMap((symbol) => orderBooks?.(symbol) ?? []).map((book) => [book.S, book]),
+    );
+    for (const book of books.values()) subscribers.deliverTo(this, book);
   }
 
   #acknowledge(subscriptions: SubscriptionState): void {

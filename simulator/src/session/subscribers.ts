@@ -12,8 +12,14 @@
 import type { Clock } from "../clock.ts";
 import type { Faults } from "../faults.ts";
 import type { Ledger, ProducedMessage } from "../ledger.ts";
-import { type ChannelName, channelOfType, type EndpointName } from "../protocol/endpoints.ts";
-import type { Message } from "../protocol/messages.ts";
+import {
+  type ChannelName,
+  channelOfType,
+  type EndpointName,
+  endpointNamed,
+  type StreamKind,
+} from "../protocol/endpoints.ts";
+import { type StreamMessage, symbolsOf } from "../protocol/messages.ts";
 import { encode, type Encoded, type Encoding } from "../protocol/encoding.ts";
 
 /** The part of a session that receives messages. */
@@ -61,19 +67,21 @@ export class Subscribers {
   readonly #wildcards = new Map<ChannelName, Set<Subscriber>>();
   readonly #unflushed = new Set<Subscriber>();
   readonly #deps: SubscribersDependencies | undefined;
+  readonly #kind: StreamKind;
   /** Symbols of ended sessions whose market goes on until `#keptUntilMs`. */
   readonly #kept = new Map<ChannelName, Set<string>>();
   #keptUntilMs = 0;
-  #record: ((message: Message) => void) | undefined;
+  #record: ((message: StreamMessage) => void) | undefined;
   #version = 0;
 
   /** Without dependencies there are no faults and no records. */
   constructor(deps?: SubscribersDependencies) {
     this.#deps = deps;
+    this.#kind = deps ? endpointNamed(deps.endpoint).kind : "stocks";
   }
 
   /** Calls `record` with every message before it is sent, also without a subscription. */
-  onPublish(record: (message: Message) => void): void {
+  onPublish(record: (message: StreamMessage) => void): void {
     this.#record = record;
   }
 
@@ -131,19 +139,19 @@ export class Subscribers {
   }
 
   /** Delivers a message to its subscribers; returns their number. */
-  publish(message: Message): number {
+  publish(message: StreamMessage): number {
     const channel = channelOfType(message.T);
     if (channel === undefined) return 0;
     this.#record?.(message);
     const deps = this.#deps;
     const produced = deps?.ledger?.addProduced(deps.endpoint, channel, message);
-    const named = this.#bySymbol.get(channel)?.get(message.S);
+    const named = this.#subscribersOf(channel, message);
     const wildcards = this.#wildcards.get(channel);
     if (!named && !wildcards) return 0;
-    let malformed: Message | undefined;
+    let malformed: StreamMessage | undefined;
     if (deps?.faults.streams.concernMessages) {
       const place = { endpoint: deps.endpoint, channel };
-      if (deps.faults.isSymbolMuted(message.S, place)) {
+      if (symbolsOf(message).some((symbol) => deps.faults.isSymbolMuted(symbol, place))) {
         if (produced) withhold(produced, named, wildcards);
         return 0;
       }
@@ -154,7 +162,7 @@ export class Subscribers {
     let delivered = 0;
     const deliver = (subscriber: Subscriber) => {
       const { encoding } = subscriber;
-      const encoded = encodings[encoding] ??= encode(encoding, malformed ?? message);
+      const encoded = encodings[encoding] ??= encode(encoding, malformed ?? message, this.#kind);
       subscriber.deliver(encoded, record);
       this.#unflushed.add(subscriber);
       delivered++;
@@ -164,6 +172,29 @@ export class Subscribers {
       if (!named?.has(subscriber)) deliver(subscriber);
     });
     return delivered;
+  }
+
+  /** Delivers a message to one session, as the state at the start of its subscription. */
+  deliverTo(subscriber: Subscriber, message: StreamMessage): void {
+    const channel = channelOfType(message.T);
+    if (channel === undefined) return;
+    const deps = this.#deps;
+    const produced = deps?.ledger?.addProduced(deps.endpoint, channel, message);
+    const record = produced && { produced, isMalformed: false };
+    subscriber.deliver(encode(subscriber.encoding, message, this.#kind), record);
+    subscriber.flush();
+  }
+
+  /** The sessions that subscribe to the symbol of a message, or to one of its symbols. */
+  #subscribersOf(
+    channel: ChannelName,
+    message: StreamMessage,
+  ): ReadonlySet<Subscriber> | undefined {
+    const bySymbol = this.#bySymbol.get(channel);
+    if (message.S !== undefined || !bySymbol) return bySymbol?.get(message.S ?? "");
+    const sets = symbolsOf(message).map((symbol) => bySymbol.get(symbol));
+    const all = new Set(sets.flatMap((set) => [...set ?? []]));
+    return all.size > 0 ? all : undefined;
   }
 
   /** Sends what was published since the last flush. */

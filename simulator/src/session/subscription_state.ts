@@ -39,6 +39,9 @@ type ParsedChange =
 /** Well-formed stock symbols: upper case, with class suffixes. */
 export const STOCK_SYMBOL = /^[A-Z][A-Z0-9]{0,9}([./-][A-Z0-9]{1,4})*$/;
 
+/** Well-formed crypto pairs: `BTC/USD`. */
+const CRYPTO_PAIR = /^[A-Z0-9]{2,10}\/[A-Z0-9]{2,10}$/;
+
 /** Called for every symbol that is added to or deleted from a channel. */
 type ChangeListener = (
   change: "add" | "delete",
@@ -115,9 +118,15 @@ export class SubscriptionState {
       }
       return union;
     };
-    return this.#rules.endpoint.kind === "options"
-      ? after("quotes").size > this.#rules.plan.optionQuotes
-      : this.#stocksExceeded(after("quotes"), after("trades"));
+    switch (this.#rules.endpoint.kind) {
+      case "stocks":
+        return this.#stocksExceeded(after("quotes"), after("trades"));
+      case "options":
+        return after("quotes").size > this.#rules.plan.optionQuotes;
+      case "crypto":
+      case "news":
+        return false;
+    }
   }
 
   #stocksExceeded(quotes: Set<string>, trades: Set<string>): boolean {
@@ -169,9 +178,7 @@ function checkSymbols(
   rules: SubscriptionRules,
 ): ErrorCode | undefined {
   const options = rules.endpoint.kind === "options";
-  const isWellFormed = options
-    ? isOptionSymbol
-    : (symbol: string) => rules.stockSymbolPattern.test(symbol);
+  const isWellFormed = symbolCheck(rules);
   for (const { channel, symbols } of changes) {
     for (const symbol of symbols) {
       if (symbol === "*") {
@@ -180,4 +187,20 @@ function checkSymbols(
     }
   }
   return undefined;
+}
+
+/** Articles are about stocks and about crypto pairs, with or without their slash. */
+function symbolCheck(rules: SubscriptionRules): (symbol: string) => boolean {
+  const isStock = (symbol: string) => rules.stockSymbolPattern.test(symbol);
+  const isPair = (symbol: string) => CRYPTO_PAIR.test(symbol);
+  switch (rules.endpoint.kind) {
+    case "stocks":
+      return isStock;
+    case "options":
+      return isOptionSymbol;
+    case "crypto":
+      return isPair;
+    case "news":
+      return (symbol) => isStock(symbol) || isPair(symbol);
+  }
 }

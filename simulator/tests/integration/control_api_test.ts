@@ -42,6 +42,20 @@ Deno.test("messages are emitted, long ids as text", async () => {
   assert.equal(await client.raw(), "raw");
 });
 
+Deno.test("articles are published with symbols and of a size, and emitted", async () => {
+  const { simulator: made, order } = await started();
+  await using simulator = made;
+  await using client = await RawClient.open(simulator.streamUrls.news);
+  await client.ask({ action: "subscribe", news: ["BTCUSD"] });
+  const { body } = await order("news", { symbols: ["BTC/USD", "COIN"], bytes: 300_000 });
+  const [article] = await client.frame();
+  assert.deepEqual([article?.["id"], article?.["symbols"]], [body.id, ["BTCUSD", "COIN"]]);
+  assert.ok(new TextEncoder().encode(String(article?.["content"])).length >= 300_000);
+  const elements = [{ T: "n", id: 7, symbols: ["BTCUSD"] }];
+  assert.deepEqual((await order("emit", { endpoint: "news", elements })).body, { delivered: 1 });
+  assert.deepEqual(await client.frame(), elements);
+});
+
 Deno.test("malformed messages come in frames with valid ones", async () => {
   const { simulator: made, order } = await started();
   await using simulator = made;
@@ -116,6 +130,9 @@ Deno.test("an invalid action is answered with the expected value", async () => {
     ["market-event", { event: "boom", symbol: "F" }, /no market event boom/],
     ["market-event", { event: "halt", symbol: "NOPE" }, /no stock NOPE/],
     ["market-event", { event: "halt", symbol: "F", endpoint: "opra" }, /opra has no market events/],
+    ["news", { bytes: -1 }, /bytes must be from 0 to/],
+    ["news", { symbols: "F" }, /symbols must be a list of text/],
+    ["emit", { endpoint: "news", elements: [{ T: "n" }] }, /symbols must be a list of text/],
     ["split", { symbol: "AAPL", ratio: 0 }, /ratio must be from 0.01 to 100/],
     ["split", { symbol: "SPX", ratio: 2 }, /no stock SPX/],
     ["refuse-symbols", { symbols: "F" }, /symbols must be a list of text/],

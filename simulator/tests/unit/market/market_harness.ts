@@ -36,6 +36,7 @@ export class MarketHarness implements Disposable {
       haltEverySeconds?: number;
       fractionalSizes?: FractionalSizes;
       irregularTrades?: boolean;
+      newsEverySeconds?: number;
     } = {},
   ) {
     this.clock = new ManualClock(options.startMs);
@@ -69,6 +70,8 @@ export class MarketHarness implements Disposable {
       historyCapacity: 1000,
       fractionalSizes: options.fractionalSizes ?? {},
       irregularTrades: options.irregularTrades ?? true,
+      newsEverySeconds: options.newsEverySeconds ?? 20,
+      newsMaxBytes: 1_500_000,
     });
   }
 

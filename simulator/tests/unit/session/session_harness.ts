@@ -2,7 +2,7 @@
 import { ManualClock } from "../../../src/clock.ts";
 import { Faults } from "../../../src/faults.ts";
 import { resolveOptions, type SimulatorOptions } from "../../../src/options.ts";
-import type { Message } from "../../../src/protocol/messages.ts";
+import type { Message, StreamMessage } from "../../../src/protocol/messages.ts";
 import { encodingFor } from "../../../src/protocol/encoding.ts";
 import { endpointNamed } from "../../../src/protocol/endpoints.ts";
 import { Ledger } from "../../../src/ledger.ts";
@@ -59,6 +59,8 @@ export class SessionHarness {
   readonly faults = new Faults();
   readonly requests = new RequestLog();
   readonly ledger = new Ledger(this.clock, 100_000);
+  /** The order books of pairs, set by the test. */
+  readonly orderBooks = new Map<string, Message>();
   readonly #options: SimulatorOptions;
   readonly #registry: SessionRegistry<MarketSession>;
   readonly #subscribers = new Map<string, Subscribers>();
@@ -89,6 +91,10 @@ export class SessionHarness {
         ledger: this.ledger,
         requests: this.requests,
         subscribers: this.subscribers(endpoint),
+        orderBooks: (symbol) => {
+          const book = this.orderBooks.get(symbol);
+          return symbol === "*" ? [...this.orderBooks.values()] : book ? [book] : [];
+        },
         policy: sessionPolicy(settings),
       },
       headers,
@@ -125,7 +131,7 @@ export class SessionHarness {
   }
 
   /** Publishes elements to an endpoint's subscribers. */
-  publish(endpoint: string, ...messages: Message[]): void {
+  publish(endpoint: string, ...messages: StreamMessage[]): void {
     for (const message of messages) {
       this.subscribers(endpoint).publish(message);
     }
