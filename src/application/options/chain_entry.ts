@@ -21,6 +21,8 @@ const LONGEST_RETRY_MS = 300_000;
 /** The morning's load starts between 09:00 and 09:10 in New York, in minutes. */
 const MORNING_MINUTE = 9 * 60;
 const MORNING_SPREAD_MINUTES = 10;
+/** Times after the last growth of a list at which it is read again, in ms: 3, 9, 21 and 45 min. */
+const CONFIRMING_MS = confirmingTimes();
 /** Most doublings of the pause that are left when a stream opens: it is 8 min. */
 const DOUBLINGS_WHEN_OPENED = 3;
 /** Change of the price since the load that causes a reload, as a fraction. */
@@ -41,6 +43,8 @@ export interface SelectionOutcome {
   readonly isEmpty: boolean;
   /** When contracts of an empty one can be listed. @default "later" */
   readonly outlook?: ListingOutlook | undefined;
+  /** Whether less is listed than requested or usual. @default false */
+  readonly isShort?: boolean | undefined;
   /** USD; `undefined` when unknown. */
   readonly price: number | undefined;
 }
@@ -92,6 +96,8 @@ export class ChainEntry {
   #retryAt = -Infinity;
   /** Monotonic ms of the last success. */
   #loadedAt = -Infinity;
+  /** Monotonic ms of the last success that added contracts. */
+  #grownAt = -Infinity;
   /** Day and part of the day of the last success. */
   #loadedIn: DayPart | undefined;
   /** The same of the start of the latest load. */
@@ -115,6 +121,17 @@ export class ChainEntry {
   /** Whether the last load has failed, or was postponed. */
   get hasFailed(): boolean {
     return this.#retryAt !== -Infinity;
+  }
+
+  /** Whether the list had not grown for 45 minutes when it was read last. */
+  get isConfirmed(): boolean {
+    return this.#confirmingMs === undefined;
+  }
+
+  /** Ms from the last growth of the list to the next load that confirms it, if it needs one. */
+  get #confirmingMs(): number | undefined {
+    const knownMs = this.#loadedAt - this.#grownAt;
+    return CONFIRMING_MS.find((ms) => ms > knownMs);
   }
 
   /** The next load and when it is due; `undefined` while none is needed. */
@@ -142,11 +159,12 @@ export class ChainEntry {
    * Requests a load if a selection shows that the chain may be outdated; returns
    * whether that made one due earlier.
    */
-  noteSelection({ isEmpty, outlook = "later", price }: SelectionOutcome): boolean {
+  noteSelection({ isEmpty, outlook = "later", isShort, price }: SelectionOutcome): boolean {
     // An empty chain is loaded again anyway.
     if (!this.chain || this.chain.contracts.length === 0) return false;
     const isEarlier = isEmpty && this.#noteEmpty(outlook);
-    return this.#notePrice(price) || isEarlier;
+    const isUnconfirmed = isShort === true && this.#wantConfirmed();
+    return this.#notePrice(price) || isEarlier || isUnconfirmed;
   }
 
   #noteEmpty(outlook: ListingOutlook): boolean {
@@ -230,6 +248,7 @@ export class ChainEntry {
     this.#symbols = symbols;
     this.#ranges = undefined;
     this.#request = undefined;
+    if (changes.added > 0) this.#grownAt = now;
     if (contracts.length === 0) this.#want("noContracts");
     if (review.doubted > 0) this.#want("shrunk", review.doubted - 1);
     if (!this.#missing.areRequestedIn(symbols)) this.#wantMissing();
@@ -255,6 +274,12 @@ export class ChainEntry {
     this.reason = reason;
     this.#retryAt = this.#clock.monotonic() + delayMs;
     return delayMs;
+  }
+
+  /** Requests a load if the list has grown in the last 45 minutes before the last load. */
+  #wantConfirmed(): boolean {
+    const afterMs = this.#confirmingMs;
+    return afterMs !== undefined && this.#wantAt("unconfirmed", this.#grownAt + afterMs);
   }
 
   /** Requests a load; returns `false` if one that is due earlier is requested. */
@@ -286,6 +311,13 @@ export class ChainEntry {
 interface DayPart {
   readonly day: number;
   readonly isMorningOver: boolean;
+}
+
+function confirmingTimes(): readonly number[] {
+  const { firstMs, longestMs } = LOAD_CAUSES.unconfirmed;
+  const times: number[] = [];
+  for (let [ms, at] = [firstMs, firstMs]; ms <= longestMs; ms *= 2, at += ms) times.push(at);
+  return times;
 }
 
 function shrunkReason(

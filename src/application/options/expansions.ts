@@ -15,7 +15,11 @@
  * @module
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import { listingOutlook, missingParts } from "../../domain/options/listing_outlook.ts";
+import {
+  hasFewExpiries,
+  listingOutlook,
+  missingParts,
+} from "../../domain/options/listing_outlook.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
@@ -265,9 +269,11 @@ export class Expansions {
     const outlook = isEmpty
       ? listingOutlook(selection, listed)
       : missingParts(selection, listed).outlook;
+    const { expiries = 0, fewStrikes = 0 } = expansion.selected ?? {};
     this.#chains?.noteSelection(underlying, {
       isEmpty: outlook !== undefined,
       outlook,
+      isShort: fewStrikes > 0 || hasFewExpiries(selection, listed, expiries),
       // A guess lies within the strikes.
       price: quote?.source === "guess" ? undefined : price,
     });

@@ -50,6 +50,11 @@ export const LOAD_CAUSES = {
     firstMs: MINUTE_MS / 2,
     longestMs: MINUTE_MS / 2,
   },
+  unconfirmed: {
+    label: "the list is not confirmed",
+    firstMs: 3 * MINUTE_MS,
+    longestMs: 24 * MINUTE_MS,
+  },
   shrunk: { label: "the list is shorter", firstMs: MINUTE_MS, longestMs: 15 * MINUTE_MS },
 } as const;
 

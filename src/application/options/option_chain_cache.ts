@@ -49,10 +49,18 @@ const MAX_OBSERVED = 10_000;
 /** Most symbols that wait for their chain; above it the oldest is left out. */
 const MAX_WAITING = 2_000;
 
-/** State of a chain; `reason` says why there is none, or an old one. */
+/**
+ * State of a chain; `reason` says why there is none, or an old one. A chain is confirmed when its
+ * list had not grown for 45 minutes.
+ */
 export type ChainState =
   | { readonly at: "loading" }
-  | { readonly at: "ready"; readonly chain: Chain; readonly reason: string | undefined }
+  | {
+    readonly at: "ready";
+    readonly chain: Chain;
+    readonly reason: string | undefined;
+    readonly isConfirmed: boolean;
+  }
   | { readonly at: "off"; readonly reason: string };
 
 /** What an option chain cache needs. */
@@ -118,7 +126,10 @@ export class OptionChainCache {
   /** Returns the state of the chain of an underlying. */
   state(underlying: string): ChainState {
     const entry = this.#entries.get(underlying);
-    if (entry?.chain) return { at: "ready", chain: entry.chain, reason: entry.reason };
+    if (entry?.chain) {
+      const { chain, reason, isConfirmed } = entry;
+      return { at: "ready", chain, reason, isConfirmed };
+    }
     if (entry?.reason) return { at: "off", reason: entry.reason };
     return { at: "loading" };
   }
@@ -144,8 +155,8 @@ export class OptionChainCache {
 
   /**
    * Notes the result of a selection from the chain of an underlying. An empty one that
-   * contracts can be listed for, a price that an expiry has no strikes on both sides of,
-   * and one far from that at the load cause a reload.
+   * contracts can be listed for, one that lacks expiries or strikes, a price that an expiry
+   * has no strikes on both sides of, and one far from that at the load cause a reload.
    */
   noteSelection(underlying: string, outcome: SelectionOutcome): void {
     if (this.#entries.get(underlying)?.noteSelection(outcome)) this.#signal.wake();

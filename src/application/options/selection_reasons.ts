@@ -12,7 +12,7 @@ import { seriesOf } from "../../domain/options/chain_index.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { isByDelta } from "../../domain/options/delta_range.ts";
 import { lastTradingMoment } from "../../domain/options/last_trading.ts";
-import { missingParts } from "../../domain/options/listing_outlook.ts";
+import { hasFewExpiries, missingParts } from "../../domain/options/listing_outlook.ts";
 import type { Selected } from "../../domain/options/select_contracts.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { UnderlyingPrice } from "../../domain/options/tracked_price.ts";
@@ -33,6 +33,7 @@ type ReasonKind =
   | "empty"
   | "old_chain"
   | "not_listed"
+  | "few_expiries"
   | "price"
   | "deltas"
   | "expiry_deltas"
@@ -59,6 +60,8 @@ export interface SelectionReasons {
   /** Whether something is missing or inaccurate, beside what is a limit of the selection. */
   readonly isProblem: boolean;
 }
+
+type ReadyChain = Extract<ChainState, { readonly at: "ready" }>;
 
 /** What the reasons depend on. */
 interface SelectionFacts {
@@ -139,7 +142,31 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
   }
   if (chain.reason) yield { kind: "old_chain", text: `the chain is not renewed: ${chain.reason}` };
   if (selected > 0) yield* missingReasons(contracts, facts);
-  if (contracts.length > 0 && facts.selected) yield* accuracyReasons(facts, facts.selected);
+  if (contracts.length === 0 || !facts.selected) return;
+  if (selected > 0) yield* fewExpiries(chain, facts, facts.selected.expiries);
+  yield* accuracyReasons(facts, facts.selected);
+}
+
+/** That a chain has fewer expiries than requested: a limit once its list is confirmed. */
+function* fewExpiries(
+  { chain, isConfirmed }: ReadyChain,
+  { underlying, selection, now, calendar }: SelectionFacts,
+  expiries: number,
+): Generator<SelectionReason> {
+  const listed = { underlying, chain: chain.contracts, moment: { now, calendar } };
+  const { maxExpiries } = selection;
+  if (!hasFewExpiries(selection, listed, expiries)) return;
+  if (maxExpiries === undefined) {
+    // Without a number that is requested only a chain of one expiry is suspicious.
+    const [only, ...others] = chain.expiries;
+    if (isConfirmed || only === undefined || others.length > 0) return;
+    const text = `${dateOfDay(only)} is the only listed expiry, which is not confirmed yet`;
+    return yield { kind: "few_expiries", text };
+  }
+  const are = expiries === 1 ? "expiry is" : "expiries are";
+  const text = `${expiries} ${are} listed, max_expiries is ${maxExpiries}`;
+  if (isConfirmed) yield { kind: "limit", text };
+  else yield { kind: "few_expiries", text: `${text}, which is not confirmed yet` };
 }
 
 /** Which named expiries and roots a chain lacks. */

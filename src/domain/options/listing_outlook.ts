@@ -1,12 +1,12 @@
 /**
- * Returns when contracts can be listed that a selection without contracts would have.
+ * Returns what a chain lacks of a selection, and when it can be listed.
  *
  * @module
  */
 import { exchangeDay } from "../calendar/exchange_time.ts";
 import { seriesOf } from "./chain_index.ts";
 import type { OptionContract } from "./contract.ts";
-import { lastTradingMoment } from "./last_trading.ts";
+import { lastTradingMoment, tradingFrom } from "./last_trading.ts";
 import { requestedSeries, type TradingMoment } from "./requested_series.ts";
 import type { OptionSelection } from "./selection.ts";
 
@@ -21,6 +21,14 @@ export type ListingOutlook = "today" | "later" | "unlisted" | "never";
 
 /** Stands for every root that trades until the close of its expiration day. */
 const USUAL_ROOT = "";
+
+/**
+ * Every chain has an expiry beyond this many calendar days: two months and the next two of its
+ * quarterly cycle are listed. A list that ends before may be cut, or that of an underlying that is
+ * delisted soon. Source: neif.org, "Expiration of equity options"
+ * (https://neif.org/Options/00001530.htm).
+ */
+const LEAST_REACH_DAYS = 90;
 
 /** What an outlook depends on beside the selection. */
 interface ListedChain {
@@ -67,6 +75,37 @@ export function missingParts(
   return { days, roots: missingRoots, outlook };
 }
 
+/**
+ * Whether a selection has fewer expiries than requested, or the chain ends before the last of them
+ * and sooner than chains do. Expiries that the selection names do not count.
+ *
+ * @param expiries number of its expiries that are listed and trade
+ */
+export function hasFewExpiries(
+  selection: OptionSelection,
+  { underlying, chain, moment }: ListedChain,
+  expiries: number,
+): boolean {
+  const { maxExpiries, roots = [] } = selection;
+  if (selection.expiries) return false;
+  const today = exchangeDay(moment.now);
+  if (maxExpiries === undefined) {
+    const reach = { ...selection, maxDays: Math.min(selection.maxDays, LEAST_REACH_DAYS) };
+    const [, last] = requestedRange(reach, today);
+    return !seriesOf(chain).some(({ expiryDay }) => expiryDay >= last);
+  }
+  if (expiries >= maxExpiries) return false;
+  const isTrading = tradingFrom(moment);
+  const named = roots.length > 0 ? roots : [USUAL_ROOT];
+  let possible = 0;
+  for (const expiryDay of requestedDays(selection, today)) {
+    if (moment.calendar.hours("options", expiryDay) === undefined) continue;
+    if (named.some((root) => isTrading({ root, underlying, expiryDay }))) possible++;
+    if (possible > expiries) return true;
+  }
+  return false;
+}
+
 /** The outlook of a selection that has no contracts of a chain. */
 export function listingOutlook(
   selection: OptionSelection,
@@ -92,9 +131,16 @@ export function listingOutlook(
 
 /** The days of a selection on which contracts may expire, nearest first. */
 function* requestedDays(selection: OptionSelection, today: number): Generator<number> {
-  const { minDays, maxDays, expiries, expiryFrom = 0, expiryTo = Infinity } = selection;
-  const first = Math.max(today + minDays, expiryFrom);
-  const last = Math.min(today + maxDays, expiryTo);
+  const { expiries } = selection;
+  const [first, last] = requestedRange(selection, today);
   if (expiries) yield* expiries.filter((day) => first <= day && day <= last);
   else for (let day = first; day <= last; day++) yield day;
+}
+
+/** The first and the last day on which contracts of a selection may expire. */
+function requestedRange(
+  { minDays, maxDays, expiryFrom = 0, expiryTo = Infinity }: OptionSelection,
+  today: number,
+): readonly [first: number, last: number] {
+  return [Math.max(today + minDays, expiryFrom), Math.min(today + maxDays, expiryTo)];
 }

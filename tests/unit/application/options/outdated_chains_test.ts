@@ -19,6 +19,7 @@ import { ScriptedCatalog } from "./scripted_catalog.ts";
 
 const DAY = TODAY;
 const DAYS = [DAY + 2, DAY + 9];
+const GRID = strikesFrom(90, 110);
 
 /** Expansions of SPY on one day; disposing it checks for leftovers. */
 class Rig implements AsyncDisposable {
@@ -63,6 +64,15 @@ class Rig implements AsyncDisposable {
   get strikes(): readonly number[] {
     const strikes = this.sink.symbols().map((symbol) => Number(symbol.slice(-8)) / 1000);
     return [...new Set(strikes)].sort((a, b) => a - b);
+  }
+
+  /** Expiries that are subscribed, as in OCC symbols. */
+  get expiries(): ReadonlySet<string> {
+    return new Set(this.sink.symbols().map((symbol) => symbol.slice(3, 9)));
+  }
+
+  get reason(): string | undefined {
+    return this.expansions.reports()[0]?.reason;
   }
 
   /** Whether strikes below and above a price are subscribed. */
@@ -216,3 +226,77 @@ for (const [at, [what, reason]] of FAULTS.entries()) {
     assert.equal(rig.expansions.reports()[0]?.reason, undefined);
   });
 }
+
+/** Five expiries, the last one in four months. */
+const COMPLETE = gridOf({ days: [...DAYS, DAY + 16, DAY + 30, DAY + 121], strikes: GRID });
+
+for (
+  const [requested, selection, reason] of [
+    ["max_expiries 4", { maxExpiries: 4 }, "1 expiry is listed, max_expiries is 4"],
+    ["no number of expiries", {}, "2024-01-18 is the only listed expiry"],
+  ] as const
+) {
+  Deno.test(`a first list of one expiry is corrected in minutes with ${requested}`, async () => {
+    await using rig = new Rig(9 * 60 + 30);
+    rig.catalog.listed.set("SPY", COMPLETE.filter(({ expiryDay }) => expiryDay === DAYS[0]));
+    rig.price(100);
+    using _stream = rig.expansions.open("quotes", "SPY", { ...DEFAULT_SELECTION, ...selection });
+    await rig.clock.advance(MINUTE_MS);
+    assert.equal(rig.reason, `${reason}, which is not confirmed yet`);
+    rig.catalog.listed.set("SPY", COMPLETE);
+    await rig.clock.advance(2 * MINUTE_MS);
+    assert.equal(rig.expiries.size, 4);
+    assert.equal(rig.reason, undefined);
+    await rig.until(20 * 60);
+    assert.equal(rig.catalog.asked.length, 2, "the chain is complete");
+  });
+}
+
+Deno.test("a first list that stays cut for 40 minutes is corrected after 45", async () => {
+  await using rig = new Rig(9 * 60 + 30);
+  rig.catalog.listed.set("SPY", COMPLETE.filter(({ expiryDay }) => expiryDay === DAYS[0]));
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY", { ...DEFAULT_SELECTION, maxExpiries: 4 });
+  await rig.clock.advance(40 * MINUTE_MS);
+  assert.match(rig.reason ?? "", /not confirmed yet$/);
+  assert.equal(rig.catalog.asked.length, 4);
+  rig.catalog.listed.set("SPY", COMPLETE);
+  await rig.clock.advance(6 * MINUTE_MS);
+  assert.equal(rig.expiries.size, 4);
+});
+
+Deno.test("a chain with fewer expiries than requested states it, and is confirmed", async () => {
+  await using rig = new Rig(9 * 60 + 30);
+  rig.catalog.listed.set("SPY", gridOf({ days: [DAY + 31, DAY + 59], strikes: GRID }));
+  rig.price(100);
+  const selection = { ...DEFAULT_SELECTION, maxDays: 1_000, maxExpiries: 10 };
+  const problems: (readonly [string, boolean])[] = [];
+  using _stream = rig.expansions.open("quotes", "SPY", selection, ({ kinds, isProblem }) => {
+    const [last] = problems.slice(-1);
+    if (last?.[0] !== kinds) problems.push([kinds, isProblem]);
+  });
+  await rig.until(15 * 60);
+  assert.equal(rig.reason, "2 expiries are listed, max_expiries is 10");
+  assert.deepEqual(problems, [["few_expiries", true], ["limit", false]]);
+  assert.equal(rig.catalog.asked.length, 5, "lists of 45 minutes confirm it");
+  using _another = rig.expansions.open("trades", "SPY", selection);
+  await rig.until(17 * 60);
+  assert.equal(rig.catalog.asked.length, 5);
+});
+
+Deno.test("strikes that strikes_each_side lacks are selected once they are listed", async () => {
+  for (const isListed of [true, false]) {
+    await using rig = new Rig(9 * 60 + 30);
+    rig.list(strikesFrom(90, 102));
+    rig.price(100);
+    const selection = { ...DEFAULT_SELECTION, expiries: DAYS, strikesEachSide: 5 };
+    using _stream = rig.expansions.open("quotes", "SPY", selection);
+    await rig.clock.advance(MINUTE_MS);
+    if (isListed) rig.list(strikesFrom(90, 110));
+    await rig.clock.advance(2 * MINUTE_MS);
+    assert.equal(rig.strikes.at(-1), isListed ? 105 : 102);
+    assert.equal(rig.reason === undefined, isListed);
+    await rig.until(20 * 60);
+    assert.equal(rig.catalog.asked.length, isListed ? 2 : 5);
+  }
+});

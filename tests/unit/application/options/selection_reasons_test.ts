@@ -10,6 +10,7 @@ type Facts = Parameters<typeof selectionReasons>[0];
 
 const EXPIRY = exchangeDay(MANUAL_EPOCH) + 1;
 const contracts = gridOf({ days: [EXPIRY], strikes: [99, 100, 101] });
+const chain = { contracts, expiries: [EXPIRY], day: EXPIRY - 1 };
 const SELECTED = {
   oneSided: [],
   fewStrikes: 0,
@@ -27,7 +28,7 @@ function reasonsOf(changes: Partial<Facts>) {
   return selectionReasons({
     underlying: "SPY",
     selection: DEFAULT_SELECTION,
-    chain: { at: "ready", chain: { contracts } as never, reason: undefined },
+    chain: { at: "ready", chain, reason: undefined, isConfirmed: true },
     overdue: undefined,
     price: { price: 100, source: "trade", asOf: MANUAL_EPOCH, problem: undefined },
     deltasProblem: undefined,
@@ -40,8 +41,7 @@ function reasonsOf(changes: Partial<Facts>) {
   });
 }
 
-const chainWith = (reason: string) =>
-  ({ at: "ready", chain: { contracts } as never, reason }) as const;
+const chainWith = (reason: string) => ({ at: "ready", chain, reason, isConfirmed: true }) as const;
 const priceWith = (problem: string) =>
   ({ price: 100, source: "trade", asOf: undefined, problem }) as const;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dayOfDate, instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
-import { listingOutlook } from "../../../../src/domain/options/listing_outlook.ts";
+import { hasFewExpiries, listingOutlook } from "../../../../src/domain/options/listing_outlook.ts";
 import {
   DEFAULT_SELECTION,
   type OptionSelection,
@@ -71,4 +71,37 @@ Deno.test("roots of AM-settled contracts have ended on the day before", () => {
   assert.equal(outlook({ roots: ["SPX"], expiries: [FRIDAY] }, evening), "never");
   assert.equal(outlook({ roots: ["SPX", "SPXW"], expiries: [FRIDAY] }, evening), "later");
   assert.equal(outlook({ roots: ["SPXW"], maxDays: 0 }, spx), "unlisted");
+});
+
+/** Whether SPY, with some expiries of which `expiries` are selected, has too few on Thursday. */
+function isShort(changes: Partial<OptionSelection>, listed: readonly number[], expiries = 0) {
+  return hasFewExpiries({ ...DEFAULT_SELECTION, ...changes }, {
+    underlying: "SPY",
+    chain: gridOf({ days: listed, strikes: [100] }),
+    moment: { now: instantAt(THURSDAY, MORNING), calendar: CALENDAR },
+  }, expiries);
+}
+
+Deno.test("fewer expiries than requested are few, unless no others can be listed", () => {
+  const weekly = [FRIDAY, FRIDAY + 7];
+  assert.equal(isShort({ maxExpiries: 2 }, weekly, 2), false);
+  assert.equal(isShort({ maxExpiries: 3 }, weekly, 2), true);
+  assert.equal(isShort({ maxExpiries: 3, maxDays: 3 }, [THURSDAY, FRIDAY], 2), false, "a weekend");
+  assert.equal(isShort({ maxExpiries: 3, maxDays: 3 }, [FRIDAY], 1), true);
+  assert.equal(isShort({ maxExpiries: 3, expiryTo: FRIDAY }, [THURSDAY, FRIDAY], 2), false);
+  assert.equal(
+    isShort({ maxExpiries: 1, roots: ["SPX"], maxDays: 0 }, weekly),
+    false,
+    "AM-settled",
+  );
+  assert.equal(isShort({ maxExpiries: 3, expiries: weekly }, [FRIDAY], 1), false, "named");
+});
+
+Deno.test("without a number of expiries a list that ends early has few", () => {
+  assert.equal(isShort({}, [FRIDAY, FRIDAY + 40]), true);
+  assert.equal(isShort({}, [FRIDAY, THURSDAY + 45]), false, "it ends after the selection");
+  assert.equal(isShort({ maxDays: 400 }, [FRIDAY, THURSDAY + 89]), true);
+  assert.equal(isShort({ maxDays: 400 }, [FRIDAY, THURSDAY + 90]), false, "as chains do");
+  assert.equal(isShort({ maxDays: 1 }, [FRIDAY]), false);
+  assert.equal(isShort({ expiries: [FRIDAY] }, [FRIDAY]), false);
 });
