@@ -78,9 +78,11 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
   CMD ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-code-cache", "--allow-net=127.0.0.1", "--allow-env=STREAM_PROXY_HEALTH_PORT,STREAM_PROXY_TLS_CERT,STREAM_PROXY_TLS_CERT_FILE,STREAM_PROXY_TLS_PORTS", "--unsafely-ignore-certificate-errors=127.0.0.1", "/app/scripts/delivery/image/healthcheck.ts"]
 
 # For every program in this image: no remote modules, no files, no child
-# processes, no native code. telemetry.env configures OpenTelemetry before the
-# process starts; variables of the environment take precedence.
-ENTRYPOINT ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-remote", "--frozen", "--no-code-cache", "--env-file=/app/telemetry.env", "--deny-write", "--deny-run", "--deny-ffi", "--deny-sys", "--deny-import"]
+# processes, no native code. Files are read only where the CMD names them, such as
+# --allow-read=/tls/tls.crt,/tls/tls.key: --deny-read wins over --allow-read without
+# paths and over --allow-all, not over paths. telemetry.env configures OpenTelemetry
+# before the process starts; variables of the environment take precedence.
+ENTRYPOINT ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-remote", "--frozen", "--no-code-cache", "--env-file=/app/telemetry.env", "--deny-read", "--deny-write", "--deny-run", "--deny-ffi", "--deny-sys", "--deny-import"]
 
 # start.ts installs its signal handlers some tens of milliseconds after the start,
 # before it loads the program. The kernel drops an earlier SIGTERM to PID 1; an

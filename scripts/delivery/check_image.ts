@@ -1,7 +1,7 @@
 /**
  * Builds the image and runs it as the chart does: a read-only root, a numeric
  * user, no capabilities. Streams quotes from the simulator through it, reads
- * metrics and a trace, and stops it with SIGTERM.
+ * metrics and a trace, and stops it with SIGTERM; the same with TLS and tokens.
  *
  * Needs root, buildah, bubblewrap and a Debian mirror; without them it exits
  * with 3 and names what is missing.
@@ -13,20 +13,23 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
+import { startSimulator } from "@alpaca-stream-proxy/simulator";
 import { buildImage, type UnpackedImage } from "./build_image.ts";
-import { Container, type ContainerOptions } from "./container.ts";
-import { allowedAddresses, allowedVariables } from "./permissions.ts";
+import { checkSecureRun } from "./check_secure_image.ts";
+import { Container } from "./container.ts";
+import {
+  fetchOk,
+  HOST,
+  log,
+  PORT_SETTINGS,
+  PORTS,
+  proxyCommand,
+  runToEnd,
+  within30s,
+} from "./image_checks.ts";
 import { findProgram, runProgram } from "./run_program.ts";
 
-/** Ports of the container, other than the defaults of a proxy that runs here. */
-const PORTS = { grpc: 45_052, health: 45_082, metrics: 45_090 } as const;
-const HOST = "127.0.0.1";
 const GRPC = `${HOST}:${PORTS.grpc}`;
-
-function log(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
-}
 
 /** Why the image cannot be built or run here; undefined when it can. */
 async function findObstacle(): Promise<string | undefined> {
@@ -52,6 +55,7 @@ async function main(): Promise<number> {
     const image = await buildImage(folder);
     await checkFiles(image);
     await checkRun(image);
+    await checkSecureRun(image);
     return 0;
   } finally {
     await runProgram("rm", ["-rf", folder]);
@@ -99,10 +103,7 @@ async function checkRun(image: UnpackedImage): Promise<void> {
     command: proxyCommand(simulator),
     env: {
       ...simulator.environment(),
-      STREAM_PROXY_HOST: HOST,
-      STREAM_PROXY_GRPC_PORT: String(PORTS.grpc),
-      STREAM_PROXY_HEALTH_PORT: String(PORTS.health),
-      STREAM_PROXY_METRICS_PORT: String(PORTS.metrics),
+      ...PORT_SETTINGS,
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://${HOST}:${collector.addr.port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
     },
@@ -195,60 +196,6 @@ async function checkClients(image: UnpackedImage): Promise<void> {
   assert.equal(lines.length, 5);
   for (const line of lines) assert.match(line, /AAPL/);
   log("grpc_health: SERVING; tail: 5 quotes from the simulator");
-}
-
-/** Runs a container to its end, at most 30 s. */
-async function runToEnd(image: UnpackedImage, options: ContainerOptions) {
-  const container = new Container(image, options);
-  try {
-    return await within30s(container.ended, "a container");
-  } catch (error) {
-    container.kill();
-    const { stdout, stderr } = await container.ended;
-    const command = options.command?.join(" ");
-    throw new Error(`${command}\n${stdout}${stderr}`, { cause: error });
-  }
-}
-
-/** Permissions and flags as the chart derives them for these addresses. */
-function proxyCommand(simulator: Simulator): string[] {
-  const ports = Object.values(PORTS).map((port) => `${HOST}:${port}`);
-  const alpaca = allowedAddresses().filter((one) => one.endsWith(":443"));
-  const net = [...ports, new URL(simulator.url).host, ...alpaca];
-  return [
-    `--allow-env=${allowedVariables().join(",")}`,
-    `--allow-net=${net.join(",")}`,
-    "--v8-flags=--max-old-space-size=682",
-    "/app/src/start.ts",
-  ];
-}
-
-/** Fetches until the status is 200, at most 20 s, and returns the body. */
-async function fetchOk(url: string): Promise<string> {
-  const end = performance.now() + 20_000;
-  for (;;) {
-    try {
-      const response = await fetch(url);
-      const text = await response.text();
-      if (response.ok) return text;
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // not listening yet
-    }
-    if (performance.now() > end) throw new Error(`No 200 from ${url} in 20 s`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-async function within30s<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took 30 s`)), 30_000);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 if (import.meta.main) Deno.exit(await main());

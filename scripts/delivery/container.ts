@@ -15,6 +15,8 @@ export interface ContainerOptions {
   /** Replaces the image's entry point. @default the image's */
   readonly entrypoint?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Folders of this machine by the path at which they are mounted, read-only. */
+  readonly mounts?: Readonly<Record<string, string>>;
 }
 
 /** A started container. */
@@ -39,6 +41,8 @@ export class Container {
         ...["bwrap", "--unshare-all", "--share-net", "--die-with-parent"],
         ...["--as-pid-1", "--cap-drop", "ALL", "--clearenv"],
         ...["--ro-bind", image.root, "/", "--dev", "/dev", "--proc", "/proc"],
+        ...Object.entries(options.mounts ?? {})
+          .flatMap(([path, folder]) => ["--ro-bind", folder, path]),
         ...env.flatMap((pair) => ["--setenv", ...pair]),
         ...["--chdir", "/app"],
         ...options.entrypoint ?? image.entrypoint,

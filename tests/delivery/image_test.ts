@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import { keptImports, reachable } from "../../scripts/delivery/image/prune_packages.ts";
 import { whyUnhealthy } from "../../scripts/delivery/image/healthcheck.ts";
+import { runProgram } from "../../scripts/delivery/run_program.ts";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 
 const dockerfile = Deno.readTextFileSync(new URL("Dockerfile", ROOT));
@@ -19,13 +20,43 @@ Deno.test("the image lets the program read every setting and its aliases, by nam
 Deno.test("the image denies every permission that the program does not need", () => {
   const entry = /^ENTRYPOINT (\[.+\])$/m.exec(dockerfile)?.[1] ?? "[]";
   const words: string[] = JSON.parse(entry);
-  for (const what of ["write", "run", "ffi", "sys", "import"]) {
+  for (const what of ["read", "write", "run", "ffi", "sys", "import"]) {
     assert.ok(words.includes(`--deny-${what}`), what);
   }
-  // `--deny-read` would win over the certificate files that a deployment grants by name.
-  assert.doesNotMatch(dockerfile, /--allow-read/);
+  assert.doesNotMatch(dockerfile.replaceAll(/^#.*/gm, ""), /--allow-read/);
   assert.ok(words.includes("--cached-only") && words.includes("--no-prompt"));
   assert.ok(!/"(-A|--allow-all)"/.test(dockerfile));
+});
+
+Deno.test("the image reads files that are granted by name, and no others", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [certificate, other] = [`${folder}/tls.crt`, `${folder}/other`];
+    const script = `${folder}/read.ts`;
+    for (const file of [certificate, other]) await Deno.writeTextFile(file, "text");
+    await Deno.writeTextFile(
+      script,
+      `for (const file of Deno.args) {
+        try { console.log(Deno.readTextFileSync(file)); } catch ({ name }) { console.log(name); }
+      }`,
+    );
+    const words: string[] = JSON.parse(/^ENTRYPOINT (\[.+\])$/m.exec(dockerfile)?.[1] ?? "[]");
+    const denials = words.filter((word) => word.startsWith("--deny-"));
+    for (
+      const [grant, expected] of [
+        [`--allow-read=${certificate}`, "text\nNotCapable\nNotCapable\n"],
+        ["--allow-read", "NotCapable\nNotCapable\nNotCapable\n"],
+        ["--allow-all", "NotCapable\nNotCapable\nNotCapable\n"],
+      ] as const
+    ) {
+      const args = ["run", "--quiet", "--no-prompt", "--no-lock", ...denials, grant, script];
+      const files = [certificate, other, "/proc/self/environ"];
+      const { stdout } = await runProgram(Deno.execPath(), [...args, ...files]);
+      assert.equal(stdout, expected, grant);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("the image's bases are build arguments, its user is numeric", () => {
