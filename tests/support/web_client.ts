@@ -15,6 +15,7 @@ export interface WebHarnessOptions extends GrpcHarnessOptions {
   readonly origins?: readonly string[];
   readonly allowedHosts?: readonly string[];
   readonly maxHttpConnections?: number;
+  readonly maxHttpConnectionsPerAddress?: number;
   readonly idleMs?: number;
 }
 
@@ -27,7 +28,14 @@ export interface WebHarness extends GrpcHarness {
 
 /** Starts both servers. */
 export async function startWebHarness(options: WebHarnessOptions = {}): Promise<WebHarness> {
-  const { origins = [], allowedHosts, idleMs, maxHttpConnections = 256, ...grpc } = options;
+  const {
+    origins = [],
+    allowedHosts,
+    idleMs,
+    maxHttpConnections = 256,
+    maxHttpConnectionsPerAddress = 0,
+    ...grpc
+  } = options;
   await using made = new AsyncDisposableStack();
   const harness = made.use(await startGrpcHarness(grpc));
   const http = await serveHttp({
@@ -40,7 +48,7 @@ export async function startWebHarness(options: WebHarnessOptions = {}): Promise<
     onError: (cause) => {
       throw cause;
     },
-    rpc: harness.server.webEndpoint({ origins, maxHttpConnections }),
+    rpc: harness.server.webEndpoint({ origins, maxHttpConnections, maxHttpConnectionsPerAddress }),
     ...(allowedHosts && { allowedHosts }),
     ...(idleMs && { idleMs }),
   });

@@ -419,7 +419,8 @@ export const SETTINGS = {
       COUNT_OR_NONE,
       "limits.maxHttpConnectionsPerAddress",
       {
-        description: "Those of one address (IPv6: of one /64); 0 for no limit",
+        description: "Those of one address (IPv6: of one /64), of which half may be calls by " +
+          "gRPC-Web and Connect; 0 for no limit",
         default: "192",
       },
     ),

@@ -120,6 +120,11 @@ export class CallIdentities {
     throw toCallError(new Unauthenticated("missing", "The request needs a bearer token"));
   }
 
+  /** Returns the name of the identity of an admitted stream; "" when it has none. */
+  nameOf(headers: IncomingHttpHeaders): string {
+    return this.#identities.get(String(headers[KEY]))?.name ?? "";
+  }
+
   /** Counts an error of a call if it is a denial; returns the error to send. */
   refusalOf(error: unknown, identity: Identity, peer: string): unknown {
     if (error instanceof PermissionDenied) this.#access.denied(peer, identity, error);

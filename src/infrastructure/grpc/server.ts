@@ -113,6 +113,8 @@ interface WebOptions {
   readonly origins: readonly string[];
   /** Connections of the HTTP ports at a time. */
   readonly maxHttpConnections: number;
+  /** The same of one address; 0 for no limit. @default 0 */
+  readonly maxHttpConnectionsPerAddress?: number;
 }
 
 /** A running gRPC server. */

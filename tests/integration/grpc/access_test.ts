@@ -315,12 +315,16 @@ Deno.test("without a policy a token and the internal header have no effect", asy
 });
 
 /** Opens health calls without a token; requests of checks never end. Returns their statuses. */
-async function openHealth(harness: GrpcHarness, method: string, count: number) {
+function openHealth(harness: GrpcHarness, method: string, count: number) {
+  return openCalls(harness, `/${Health.typeName}/${method}`, count);
+}
+
+/** Opens calls; requests of unary ones never end. Returns their statuses. */
+async function openCalls(harness: GrpcHarness, path: string, count: number, headers = {}) {
   const bare = await bareClient(harness);
-  const path = `/${Health.typeName}/${method}`;
   const statuses: string[] = [];
   for (let i = 0; i < count; i++) {
-    if (method === "Watch") {
+    if (path.endsWith("/Watch")) {
       const call = bare.request(path);
       call.trailers.then((trailers) => statuses.push(String(trailers["grpc-status"])));
       continue;
@@ -330,6 +334,7 @@ async function openHealth(harness: GrpcHarness, method: string, count: number) {
       ":path": path,
       "content-type": "application/grpc",
       te: "trailers",
+      ...headers,
     });
     call.on("error", () => {});
     call.on("response", (headers) => statuses.push(String(headers["grpc-status"])));
@@ -359,6 +364,20 @@ Deno.test("unfinished health checks leave the unary calls of identities", async 
   using client = connectClient(harness);
   await client.getConnectionStatus({}, bearer(READER));
   assert.deepEqual(new Set(statuses), new Set([String(status.RESOURCE_EXHAUSTED)]));
+});
+
+Deno.test("unfinished calls of an identity leave the unary calls of others", async () => {
+  await using rig = await start();
+  const { harness } = rig;
+  const authorization = `Bearer ${TRADER}`;
+  const path = pathOf("GetConnectionStatus");
+  const { bare, statuses } = await openCalls(harness, path, 1_000, { authorization });
+  await using _ = bare;
+  await until("the calls above the limit are refused", () => statuses.length === 750);
+  using client = connectClient(harness);
+  await client.getConnectionStatus({}, bearer(READER));
+  const error = await errorOf(client.getConnectionStatus({}, bearer(TRADER)));
+  assert.match(error.rawMessage, /The identity has 250 unanswered unary calls/);
 });
 
 Deno.test("without a policy health calls share the limits of all calls", async () => {

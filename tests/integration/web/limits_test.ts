@@ -45,6 +45,26 @@ async function openStream({ webPort }: WebHarness): Promise<RawConnection> {
   return connection;
 }
 
+/** Accepts the tokens `right` and `other`, of an identity each. */
+const TOKEN_ACCESS = {
+  ...OPEN_ACCESS,
+  isOn: true,
+  authenticate: ({ token = "" }: { readonly token?: string | undefined }) => {
+    if (token === "right" || token === "other") {
+      return Promise.resolve({ ...ANONYMOUS, name: token });
+    }
+    throw new Unauthenticated("missing", "The request needs a bearer token");
+  },
+};
+
+/** A client that sends a token of {@linkcode TOKEN_ACCESS}. */
+function withToken(harness: WebHarness, protocol: typeof WEB_PROTOCOLS[number], token = "right") {
+  return webClient(harness, protocol, StreamProxyService, [(next) => (request) => {
+    request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  }]);
+}
+
 async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
   const error = await call.then(() => undefined, (cause: unknown) => cause);
   assert(error instanceof ConnectError, `ended with ${error}`);
@@ -182,17 +202,81 @@ Deno.test("streams leave connections of the port to health checks", async () => 
   await harness.market.untilOpen(0);
 });
 
+Deno.test("an address has half of its connections for calls", async () => {
+  await using harness = await startWebHarness({ maxHttpConnectionsPerAddress: 6 });
+  const leave = new AbortController();
+  const streams = Array.from({ length: 3 }, () => streamError(harness, leave.signal));
+  await harness.market.untilOpen(3);
+  const refused = await streamError(harness);
+  assert.equal(refused.code, Code.ResourceExhausted);
+  assert.match(refused.rawMessage, /has 3 open calls .* STREAM_PROXY_MAX_HTTP_CONN.*_PER_ADDRESS/);
+  assert.equal(harness.refusals.connections_per_address, 1);
+  leave.abort();
+  await Promise.all(streams);
+  await harness.market.untilOpen(0);
+  await webClient(harness, "connect", StreamProxyService).getConnectionStatus({});
+});
+
+Deno.test("health streams without an identity leave the calls of the port", async () => {
+  // Of 64 connections 48 may be calls, of these 12 without an identity, 6 of one address.
+  await using harness = await startWebHarness({ access: TOKEN_ACCESS, maxHttpConnections: 64 });
+  const leave = new AbortController();
+  const health = webClient(harness, "grpc-web", Health);
+  const watches = Array.from({ length: 48 }, async () => {
+    for await (const _ of health.watch({}, leave));
+  });
+  const errors = watches.map((watch) => errorOf(watch));
+  await until("those above the limit are refused", () => harness.refusals.http_connections === 42);
+  await withToken(harness, "connect").getConnectionStatus({});
+  leave.abort();
+  const codes = (await Promise.all(errors)).map(({ code }) => code);
+  assert.equal(codes.filter((code) => code === Code.ResourceExhausted).length, 42);
+});
+
+Deno.test("an identity leaves others a quarter of the calls of the port", async () => {
+  await using harness = await startWebHarness({ access: TOKEN_ACCESS, maxHttpConnections: 16 });
+  const leave = new AbortController();
+  const open = (token: string) =>
+    errorOf(
+      withToken(harness, "connect", token).streamQuotes({}, leave)[Symbol.asyncIterator]()
+        .next(),
+    );
+  const streams = Array.from({ length: 9 }, () => open("right"));
+  await harness.market.untilOpen(9);
+  const refused = await open("right");
+  assert.equal(refused.code, Code.ResourceExhausted);
+  assert.match(refused.rawMessage, /as many calls of an identity as it accepts/);
+  streams.push(...Array.from({ length: 3 }, () => open("other")));
+  await harness.market.untilOpen(12);
+  leave.abort();
+  await Promise.all(streams);
+  await harness.market.untilOpen(0);
+});
+
+Deno.test("an identity has a quarter of the unanswered unary calls", async () => {
+  await using harness = await startWebHarness({ access: TOKEN_ACCESS, maxHttpConnections: 1_064 });
+  using open = new DisposableStack();
+  const token = "authorization: Bearer right\r\n";
+  const unfinished = post(STATUS, "application/json", "{}", token).slice(0, -1);
+  for (let i = 0; i < 250; i++) {
+    const connection = open.use(await RawConnection.open(harness.webPort));
+    await connection.send(unfinished);
+  }
+  const client = withToken(harness, "grpc-web");
+  await until(
+    "all have arrived",
+    () =>
+      client.getConnectionStatus({}).then(() => false, (error) => {
+        assert.match(String(error), /The identity has 250 unanswered unary calls/);
+        return true;
+      }),
+  );
+  await withToken(harness, "grpc-web", "other").getConnectionStatus({});
+});
+
 for (const protocol of WEB_PROTOCOLS) {
   Deno.test(`a call without a valid token is UNAUTHENTICATED by ${protocol}`, async () => {
-    const access = {
-      ...OPEN_ACCESS,
-      isOn: true,
-      authenticate: ({ token }: { readonly token?: string | undefined }) => {
-        if (token === "right") return Promise.resolve({ ...ANONYMOUS, name: "page" });
-        throw new Unauthenticated("missing", "The request needs a bearer token");
-      },
-    };
-    await using harness = await startWebHarness({ access });
+    await using harness = await startWebHarness({ access: TOKEN_ACCESS });
     const none = webClient(harness, protocol, StreamProxyService);
     for (
       const call of [
@@ -205,10 +289,7 @@ for (const protocol of WEB_PROTOCOLS) {
       assert.equal(rawMessage, "The request needs a bearer token");
     }
     await webClient(harness, protocol, Health).check({});
-    const known = webClient(harness, protocol, StreamProxyService, [(next) => (request) => {
-      request.header.set("authorization", "Bearer right");
-      return next(request);
-    }]);
+    const known = withToken(harness, protocol);
     await known.getConnectionStatus({});
     const leave = new AbortController();
     const stream = errorOf(known.streamQuotes({}, leave)[Symbol.asyncIterator]().next());

@@ -282,13 +282,14 @@ export class Admission {
         identities.admit(stream, headers, caller);
     }
     const refusal = identities.admit(stream, headers, caller);
-    if (!(refusal instanceof Promise)) return refusal ?? counts.open(kind, peer, onOver);
+    const open = () => counts.open(kind, peer, onOver, identities.nameOf(headers));
+    if (!(refusal instanceof Promise)) return refusal ?? open();
     const endVerifying = counts.beginVerifying(peer);
     if (typeof endVerifying !== "function") return endVerifying;
     return refusal.finally(endVerifying).then((error) => {
       // One that has closed meanwhile would stay counted.
       const isOver = stream.closed || stream.destroyed;
-      return error ?? (isOver ? undefined : counts.open(kind, peer, onOver));
+      return error ?? (isOver ? undefined : open());
     });
   }
 

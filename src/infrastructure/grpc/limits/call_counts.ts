@@ -3,38 +3,38 @@
  * beside them a reserve of unary ones (status, health).
  *
  * With an access policy, calls that need no identity (health) are counted apart, in all and per
- * address block, so that clients without an identity leave the rest to those that have one.
+ * address block, so that clients without an identity leave the rest to those that have one. An
+ * identity has a part of the unary calls, so that it leaves acknowledgements and administration to
+ * the others.
  *
  * @module
  */
 import { addressBlock } from "../../../domain/limits/address_block.ts";
 import { type CallError, exhausted } from "../call_error.ts";
+import { KeyedCounts, type OnOver } from "./keyed_counts.ts";
 import type { RefusalLog } from "./refusals.ts";
 
-/** Unary calls that may be open beside the streaming ones. */
-const MAX_UNARY_CALLS = 1_000;
+/** Unary calls that may be open beside the streaming ones, in all and of one identity. */
+const UNARY = { total: 1_000, perKey: 250 } as const;
 /** Calls without an identity while there is a policy, in all and of one address block. */
 const WITHOUT_IDENTITY = {
-  streaming: { total: 400, perBlock: 100 },
-  unary: { total: 200, perBlock: 50 },
+  streaming: { total: 400, perKey: 100 },
+  unary: { total: 200, perKey: 50 },
 } as const;
 
 /** How requests and responses of a method alternate. */
 export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
-
-/** Registers the listener for the end of a call. */
-type OnOver = (listener: () => void) => unknown;
 
 /** Counts open calls. */
 export class CallCounts {
   readonly #maxStreams: number;
   readonly #refusals: RefusalLog;
   #streaming = 0;
-  #unary = 0;
   #verifying = 0;
+  readonly #unary = new KeyedCounts(UNARY);
   readonly #withoutIdentity = {
-    streaming: new BlockCounts(WITHOUT_IDENTITY.streaming),
-    unary: new BlockCounts(WITHOUT_IDENTITY.unary),
+    streaming: new KeyedCounts(WITHOUT_IDENTITY.streaming),
+    unary: new KeyedCounts(WITHOUT_IDENTITY.unary),
   };
 
   /** @param maxStreams streaming calls at a time */
@@ -48,16 +48,18 @@ export class CallCounts {
    *
    * @param kind of its method; `undefined` for one that is not known
    * @param onOver registers the listener for the end of the call
+   * @param identity of its client; "" without one
    * @returns why the call is refused; `undefined` when it is not
    */
   open(
     kind: MethodKind | undefined,
     peer: string,
     onOver: OnOver,
+    identity: string = "",
   ): CallError | undefined {
     return this.#report(
       peer,
-      isUnary(kind) ? this.#openUnary(onOver) : this.#openStreaming(onOver),
+      isUnary(kind) ? this.#openUnary(onOver, identity) : this.#openStreaming(onOver),
     );
   }
 
@@ -76,8 +78,12 @@ export class CallCounts {
     const [what, counts] = isUnary(kind)
       ? ["unanswered unary calls", this.#withoutIdentity.unary] as const
       : ["open streams", this.#withoutIdentity.streaming] as const;
-    const text = counts.open(addressBlock(address), what, onOver);
-    if (text === undefined) return undefined;
+    const excess = counts.open(addressBlock(address), onOver);
+    if (excess === undefined) return undefined;
+    const { limit, open } = excess;
+    const text = limit === "perKey"
+      ? `The address has ${open} ${what} without an identity, as many as the proxy accepts`
+      : `The proxy has ${open} ${what} without an identity, as many as it accepts`;
     return this.#report(peer, exhausted(`${what} without an identity`, text, "retry later"));
   }
 
@@ -103,14 +109,14 @@ export class CallCounts {
     return excess;
   }
 
-  #openUnary(onOver: OnOver): CallError | undefined {
-    if (this.#unary >= MAX_UNARY_CALLS) {
-      const text = `The proxy has ${this.#unary} unanswered unary calls, as many as it accepts`;
-      return exhausted("unary calls", text, "retry later");
-    }
-    this.#unary++;
-    onOver(() => this.#unary--);
-    return undefined;
+  #openUnary(onOver: OnOver, identity: string): CallError | undefined {
+    const excess = this.#unary.open(identity, onOver);
+    if (excess === undefined) return undefined;
+    const { limit, open } = excess;
+    const text = limit === "perKey"
+      ? `The identity has ${open} unanswered unary calls, as many as one may have`
+      : `The proxy has ${open} unanswered unary calls, as many as it accepts`;
+    return exhausted("unary calls", text, "retry later");
   }
 
   #openStreaming(onOver: OnOver): CallError | undefined {
@@ -121,43 +127,6 @@ export class CallCounts {
     }
     this.#streaming++;
     onOver(() => this.#streaming--);
-    return undefined;
-  }
-}
-
-/** Counts of calls, in all and by address block. */
-class BlockCounts {
-  readonly #limits: { readonly total: number; readonly perBlock: number };
-  readonly #blocks = new Map<string, number>();
-  #total = 0;
-
-  constructor(limits: { readonly total: number; readonly perBlock: number }) {
-    this.#limits = limits;
-  }
-
-  /**
-   * Counts a call of a block until it is over.
-   *
-   * @param what is counted, for the text
-   * @returns why it is not counted; `undefined` when it is
-   */
-  open(block: string, what: string, onOver: OnOver): string | undefined {
-    const { total, perBlock } = this.#limits;
-    const ofBlock = this.#blocks.get(block) ?? 0;
-    if (ofBlock >= perBlock) {
-      return `The address has ${ofBlock} ${what} without an identity, as many as the proxy accepts`;
-    }
-    if (this.#total >= total) {
-      return `The proxy has ${this.#total} ${what} without an identity, as many as it accepts`;
-    }
-    this.#total++;
-    this.#blocks.set(block, ofBlock + 1);
-    onOver(() => {
-      this.#total--;
-      const left = (this.#blocks.get(block) ?? 1) - 1;
-      if (left > 0) this.#blocks.set(block, left);
-      else this.#blocks.delete(block);
-    });
     return undefined;
   }
 }

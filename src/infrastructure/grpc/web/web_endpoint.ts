@@ -16,6 +16,7 @@ import { status as Code } from "@grpc/grpc-js";
 import type { OpeningRate } from "../../../application/limits/opening_rate.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Identity } from "../../../domain/access/grants.ts";
+import { addressBlock } from "../../../domain/limits/address_block.ts";
 import {
   CallError,
   ClientGone,
@@ -27,6 +28,7 @@ import {
 import type { CallIdentities } from "../call_identities.ts";
 import { RequestHolder } from "../http2_workarounds/request_holder.ts";
 import type { CallCounts } from "../limits/call_counts.ts";
+import { KeyedCounts } from "../limits/keyed_counts.ts";
 import type { OpenCalls } from "../open_calls.ts";
 import type { StreamCall } from "../call.ts";
 import type { ServedService, UnaryHandler } from "../register_service.ts";
@@ -38,6 +40,12 @@ import { WebCall } from "./web_call.ts";
 
 /** HTTP connections that are kept for other requests, at most; a quarter of a small limit. */
 const RESERVED_CONNECTIONS = 64;
+/** Part of the connections of an address that may be calls, so that others have some as well. */
+const ADDRESS_SHARE = 0.5;
+/** Part of the calls of the port that one identity may have. */
+const IDENTITY_SHARE = 0.75;
+/** Parts of the calls that need no identity although there is a policy, in all and by address. */
+const WITHOUT_IDENTITY = { total: 0.25, perAddress: 0.125 } as const;
 /** Time in which a client has to read the response to a unary call, in ms. */
 const READ_TIMEOUT_MS = 30_000;
 
@@ -51,6 +59,8 @@ interface WebEndpointOptions extends BodyLimits {
   readonly origins: Iterable<string>;
   /** Connections of the HTTP ports at a time. */
   readonly maxHttpConnections: number;
+  /** The same of one address, of which half may be calls; 0 for no limit. @default 0 */
+  readonly maxHttpConnectionsPerAddress?: number;
   /** Time between two TCP keepalive probes of a silent connection, in ms. */
   readonly keepaliveMs: number;
   readonly calls: OpenCalls;
@@ -88,11 +98,15 @@ export class WebEndpoint {
   readonly #cors: Cors;
   readonly #services: ReadonlySet<string>;
   readonly #methods = new Map<string, ServedMethod>();
-  readonly #maxCalls: number;
-  #calls = 0;
+  /** Open calls, by block of addresses. */
+  readonly #calls: KeyedCounts;
+  /** Those that need no identity although there is a policy. */
+  readonly #withoutIdentity: KeyedCounts;
+  /** Those of identities. */
+  readonly #ofIdentities: KeyedCounts;
 
   constructor(options: WebEndpointOptions) {
-    const { services, origins, maxHttpConnections } = options;
+    const { services, origins, maxHttpConnections, maxHttpConnectionsPerAddress = 0 } = options;
     this.#options = options;
     this.#cors = new Cors(origins);
     this.#services = new Set(services.map(({ desc }) => desc.typeName));
@@ -103,7 +117,14 @@ export class WebEndpoint {
       }
     }
     const reserved = Math.min(RESERVED_CONNECTIONS, Math.ceil(maxHttpConnections / 4));
-    this.#maxCalls = Math.max(1, maxHttpConnections - reserved);
+    const total = Math.max(1, maxHttpConnections - reserved);
+    const perAddress = Math.ceil(maxHttpConnectionsPerAddress * ADDRESS_SHARE);
+    this.#calls = new KeyedCounts({ total, perKey: perAddress || Infinity });
+    this.#ofIdentities = new KeyedCounts({ total, perKey: Math.ceil(total * IDENTITY_SHARE) });
+    this.#withoutIdentity = new KeyedCounts({
+      total: Math.ceil(total * WITHOUT_IDENTITY.total),
+      perKey: Math.ceil(total * WITHOUT_IDENTITY.perAddress),
+    });
   }
 
   /** Whether a path belongs to one of the services. */
@@ -171,7 +192,7 @@ export class WebEndpoint {
     const identity = await this.#authenticate(exchange);
     // A call that is over would stay counted.
     if (isOver) return;
-    this.#count(exchange);
+    this.#count(exchange, identity);
     const compression = protocol.compression(request.headers);
     if (compression !== undefined) throw compressed(`the compression ${compression}`);
     const message = await this.#read(exchange);
@@ -198,25 +219,40 @@ export class WebEndpoint {
       refusals.report("stream_openings", peer, tooOften.message);
       throw openedTooOften(tooOften);
     }
-    if (this.#calls >= this.#maxCalls) {
-      const text = `The HTTP port has ${this.#calls} open calls, as many as ` +
+    const block = addressBlock(request.socket.remoteAddress ?? "");
+    const excess = this.#calls.open(block, (listener) => response.once("close", listener));
+    if (excess === undefined) return;
+    const { limit, open } = excess;
+    if (limit === "total") {
+      const text = `The HTTP port has ${open} open calls, as many as ` +
         "STREAM_PROXY_MAX_HTTP_CONNECTIONS leaves to them";
       refusals.report("http_connections", peer, text);
       throw exhausted("calls of the HTTP port", text, "close streams or raise it");
     }
-    this.#calls++;
-    response.once("close", () => this.#calls--);
+    const text = `The address has ${open} open calls of the HTTP port, half of ` +
+      "STREAM_PROXY_MAX_HTTP_CONNECTIONS_PER_ADDRESS";
+    refusals.report("connections_per_address", peer, text);
+    throw exhausted("calls of the address", text, "close streams, raise it or set it to 0");
   }
 
   /** Counts a call of which the client is authenticated, until its response is complete. */
-  #count({ served, path, peer, request, response }: Exchange): void {
-    const { counts, identities } = this.#options;
+  #count({ served, path, peer, request, response }: Exchange, { name }: Identity): void {
+    const { counts, identities, refusals } = this.#options;
     const { methodKind } = served.method;
     const onOver = (listener: () => void) => response.once("close", listener);
     const address = request.socket.remoteAddress ?? "";
-    const excess = identities.isOpenToAll(path)
+    const isOpenToAll = identities.isOpenToAll(path);
+    const [who, key, ofPort] = isOpenToAll
+      ? ["an address without an identity", addressBlock(address), this.#withoutIdentity] as const
+      : ["an identity", name, this.#ofIdentities] as const;
+    if (ofPort.open(key, onOver)) {
+      const text = `The HTTP port has as many calls of ${who} as it accepts`;
+      refusals.report("http_connections", peer, text);
+      throw exhausted(`calls of ${who}`, text, "close streams, or retry later");
+    }
+    const excess = isOpenToAll
       ? counts.openWithoutIdentity(methodKind, peer, address, onOver)
-      : counts.open(methodKind, peer, onOver);
+      : counts.open(methodKind, peer, onOver, name);
     if (excess) throw excess;
   }
 

@@ -48,3 +48,22 @@ Deno.test("calls whose token is verified are as many as streams, and not counted
   for (const end of ends) if (typeof end === "function") end();
   assert.equal(typeof counts.beginVerifying("c"), "function");
 });
+
+Deno.test("an identity has a part of the unary calls, and none has a part without a policy", () => {
+  const { counts } = start(1);
+  const ends: (() => void)[] = [];
+  const open = (identity: string, count: number) => {
+    let accepted = 0;
+    for (let i = 0; i < count; i++) {
+      const excess = counts.open("unary", "peer", (end) => ends.push(end), identity);
+      if (excess === undefined) accepted++;
+    }
+    return accepted;
+  };
+  assert.equal(open("a", 300), 250);
+  for (const identity of ["b", "c"]) open(identity, 250);
+  assert.equal(open("d", 250), 250);
+  assert.equal(open("e", 1), 0, "1,000 in all");
+  for (const end of ends.splice(0)) end();
+  assert.equal(open("", 1_100), 1_000);
+});
