@@ -44,6 +44,9 @@ const DETAILS: Readonly<Partial<Record<AttackName, Omit<Row, "name">>>> = {
   "identity-loop": { identities: true, refusals: ["identity"] },
   "share-grab": { identities: true, refusals: ["share"] },
   "wrong-tokens": { identities: true, refusals: ["blocked"] },
+  "oversized-tokens": { identities: true, refusals: ["invalid"] },
+  "forged-tokens": { identities: true, refusals: ["blocked"] },
+  "expired-tokens": { identities: true, refusals: ["expired"] },
   "denied-requests": { identities: true, refusals: ["denied"] },
   "descriptors": {
     refusals: ["descriptors", "connections", "http_connections"],

@@ -38,7 +38,10 @@ export const ATTACKS = {
   "never-read-options": streams.neverReadOptions,
   "identity-loop": greed.identityLoop,
   "share-grab": greed.shareGrab,
-  "wrong-tokens": identities.tokens,
+  "wrong-tokens": identities.wrongTokens,
+  "oversized-tokens": identities.oversizedTokens,
+  "forged-tokens": identities.forgedTokens,
+  "expired-tokens": identities.expiredTokens,
   "denied-requests": identities.denied,
   "descriptors": connections.manyConnections,
 } as const satisfies Readonly<Record<string, Attack>>;

@@ -1,15 +1,15 @@
 /**
- * Attacks on authentication: wrong, oversized and forged tokens, and an identity that requests what
- * it is not granted.
+ * Attacks on authentication: wrong, oversized, forged and expired tokens, and an identity that
+ * requests what it is not granted.
  *
  * @module
  */
 import { createHmac } from "node:crypto";
-import { exportSPKI, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import { exportJWK, exportSPKI, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import { pause } from "../../../bench/rig.ts";
 import { type Call, texts } from "../../rig/messages.ts";
 import type { RawConnection } from "../../rig/raw_connection.ts";
-import { AUDIENCE, GRANTED_SYMBOL, ISSUER, LIMITED_TOKEN } from "../policy.ts";
+import { CLAIMS, GRANTED_SYMBOL, LIMITED_TOKEN } from "../policy.ts";
 import { type Attack, connections, during, type Outcome, sum, type Target } from "./attack.ts";
 
 /** Length of an attack, in ms. */
@@ -40,51 +40,85 @@ async function refuseAll(
   };
 }
 
-/** Tokens that are no token of the policy, by kind. */
-async function wrongTokens({ jwksUrl = "" }: Target): Promise<string[]> {
-  const { keys: [key] }: { readonly keys: readonly JWK[] } = await fetch(jwksUrl)
-    .then((response) => response.json());
-  const publicKey = await importJWK(key as JWK, "RS256", { extractable: true });
-  const pem = await exportSPKI(publicKey as Parameters<typeof exportSPKI>[0]);
-  const { privateKey } = await generateKeyPair("RS256");
-  const expiresAt = Math.floor(Date.now() / 1_000) + 600;
-  const claims = { iss: ISSUER, aud: AUDIENCE, sub: "mallory", role: "all", exp: expiresAt };
-  const part = (value: object) =>
-    new TextEncoder().encode(JSON.stringify(value)).toBase64({
-      alphabet: "base64url",
-      omitPadding: true,
-    });
-  const signed = (header: object, secret: string) => {
-    const text = `${part(header)}.${part(claims)}`;
-    return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
-  };
-  const rsa = (kid: string) =>
-    new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(privateKey);
-  return [
-    "x",
-    `asp_${"2".repeat(43)}`,
-    "o".repeat(9_000),
-    `${part({ alg: "none" })}.${part(claims)}.`,
-    signed({ alg: "HS256", kid: "key" }, pem),
-    signed({ alg: "HS256", kid: "key" }, key?.n ?? ""),
-    await rsa("key"),
-    await rsa("unknown"),
-    await rsa("../key"),
-  ];
-}
-
-/** Calls without a token, and with wrong, oversized and forged ones. */
-export const tokens: Attack = async (target) => {
-  const wrong = await wrongTokens(target);
+/** Calls with these tokens in turn; an `undefined` one is none. */
+function withTokens(target: Target, tokens: readonly (string | undefined)[]): Promise<Outcome> {
   const message = texts(1, [GRANTED_SYMBOL]);
-  return await refuseAll(target, (index) => {
-    const token = wrong[index % (wrong.length + 1)];
+  return refuseAll(target, (index) => {
+    const token = tokens[index % tokens.length];
     return {
       method: "StreamQuotes",
       message,
       ...(token !== undefined && { metadata: [["authorization", `Bearer ${token}`]] }),
     };
   });
+}
+
+/** A part of a JWT. */
+function part(value: object): string {
+  return new TextEncoder().encode(JSON.stringify(value))
+    .toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/** The claims of a token that would be valid, if an issuer had signed it. */
+function validClaims(): Readonly<Record<string, string | number>> {
+  return { ...CLAIMS, exp: Math.floor(Date.now() / 1_000) + 600 };
+}
+
+/** Calls without a token, and with tokens that are unknown or signed by another issuer. */
+export const wrongTokens: Attack = async (target) => {
+  const { privateKey } = await generateKeyPair("RS256");
+  const signed = (kid: string) =>
+    new SignJWT(validClaims()).setProtectedHeader({ alg: "RS256", kid }).sign(privateKey);
+  return await withTokens(target, [
+    undefined,
+    "x",
+    `asp_${"2".repeat(43)}`,
+    await signed("key"),
+    await signed("unknown"),
+    await signed("../key"),
+  ]);
+};
+
+/** Calls with tokens above the limit, random text and JWTs. */
+export const oversizedTokens: Attack = (target) => {
+  const claims = part({ ...validClaims(), padding: "p".repeat(7_000) });
+  const tokens = Array.from({ length: 20 }, (_, i) => `${i}`.repeat(9_000).slice(0, 8_193 + i));
+  return withTokens(target, [...tokens, `${part({ alg: "RS256", kid: "key" })}.${claims}.AAAA`]);
+};
+
+/**
+ * Calls with JWTs that confuse the algorithm: none, the public key as a shared secret, and a key
+ * that is in the token.
+ */
+export const forgedTokens: Attack = async (target) => {
+  const { keys: [key] }: { readonly keys: readonly JWK[] } = await fetch(target.jwksUrl ?? "")
+    .then((response) => response.json());
+  const issued = await importJWK(key as JWK, "RS256", { extractable: true });
+  const pem = await exportSPKI(issued as Parameters<typeof exportSPKI>[0]);
+  const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
+  const claims = validClaims();
+  const shared = (alg: string, secret: string) => {
+    const text = `${part({ alg, kid: "key" })}.${part(claims)}`;
+    return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
+  };
+  const withHeader = (header: object) =>
+    new SignJWT(claims).setProtectedHeader({ alg: "RS256", ...header }).sign(privateKey);
+  return await withTokens(target, [
+    `${part({ alg: "none" })}.${part(claims)}.`,
+    `${part({ alg: "nOnE", kid: "key" })}.${part(claims)}.AAAA`,
+    shared("HS256", pem),
+    shared("HS256", key?.n ?? ""),
+    shared("RS256", pem),
+    await withHeader({ jwk: await exportJWK(publicKey) }),
+    await withHeader({ kid: "key", jku: "https://attacker.example/keys" }),
+  ]);
+};
+
+/** Calls with JWTs that the issuer has signed, but expired ones, and such for others. */
+export const expiredTokens: Attack = async (target) => {
+  const tokens: readonly string[] = await fetch(`${target.jwksUrl}/refused`)
+    .then((response) => response.json());
+  return await withTokens(target, tokens);
 };
 
 /** Calls of an identity for what it is not granted. */
