@@ -87,6 +87,15 @@ interface DueLoad {
   readonly at: number;
 }
 
+/**
+ * Kinds of loads: of chains that are missing, or again, each without those that failed last and
+ * with these alone.
+ */
+const LOAD_KINDS = ["first", "again", "firstFailed", "againFailed"] as const;
+
+/** One of {@linkcode LOAD_KINDS}. */
+type LoadKind = typeof LOAD_KINDS[number];
+
 /** The load to start, or the ms until one may be due. */
 type NextLoad = DueLoad | { readonly waitMs: number };
 
@@ -106,6 +115,8 @@ export class OptionChainCache {
     again: new RequestBudget(CHAIN_REQUESTS.again),
   };
   readonly #signal = new WakeSignal();
+  /** The kind of the next load, if one of it is due, and the others in order. */
+  #turns: readonly LoadKind[] = LOAD_KINDS;
 
   constructor(options: OptionChainCacheOptions) {
     this.#options = options;
@@ -204,8 +215,9 @@ export class OptionChainCache {
   }
 
   /**
-   * Chains that were never tried come first, then the load that has waited longest, so that chains
-   * whose loads fail slowly keep no other one waiting.
+   * Kinds of loads take turns, and of one kind the load that has waited longest comes first: many
+   * missing chains delay no reload that a stream needs, and chains whose loads fail slowly delay no
+   * others.
    */
   #next(): NextLoad {
     const now = this.#options.clock.monotonic();
@@ -213,18 +225,28 @@ export class OptionChainCache {
     const firstMs = first.untilReady(now);
     const againMs = again.untilReady(now);
     let waitMs = CHECK_INTERVAL_MS;
-    let untried: DueLoad | undefined;
-    let other: DueLoad | undefined;
+    const due = new Map<LoadKind, DueLoad>();
     for (const entry of this.#entries.values()) {
       const load = entry.next;
       if (load === undefined) continue;
       const { cause, at } = load;
       const untilMs = Math.max(at - now, entry.chain ? againMs : firstMs);
-      if (untilMs > 0) waitMs = Math.min(waitMs, untilMs);
-      else if (!entry.chain && !entry.hasFailed) untried = earlier(untried, { entry, cause, at });
-      else other = earlier(other, { entry, cause, at });
+      if (untilMs > 0) {
+        waitMs = Math.min(waitMs, untilMs);
+        continue;
+      }
+      const kind = kindOf(entry);
+      due.set(kind, earlier(due.get(kind), { entry, cause, at }));
     }
-    return untried ?? other ?? { waitMs };
+    return this.#takeTurn(due) ?? { waitMs };
+  }
+
+  #takeTurn(due: ReadonlyMap<LoadKind, DueLoad>): DueLoad | undefined {
+    const kind = this.#turns.find((each) => due.has(each));
+    // When nothing waits, missing chains come first again.
+    if (kind === undefined) this.#turns = LOAD_KINDS;
+    else this.#turns = [...this.#turns.filter((each) => each !== kind), kind];
+    return kind && due.get(kind);
   }
 
   async #load(
@@ -325,6 +347,11 @@ export class OptionChainCache {
   #isKept(entry: ChainEntry): boolean {
     return this.#entries.get(entry.underlying) === entry;
   }
+}
+
+function kindOf({ chain, hasFailed }: ChainEntry): LoadKind {
+  if (chain) return hasFailed ? "againFailed" : "again";
+  return hasFailed ? "firstFailed" : "first";
 }
 
 function earlier(some: DueLoad | undefined, other: DueLoad): DueLoad {

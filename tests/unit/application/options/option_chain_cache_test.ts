@@ -311,15 +311,68 @@ Deno.test("thirty thousand underlyings are used and released in linear time", ()
   assert.ok(user + system < 1_500_000, `${user + system} µs`);
 });
 
-Deno.test("chains whose loads fail slowly keep no other chain waiting", async () => {
-  await using rig = new Rig();
-  const { catalog, clock } = rig;
+/** Lets the loads of underlyings that start with X fail after 90 s. */
+function failSlowly({ catalog, clock }: Rig): void {
   const load = catalog.contracts.bind(catalog);
   catalog.contracts = async (underlying, signal) => {
     if (!underlying.startsWith("X")) return load(underlying, signal);
     await clock.sleep(90_000, signal);
     throw new ApiUnavailable("HTTP 500");
   };
+}
+
+for (
+  const [when, minutesBefore, minutes] of [
+    ["are tried for the first time", 1, 7],
+    ["have failed for hours", 180, 17],
+  ] as const
+) {
+  Deno.test(`a reload for a gap does not wait for 39 missing chains that ${when}`, async () => {
+    await using rig = new Rig({ maxChains: 100 });
+    failSlowly(rig);
+    using uses = new DisposableStack();
+    uses.use(await rig.load("SPY", [TODAY + 1], strikesFrom(95, 105)));
+    for (let at = 0; at < 39; at++) uses.use(rig.cache.use(`X${at}`));
+    const note = () => rig.cache.noteSelection("SPY", { isEmpty: false, price: 200 });
+    await rig.minutes(minutesBefore, note);
+    rig.list("SPY", [TODAY + 1], [...strikesFrom(95, 105), ...strikesFrom(195, 205)]);
+    // Three loads of 90 s, after a pause that has grown to ten minutes in the second case.
+    await rig.minutes(minutes, note);
+    assert.equal(rig.strikesOf("SPY").at(-1), 205);
+  });
+}
+
+Deno.test("first loads and reloads alternate while both are due", async () => {
+  await using rig = new Rig({ maxChains: 100 });
+  const order: string[] = [];
+  const { catalog, clock } = rig;
+  const names = ["A", "B", "C"];
+  for (const name of names) rig.list(name, [TODAY + 1]);
+  const load = catalog.contracts.bind(catalog);
+  catalog.contracts = async (underlying, signal) => {
+    order.push(underlying);
+    await clock.sleep(1_000, signal);
+    return load(underlying, signal);
+  };
+  using uses = new DisposableStack();
+  for (const name of names) uses.use(rig.cache.use(name));
+  await clock.advance(3_000);
+  for (const name of names) rig.cache.noteSelection(name, { isEmpty: true, price: 100 });
+  await clock.advance(5 * 60_000);
+  assert.deepEqual(order.splice(0), ["A", "B", "C", "A", "B", "C"]);
+  for (const name of ["XA", "XB", "XC"]) uses.use(rig.cache.use(name));
+  for (const name of names) {
+    const terms = { expiryDay: TODAY + 2, right: "call", strike: 100 } as const;
+    rig.cache.observe(occSymbol(name, terms));
+  }
+  await clock.advance(6_000);
+  assert.deepEqual(order.join(" ").replaceAll(/X\w/g, "X"), "X A X B X C");
+});
+
+Deno.test("chains whose loads fail slowly keep no other chain waiting", async () => {
+  await using rig = new Rig();
+  failSlowly(rig);
+  const { catalog, clock } = rig;
   using _uses = new DisposableStack();
   _uses.use(rig.cache.use("QQQ"));
   await clock.advance(0);
