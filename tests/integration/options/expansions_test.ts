@@ -4,17 +4,17 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { OptionHarness } from "./harness.ts";
+import { NOW, OptionHarness } from "./harness.ts";
 
 const roots = (symbols: readonly string[]) =>
   [...new Set(symbols.map((symbol) => symbol.slice(0, -15)))].sort();
 
 const strikeOf = (symbol: string) => Number(symbol.slice(-8)) / 1000;
 
-function trade(harness: OptionHarness, symbol: string, price: number): void {
-  harness.simulator.emit("sip", [
-    { T: "t", S: symbol, p: price, s: 1, t: "2026-09-14T14:30:00Z" },
-  ]);
+/** @param after ms since the first trades */
+function trade(harness: OptionHarness, symbol: string, price: number, after = 0): void {
+  const t = new Date(NOW + after).toISOString();
+  harness.simulator.emit("sip", [{ T: "t", S: symbol, p: price, s: 1, t }]);
 }
 
 Deno.test("SPX includes SPXW, and CSGP its adjusted contracts", async () => {
@@ -97,8 +97,11 @@ Deno.test("the window follows the stock's price, without flapping", async () => 
     await harness.nextPrices();
   }
   assert.deepEqual(harness.sink.calls, []);
-  trade(harness, "SPY", 590);
-  await harness.nextPrices();
+  // The simulator's options do not follow it: a second trade confirms the first.
+  for (const after of [1_000, 2_000]) {
+    trade(harness, "SPY", 590, after);
+    await harness.nextPrices();
+  }
   assert.equal(harness.reportOf("SPY")?.centre, 590);
   const strikes = harness.sink.symbols().map(strikeOf);
   assert.equal(strikes.length, 40);
