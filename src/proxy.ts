@@ -250,6 +250,7 @@ function createCore(
   const streams: StreamRegistry = new StreamRegistry({
     channels,
     lastEvents: new LastEvents({ marketData, clock, log }),
+    firstEvents: new LastEvents({ marketData, clock, log, purpose: "first_events" }),
     outages,
     orders: journal,
     orderJournalMs: journal && limits.orderJournalMs,

@@ -306,6 +306,7 @@ export class OptionWeek {
   reply({ pathname, searchParams: query }: URL, purpose: RestPurpose): unknown {
     const fault = this.fault();
     if (purpose === "prices") return this.#trades(query.get("symbols") ?? "", fault);
+    if (purpose === "first_events") return { quotes: {} };
     const isList = pathname.endsWith("/contracts");
     const name = isList ? query.get("underlying_symbols") : pathname.split("/").at(-1);
     const underlying = this.byName.get(name ?? "");

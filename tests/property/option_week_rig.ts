@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { Channel } from "../../src/application/broadcast/channel.ts";
 import { SubscriptionManager } from "../../src/application/feeds/subscription_manager.ts";
+import { LastEvents } from "../../src/application/history/last_events.ts";
 import { contractEnds } from "../../src/application/options/contract_ends.ts";
 import { Expansions } from "../../src/application/options/expansions.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
@@ -18,6 +19,7 @@ import { DEFAULT_SELECTION, type OptionSelection } from "../../src/domain/option
 import { UnderlyingDirectory } from "../../src/domain/options/underlying_directory.ts";
 import { createSubscriptions } from "../../src/domain/subscription/reconciler.ts";
 import { AlpacaCatalog } from "../../src/infrastructure/alpaca/rest/option_catalog.ts";
+import { RestMarketData } from "../../src/infrastructure/alpaca/rest/market_data.ts";
 import { RateShare } from "../../src/infrastructure/alpaca/rest/rate_share.ts";
 import { RequestQueue } from "../../src/infrastructure/alpaca/rest/request_queue.ts";
 import type { RestClient } from "../../src/infrastructure/alpaca/rest/rest_client.ts";
@@ -44,7 +46,7 @@ class NoticedStream implements SelectionStream, WeekStream {
   readonly underlying: Underlying;
   readonly selection: OptionSelection;
   readonly isOnlySelected = false;
-  readonly options = { notices: true, snapshot: false };
+  readonly options = { notices: true, snapshot: true };
   readonly noticed = new Set<string>();
   problem = "";
 
@@ -70,6 +72,8 @@ class NoticedStream implements SelectionStream, WeekStream {
 class Requests {
   /** Monotonic ms of the requests. */
   readonly sentAt: number[] = [];
+  /** Those of them for first events. */
+  firstEvents = 0;
   readonly #week: OptionWeek;
   readonly #clock: ManualClock;
   readonly #share: RateShare;
@@ -88,6 +92,7 @@ class Requests {
       const order = this.#calls++;
       if (!await queue.acquire({ purpose, signal, order })) throw new Error("aborted");
       this.sentAt.push(this.#clock.monotonic());
+      if (purpose === "first_events") this.firstEvents++;
       try {
         return this.#week.reply(url, purpose);
       } finally {
@@ -110,6 +115,7 @@ export class WeekRig implements AsyncDisposable {
   readonly #upstream: ModelUpstream;
   readonly #manager: SubscriptionManager;
   readonly #expansions: Expansions;
+  readonly #firstEvents: LastEvents;
   readonly #opened = new DisposableStack();
   readonly #end = new AbortController();
   readonly #running: Promise<void>;
@@ -152,10 +158,17 @@ export class WeekRig implements AsyncDisposable {
     };
     this.#manager.attach(session);
     const host = (url: string) => ({ client: this.#requests.client(), url });
+    const data = host("http://data");
+    this.#firstEvents = new LastEvents({
+      marketData: new RestMarketData({ data, stockFeed: "sip", optionFeed: "opra" }),
+      clock,
+      log: new RecordingLog(),
+      purpose: "first_events",
+    });
     this.#expansions = new Expansions({
       catalog: new AlpacaCatalog({
         trading: host("http://trading"),
-        data: host("http://data"),
+        data,
         stockFeed: "sip",
         optionFeed: "opra",
       }),
@@ -187,6 +200,7 @@ export class WeekRig implements AsyncDisposable {
       statesOf: (...pairs) => this.#manager.statesOf(...pairs),
       open: ({ upstream, underlying, selection }, watch) =>
         this.#expansions.open(upstream, underlying, selection, watch),
+      fetchLast: (...request) => this.#firstEvents.lookUp(...request),
     });
     const { underlying: { name: underlying }, selection } = stream;
     const scope = { channel: "optionQuotes", upstream: "quotes", underlying, selection } as const;
@@ -240,6 +254,11 @@ export class WeekRig implements AsyncDisposable {
       carried: this.#upstream.state.get("quotes") ?? new Set(),
       named: this.named,
     };
+  }
+
+  /** Requests for first events so far. */
+  get firstEventRequests(): number {
+    return this.#requests.firstEvents;
   }
 
   /** The most requests in any minute, and in any hour. */

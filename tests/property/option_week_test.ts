@@ -31,6 +31,7 @@ async function runWeek(seed: number, budget: number): Promise<Counts> {
     rig.suspend(suspensionAt(week.minute));
   }
   const { inMinute, inHour } = rig.mostRequests;
+  assert.ok(rig.firstEventRequests > 0, "the streams have snapshots");
   assert.ok(inMinute <= QUARTER, `${inMinute} requests in a minute`);
   // What is requested is less than what may be sent, so that nothing waits for long.
   assert.ok(inHour <= 30 * QUARTER, `${inHour} requests in an hour`);

@@ -4,7 +4,8 @@
  * Requests are shared: symbols that streams ask for within a short time are requested together,
  * each once, and a value is reused for a second. Symbols that wait, requests and their time are
  * limited; a symbol without a value in time has none. After a failed request there is a pause, so
- * that new streams do not repeat it.
+ * that new streams do not repeat it. First events of selections wait longer for their share of the
+ * rate limit, and are collected meanwhile.
  *
  * @module
  */
@@ -12,11 +13,19 @@ import type { ChannelEvents } from "../../domain/market/channels.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
-import { type LatestChannel, type MarketData, MAX_REQUEST_SYMBOLS } from "../ports/market_data.ts";
+import {
+  type LatestChannel,
+  type LatestPurpose,
+  type MarketData,
+  MAX_REQUEST_SYMBOLS,
+} from "../ports/market_data.ts";
 import { remedyOf } from "./remedy.ts";
 
-/** How long a caller waits for values, in ms. */
-const DEADLINE_MS = 3_000;
+/** How long a caller waits for values, and the pause after each request, in ms. */
+const TIMES: Readonly<Record<LatestPurpose, { readonly deadlineMs: number; pauseMs: number }>> = {
+  snapshot: { deadlineMs: 3_000, pauseMs: 0 },
+  first_events: { deadlineMs: 60_000, pauseMs: 1_000 },
+};
 /** How long symbols are collected for one request. */
 const GATHER_MS = 10;
 /** How long a value is reused. */
@@ -33,6 +42,8 @@ export interface LastValuesOptions {
   readonly marketData: MarketData;
   readonly clock: Clock;
   readonly log: Log;
+  /** @default `snapshot` */
+  readonly purpose?: LatestPurpose | undefined;
 }
 
 /** The value of a symbol. */
@@ -50,6 +61,7 @@ interface Entry<E> {
 export class LastValues<C extends LatestChannel> {
   readonly #channel: C;
   readonly #options: LastValuesOptions;
+  readonly #times: typeof TIMES[LatestPurpose];
   /** Oldest first. */
   readonly #entries = new Map<string, Entry<ChannelEvents[C]>>();
   /** Symbols that are not requested yet, oldest first. */
@@ -58,15 +70,18 @@ export class LastValues<C extends LatestChannel> {
   /** Monotonic ms until which nothing is requested. */
   #pausedUntil = -Infinity;
   #loggedCause = "";
+  /** Monotonic ms of the next request, by the pause after the last one. */
+  #nextAt = -Infinity;
 
   constructor(channel: C, options: LastValuesOptions) {
     this.#channel = channel;
     this.#options = options;
+    this.#times = TIMES[options.purpose ?? "snapshot"];
   }
 
   /**
-   * The last known event of each symbol; those without one, or without one within 3 s, are left
-   * out. Never rejects.
+   * The last known event of each symbol; those without one, or without one within 3 s (first
+   * events: 60 s), are left out. Never rejects.
    */
   async lookUp(
     symbols: readonly string[],
@@ -82,7 +97,7 @@ export class LastValues<C extends LatestChannel> {
     const done = new AbortController();
     await Promise.race([
       Promise.all(Array.from(entries.values(), (entry) => entry.done)),
-      clock.sleep(DEADLINE_MS, AbortSignal.any([signal, done.signal])),
+      clock.sleep(this.#times.deadlineMs, AbortSignal.any([signal, done.signal])),
     ]);
     done.abort();
     const found = new Map<string, ChannelEvents[C]>();
@@ -121,8 +136,14 @@ export class LastValues<C extends LatestChannel> {
   async #run(): Promise<void> {
     if (this.#isRunning || this.#waiting.size === 0) return;
     this.#isRunning = true;
-    await this.#options.clock.sleep(GATHER_MS);
-    while (this.#waiting.size > 0) await this.#requestNext();
+    const { clock } = this.#options;
+    const { pauseMs } = this.#times;
+    await clock.sleep(Math.max(GATHER_MS, this.#nextAt - clock.monotonic()));
+    while (this.#waiting.size > 0) {
+      await this.#requestNext();
+      this.#nextAt = clock.monotonic() + pauseMs;
+      if (this.#waiting.size > 0 && pauseMs > 0) await clock.sleep(pauseMs);
+    }
     this.#isRunning = false;
   }
 
@@ -135,7 +156,7 @@ export class LastValues<C extends LatestChannel> {
       this.#waiting.delete(symbol);
       const entry = this.#entries.get(symbol);
       if (!entry) continue;
-      if (now - entry.since >= DEADLINE_MS || now < this.#pausedUntil) finish(entry);
+      if (now - entry.since >= this.#times.deadlineMs || now < this.#pausedUntil) finish(entry);
       else {
         entry.since = now;
         entry.state = "requested";
@@ -152,16 +173,17 @@ export class LastValues<C extends LatestChannel> {
 
   /** Returns nothing when the request fails or takes too long. */
   async #fetchNow(symbols: readonly string[]): Promise<ReadonlyMap<string, ChannelEvents[C]>> {
-    const { clock, marketData } = this.#options;
+    const { clock, marketData, purpose } = this.#options;
+    const { deadlineMs } = this.#times;
     const deadline = new AbortController();
     const isOver = new AbortController();
     // The client sends one request at a time, so this one can wait for others.
-    const timeout = clock.sleep(DEADLINE_MS, isOver.signal).then(() => {
+    const timeout = clock.sleep(deadlineMs, isOver.signal).then(() => {
       deadline.abort();
-      throw new ApiUnavailable(`no value within ${DEADLINE_MS} ms`);
+      throw new ApiUnavailable(`no value within ${deadlineMs} ms`);
     });
     try {
-      const latest = marketData.latest(this.#channel, symbols, deadline.signal);
+      const latest = marketData.latest(this.#channel, symbols, deadline.signal, purpose);
       const events = await Promise.race([latest, timeout]);
       this.#loggedCause = "";
       return events;

@@ -21,6 +21,12 @@ export type LatestChannel = typeof LATEST_CHANNELS[number];
 /** Channels whose past events can be looked up. Bars are minute bars. */
 export type HistoryChannel = "stockTrades" | "stockBars" | "optionTrades";
 
+/**
+ * What latest events are for: snapshots that streams open with, or the first events of contracts
+ * that enter a selection, whose requests have a share of the rate limit.
+ */
+export type LatestPurpose = "snapshot" | "first_events";
+
 /** Most symbols of one request. */
 export const MAX_REQUEST_SYMBOLS = 100;
 
@@ -58,12 +64,14 @@ export interface MarketData {
    * The latest event of each symbol; symbols without one are left out.
    *
    * @param symbols at most {@linkcode MAX_REQUEST_SYMBOLS}
+   * @param purpose by default `snapshot`
    * @throws ApiUnavailable
    */
   latest<C extends LatestChannel>(
     channel: C,
     symbols: readonly string[],
     signal: AbortSignal,
+    purpose?: LatestPurpose,
   ): Promise<ReadonlyMap<string, ChannelEvents[C]>>;
 
   /** What Alpaca's stream has sent within a span; does not reject when a request fails. */

@@ -97,7 +97,14 @@ const ACCESS_REFUSALS = [
 export type AccessRefusal = typeof ACCESS_REFUSALS[number];
 
 /** What REST requests are for: values of the `purpose` label. */
-export const REST_PURPOSES = ["catalog", "prices", "snapshot", "backfill", "orders"] as const;
+export const REST_PURPOSES = [
+  "catalog",
+  "prices",
+  "first_events",
+  "snapshot",
+  "backfill",
+  "orders",
+] as const;
 
 /** One purpose of REST requests. */
 export type RestPurpose = typeof REST_PURPOSES[number];

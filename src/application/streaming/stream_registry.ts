@@ -92,6 +92,8 @@ interface StreamRegistryOptions {
   readonly staleSymbolsOf?: StaleSymbolsOf | undefined;
   /** Where snapshots have the last events from that were not seen. @default nowhere */
   readonly lastEvents?: LastEventSource | undefined;
+  /** The same of contracts that enter a selection. @default `lastEvents` */
+  readonly firstEvents?: LastEventSource | undefined;
   /** The present state of orders. @default their last updates */
   readonly orders?: PresentState<OrderUpdate> | undefined;
   /** How long order updates are retained, in ms. @default as those of other channels */
@@ -266,14 +268,14 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     this.epoch = options.newId();
     this.#usage = new IdentityUsage(options.openings);
     this.idPrefix = this.epoch.slice(0, PREFIX_LENGTH);
-    const { underlyings, lastEvents, sinks, clock } = options;
+    const { underlyings, lastEvents, firstEvents = lastEvents, sinks, clock } = options;
     this.#selections = new Selections({
       clock,
       channelOf: (name) => this.#channel(name),
       statesOf: (channel, symbols) => sinks.opra?.statesOf(channel, symbols) ?? [],
       open: ({ upstream, underlying, selection, holder }, watch) =>
         underlyings?.open(upstream, underlying, selection, watch, holder) ?? new DisposableStack(),
-      fetchLast: lastEvents && ((...request) => lastEvents.lookUp(...request)),
+      fetchLast: firstEvents && ((...request) => firstEvents.lookUp(...request)),
     });
   }
 
@@ -469,6 +471,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const now = this.#options.clock.now();
     for (const name of channelsOf(source)) {
       this.#options.lastEvents?.forget(name);
+      this.#options.firstEvents?.forget(name);
       this.#channel(name).carried(symbols, now);
       this.#selections.carried(name);
     }

@@ -35,6 +35,8 @@ const MAX_AGE_MS = 30 * 60_000;
 const UNCONFIRMED_MS = 60_000;
 /** Longest time for which the first trade waits for the options. */
 export const FIRST_WAIT_MS = 5_000;
+/** A trade some strikes away that is confirmed within it is no problem of the price. */
+const QUIET_MS = 2_000;
 /** A trade before it is old without a look at the sessions. */
 const LONGEST_CLOSURE_MS = 10 * 86_400_000;
 
@@ -318,7 +320,7 @@ export class TrackedPrice {
 
   #problem({ source, asOf }: UnderlyingPrice, moment: PriceMoment): string | undefined {
     const { trades, quotes } = this.#failure;
-    if (this.#suspect) {
+    if (this.#suspect && !(this.isStep && moment.now - this.#suspect.since < QUIET_MS)) {
       const { source, price } = this.#suspect;
       const what = source === "trade" ? "a trade at" : "the price that options imply,";
       return `${what} ${price} USD is not confirmed`;

@@ -13,6 +13,7 @@ import type {
   HistoryChannel,
   HistoryQuery,
   LatestChannel,
+  LatestPurpose,
   MarketData,
   TimeSpan,
 } from "../../../application/ports/market_data.ts";
@@ -118,6 +119,7 @@ export class RestMarketData implements MarketData {
     channel: C,
     symbols: readonly string[],
     signal: AbortSignal,
+    purpose: LatestPurpose = "snapshot",
   ): Promise<ReadonlyMap<string, ChannelEvents[C]>> {
     const found = new Map<string, ChannelEvents[C]>();
     const feed = this.#feedOf(channel);
@@ -133,7 +135,7 @@ export class RestMarketData implements MarketData {
       address.searchParams.set("symbols", group.join(","));
       address.searchParams.set("feed", feed);
       try {
-        const values = mapOf(await client.get(address, signal, "snapshot"), list);
+        const values = mapOf(await client.get(address, signal, purpose), list);
         isRead = true;
         for (const symbol of group) {
           const event = readEvent(read, symbol, values[symbol]);

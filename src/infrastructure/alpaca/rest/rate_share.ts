@@ -12,11 +12,13 @@
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RestPurpose } from "../../../application/status/counters.ts";
 
-/** Parts of the limit up to which requests are sent; others have no share. */
-const SHARES: Partial<Record<RestPurpose, number>> = {
-  prices: 0.25,
-  // The rest is left to prices, so that loading chains does not delay them.
-  catalog: 0.2,
+/** Parts of the limit up to which requests are sent; other purposes have no share. */
+const SHARES: Partial<Record<RestPurpose, { readonly all: number; readonly own?: number }>> = {
+  prices: { all: 0.25 },
+  // The rest is left to prices, so that loading chains does not delay them. First events have a
+  // part of their own, so that neither they nor chains delay the others for long.
+  first_events: { all: 0.2, own: 0.05 },
+  catalog: { all: 0.2 },
 };
 const WINDOW_MS = 60_000;
 /** Requests a minute of an API that names no limit. */
@@ -27,13 +29,20 @@ const LIMIT_EXPIRES_MS = 600_000;
 /** Sums of parts are not exact. */
 const ROUNDING = 1e-9;
 
+/** A request that was sent. Its time is in monotonic ms. */
+interface Counted {
+  readonly at: number;
+  readonly api: object;
+  readonly purpose: RestPurpose;
+}
+
 /** Counts the requests of one account. */
 export class RateShare {
   readonly #clock: Clock;
   /** Limits by API, each with the monotonic ms at which it was learned. */
   readonly #limits = new Map<object, { readonly limit: number; readonly at: number }>();
   /** Counted requests of the last minute, oldest first. */
-  #recent: { readonly at: number; readonly api: object }[] = [];
+  #recent: Counted[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -54,10 +63,18 @@ export class RateShare {
     if (share === undefined) return 0;
     const since = this.#clock.monotonic() - WINDOW_MS;
     this.#recent = this.#recent.filter(({ at }) => at > since);
+    const earliest = this.#whenBelow(share.all, api, this.#recent);
+    if (share.own === undefined) return earliest;
+    const own = this.#recent.filter((request) => request.purpose === purpose);
+    return Math.max(earliest, this.#whenBelow(share.own, api, own));
+  }
+
+  /** Monotonic ms from which some requests and one more of an API are within a share. */
+  #whenBelow(share: number, api: object, requests: readonly Counted[]): number {
     let used = this.#partOf(api);
-    for (const request of this.#recent) used += this.#partOf(request.api);
+    for (const request of requests) used += this.#partOf(request.api);
     let earliest = 0;
-    for (const request of this.#recent) {
+    for (const request of requests) {
       if (used <= share + ROUNDING) break;
       used -= this.#partOf(request.api);
       earliest = request.at + WINDOW_MS;
@@ -68,7 +85,7 @@ export class RateShare {
   /** Counts a request that is sent now. */
   count(purpose: RestPurpose, api: object): void {
     if (SHARES[purpose] === undefined) return;
-    this.#recent.push({ at: this.#clock.monotonic(), api });
+    this.#recent.push({ at: this.#clock.monotonic(), api, purpose });
   }
 
   #partOf(api: object): number {

@@ -33,7 +33,8 @@ const BY_URGENCY: Readonly<Record<RestPurpose, number>> = {
   snapshot: 1,
   backfill: 2,
   prices: 3,
-  catalog: 4,
+  first_events: 4,
+  catalog: 5,
 };
 const PURPOSES = REST_PURPOSES.toSorted((a, b) => BY_URGENCY[a] - BY_URGENCY[b]);
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { LastValues } from "../../../../src/application/history/last_values.ts";
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
+import type { LatestPurpose } from "../../../../src/application/ports/market_data.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { ScriptedMarketData, tradeAt } from "./scripted_market_data.ts";
@@ -9,14 +10,12 @@ class Harness implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly log = new RecordingLog();
   readonly api = new ScriptedMarketData();
-  readonly values = new LastValues("stockTrades", {
-    marketData: this.api,
-    clock: this.clock,
-    log: this.log,
-  });
+  readonly values: LastValues<"stockTrades">;
   readonly #end = new AbortController();
 
-  constructor() {
+  constructor(purpose?: LatestPurpose) {
+    const { api: marketData, clock, log } = this;
+    this.values = new LastValues("stockTrades", { marketData, clock, log, purpose });
     this.api.onLatest = (symbols) => Promise.resolve(this.trades(symbols));
   }
 
@@ -156,4 +155,41 @@ Deno.test("symbols that wait too long are not requested", async () => {
   await clock.advance(60_000);
   assert.equal((await found).length, 200);
   assert.ok(api.latestRequests.length <= 4, `${api.latestRequests.length} requests`);
+});
+
+Deno.test("first events wait for a minute, and are collected while a request waits", async () => {
+  await using harness = new Harness("first_events");
+  const { api, clock, fetch } = harness;
+  const share = Promise.withResolvers<void>();
+  api.onLatest = async (symbols) => {
+    await share.promise;
+    return harness.trades(symbols);
+  };
+  const first = fetch(["A"]);
+  await clock.advance(10);
+  const later = Array.from({ length: 40 }, (_, at) => fetch([`S${at}`, `S${at + 1}`]));
+  await clock.advance(50_000);
+  assert.deepEqual(api.latestRequests, [["A"]]);
+  share.resolve();
+  await clock.advance(1_000);
+  assert.deepEqual(await first, ["A"]);
+  for (const found of await Promise.all(later)) assert.equal(found.length, 2);
+  assert.deepEqual(api.latestRequests.map((each) => each.length), [1, 41]);
+  assert.deepEqual(api.latestPurposes, ["first_events", "first_events"]);
+});
+
+Deno.test("first events are requested once a second, and not after a minute", async () => {
+  await using harness = new Harness("first_events");
+  const { api, clock, fetch } = harness;
+  for (let at = 0; at < 40; at++) {
+    fetch([`S${at}`]);
+    await clock.advance(100);
+  }
+  await clock.advance(1_000);
+  assert.ok(api.latestRequests.length <= 6, `${api.latestRequests.length} requests`);
+  assert.equal(api.latestRequests.flat().length, 40);
+  api.onLatest = () => new Promise(() => {});
+  const none = fetch(["LATE"]);
+  await clock.advance(62_000);
+  assert.deepEqual(await none, []);
 });

@@ -8,6 +8,7 @@ import type {
   HistoryChannel,
   HistoryQuery,
   LatestChannel,
+  LatestPurpose,
   MarketData,
 } from "../../../../src/application/ports/market_data.ts";
 import type { ChannelEvents } from "../../../../src/domain/market/channels.ts";
@@ -21,6 +22,8 @@ type Any = any;
 export class ScriptedMarketData implements MarketData {
   /** Requests for latest values. */
   readonly latestRequests: (readonly string[])[] = [];
+  /** What they were for. */
+  readonly latestPurposes: (LatestPurpose | undefined)[] = [];
   /** Requests for history. */
   readonly historyRequests: HistoryQuery[] = [];
   /** Makes the latest values; by default there are none. */
@@ -36,8 +39,10 @@ export class ScriptedMarketData implements MarketData {
     _channel: C,
     symbols: readonly string[],
     signal: AbortSignal,
+    purpose?: LatestPurpose,
   ): Promise<ReadonlyMap<string, ChannelEvents[C]>> {
     this.latestRequests.push(symbols);
+    this.latestPurposes.push(purpose);
     return this.onLatest(symbols, signal);
   }
 

@@ -376,6 +376,7 @@ Deno.test("orders come before what streams wait for, and that before options", a
   const all = [
     get("/first", "catalog"),
     get("/chain", "catalog"),
+    get("/entered", "first_events"),
     get("/prices", "prices"),
     get("/trades", "backfill"),
     get("/quotes", "snapshot"),
@@ -392,8 +393,21 @@ Deno.test("orders come before what streams wait for, and that before options", a
     "/quotes",
     "/trades",
     "/prices",
+    "/entered",
     "/chain",
   ]);
+});
+
+Deno.test("first events wait for their share, a snapshot and a chain do not", async () => {
+  await using api = new ScriptedApi([limited("200")]);
+  const get = (path: string, purpose: RestPurpose) =>
+    api.client.get(new URL(path, api.url), api.signal, purpose);
+  const entered = Array.from({ length: 11 }, () => get("/entered", "first_events"));
+  await Promise.all(entered.slice(0, 10));
+  await Promise.all([get("/quotes", "snapshot"), get("/chain", "catalog")]);
+  assert.equal(api.requests.length, 12, "ten first events are a twentieth of the limit");
+  await api.pass(60_000);
+  await Promise.all(entered);
 });
 
 Deno.test("a retry and a used share of options delay no order", async () => {
