@@ -55,8 +55,13 @@ export interface JwtClaims {
 export interface JwtVerifier {
   /** The claims of a token that was verified a short time ago. */
   recent(token: string): JwtClaims | undefined;
-  /** @throws {Unauthenticated} by rejecting; the same object while one failure is remembered */
-  verify(token: string): Promise<JwtClaims>;
+  /**
+   * Verifies a token; those of one address block leave others a part of what is verified at a time.
+   *
+   * @param address of the client, without its port
+   * @throws {Unauthenticated} by rejecting; the same object while one failure is remembered
+   */
+  verify(token: string, address: string): Promise<JwtClaims>;
 }
 
 /** What an {@linkcode Authenticator} needs. */
@@ -158,7 +163,7 @@ export class Authenticator implements Access {
     const identity = index === undefined ? undefined : this.#identities[index];
     if (identity) return identity;
     if (jwts === undefined || !JWT.test(token)) throw invalid();
-    return jwts.verify(token).then((claims) => this.#identityOf(claims)).catch((error) => {
+    return jwts.verify(token, address).then((claims) => this.#identityOf(claims)).catch((error) => {
       throw this.#refused(error, address);
     });
   }

@@ -13,6 +13,7 @@ import { Unauthenticated } from "../../application/access/access.ts";
 import type { JwtClaims, JwtVerifier } from "../../application/access/authenticator.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { JwtRules } from "../../domain/access/policy.ts";
+import { addressBlock } from "../../domain/limits/address_block.ts";
 import { IssuerKeys, type IssuerKeysOptions } from "./issuer_keys.ts";
 
 /** How long a verified token is accepted without verifying it again, in ms. */
@@ -21,8 +22,8 @@ const RECENT_MS = 300_000;
 const REFUSED_MS = 10_000;
 /** Most tokens of each kind that are remembered. */
 const MAX_RECENT = 4_096;
-/** Most tokens that are verified at one time. */
-const MAX_PENDING = 256;
+/** Most tokens that are verified at one time, in all and of one address block. */
+const MAX_PENDING = { total: 256, perBlock: 32 } as const;
 
 /** What a {@linkcode JoseVerifier} needs. */
 interface JoseVerifierOptions {
@@ -39,13 +40,20 @@ interface Verified {
   readonly at: number;
 }
 
+/** A token that is being verified. */
+interface Verifying {
+  readonly claims: Promise<JwtClaims>;
+  /** The block of addresses that has sent it first. */
+  readonly block: string;
+}
+
 /** Verifies signatures and claims. */
 export class JoseVerifier implements JwtVerifier {
   readonly #options: JoseVerifierOptions;
   /** By digest, the oldest first. */
   readonly #recent = new Map<string, Verified>();
   readonly #refused = new Map<string, { readonly error: Unauthenticated; readonly at: number }>();
-  readonly #pending = new Map<string, Promise<JwtClaims>>();
+  readonly #pending = new Map<string, Verifying>();
 
   constructor(options: JoseVerifierOptions) {
     this.#options = options;
@@ -59,20 +67,22 @@ export class JoseVerifier implements JwtVerifier {
     return verified.claims.expiresAt > clock.now() ? verified.claims : undefined;
   }
 
-  verify(token: string): Promise<JwtClaims> {
+  verify(token: string, address: string): Promise<JwtClaims> {
     const digest = digestOf(token);
     const pending = this.#pending.get(digest);
-    if (pending) return pending;
+    if (pending) return pending.claims;
     const refused = this.#refused.get(digest);
     if (refused && this.#options.clock.monotonic() - refused.at < REFUSED_MS) {
       return Promise.reject(refused.error);
     }
-    if (this.#pending.size >= MAX_PENDING) {
-      const text = "Too many tokens are being verified; retry shortly";
+    const block = addressBlock(address);
+    const whose = this.#excess(block);
+    if (whose !== undefined) {
+      const text = `Too many tokens ${whose}are being verified; retry shortly`;
       return Promise.reject(new Unauthenticated("unavailable", text, 1_000));
     }
     const at = () => this.#options.clock.monotonic();
-    const verifying = this.#verify(token).then((claims) => {
+    const claims = this.#verify(token).then((claims) => {
       remember(this.#recent, digest, { claims, at: at() });
       return claims;
     }, (error) => {
@@ -80,8 +90,17 @@ export class JoseVerifier implements JwtVerifier {
       if (error.reason !== "unavailable") remember(this.#refused, digest, { error, at: at() });
       throw error;
     }).finally(() => this.#pending.delete(digest));
-    this.#pending.set(digest, verifying);
-    return verifying;
+    this.#pending.set(digest, { claims, block });
+    return claims;
+  }
+
+  /** Whose tokens are as many as are verified at one time; `undefined` when another one may be. */
+  #excess(block: string): string | undefined {
+    const { total, perBlock } = MAX_PENDING;
+    if (this.#pending.size >= total) return "";
+    let ofBlock = 0;
+    for (const pending of this.#pending.values()) if (pending.block === block) ofBlock++;
+    return ofBlock >= perBlock ? "of this address " : undefined;
   }
 
   async #verify(token: string): Promise<JwtClaims> {

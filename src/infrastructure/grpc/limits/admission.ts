@@ -284,7 +284,7 @@ export class Admission {
     const refusal = identities.admit(stream, headers, caller);
     const open = () => counts.open(kind, peer, onOver, identities.nameOf(headers));
     if (!(refusal instanceof Promise)) return refusal ?? open();
-    const endVerifying = counts.beginVerifying(peer);
+    const endVerifying = counts.beginVerifying(peer, address);
     if (typeof endVerifying !== "function") return endVerifying;
     return refusal.finally(endVerifying).then((error) => {
       // One that has closed meanwhile would stay counted.

@@ -30,7 +30,7 @@ export class CallCounts {
   readonly #maxStreams: number;
   readonly #refusals: RefusalLog;
   #streaming = 0;
-  #verifying = 0;
+  readonly #verifying: KeyedCounts;
   readonly #unary = new KeyedCounts(UNARY);
   readonly #withoutIdentity = {
     streaming: new KeyedCounts(WITHOUT_IDENTITY.streaming),
@@ -41,6 +41,7 @@ export class CallCounts {
   constructor(maxStreams: number, refusals: RefusalLog) {
     this.#maxStreams = maxStreams;
     this.#refusals = refusals;
+    this.#verifying = new KeyedCounts({ total: maxStreams, perKey: Math.ceil(maxStreams / 2) });
   }
 
   /**
@@ -90,18 +91,21 @@ export class CallCounts {
   /**
    * Counts a call of which the token is being verified; it is not counted as open yet.
    *
+   * @param address of the client, without its port; its block may have half of these calls
    * @returns what ends this; or why the call is refused
    */
-  beginVerifying(peer: string): CallError | (() => void) {
-    if (this.#verifying >= this.#maxStreams) {
-      const text = `The proxy verifies the tokens of ${this.#verifying} calls, as many as ` +
+  beginVerifying(peer: string, address: string): CallError | (() => void) {
+    let end = () => {};
+    const excess = this.#verifying.open(addressBlock(address), (listener) => end = listener);
+    if (excess === undefined) return end;
+    const { limit, open } = excess;
+    const text = limit === "perKey"
+      ? `The proxy verifies the tokens of ${open} calls of the address, half of ` +
+        "STREAM_PROXY_MAX_STREAMS"
+      : `The proxy verifies the tokens of ${open} calls, as many as ` +
         "STREAM_PROXY_MAX_STREAMS allows";
-      const excess = exhausted("calls whose token is verified", text, "retry later");
-      this.#refusals.report("streams", peer, text);
-      return excess;
-    }
-    this.#verifying++;
-    return () => this.#verifying--;
+    this.#refusals.report("streams", peer, text);
+    return exhausted("calls whose token is verified", text, "retry later");
   }
 
   #report(peer: string, excess: CallError | undefined): CallError | undefined {

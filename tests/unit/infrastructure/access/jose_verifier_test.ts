@@ -38,9 +38,11 @@ function verifier(options: Partial<JwtRules> = {}) {
   return new JoseVerifier({ rules: { ...RULES, ...options }, keys, clock });
 }
 
-async function outcome(token: string, of = verifier()): Promise<string> {
+const ADDRESS = "192.0.2.1";
+
+async function outcome(token: string, of = verifier(), address = ADDRESS): Promise<string> {
   try {
-    const { subject } = await of.verify(token);
+    const { subject } = await of.verify(token, address);
     return subject;
   } catch (error) {
     assert(error instanceof Unauthenticated, String(error));
@@ -63,7 +65,7 @@ function forge(header: object, secret?: string): string {
 Deno.test("tokens of all algorithms are accepted, with their subject, role and end", async () => {
   for (const key of [rsa, ec, ed]) {
     const token = await signed({ claims: { role: "reader" } }, key);
-    const claims = await verifier().verify(token);
+    const claims = await verifier().verify(token, ADDRESS);
     const expiresAt = (now + 600) * 1_000 + 30_000;
     assert.deepEqual(claims, { subject: "alice", role: "reader", expiresAt });
   }
@@ -161,7 +163,7 @@ Deno.test("a verified token is remembered for five minutes, at most until it exp
   });
   const [long, short] = [await signed(), await signed({ expiresAt: now + 60 })];
   assert.equal(jwts.recent(long), undefined);
-  await Promise.all([jwts.verify(long), jwts.verify(long), jwts.verify(short)]);
+  await Promise.all([long, long, short].map((token) => jwts.verify(token, ADDRESS)));
   assert.equal(selected, 2, "concurrent verifications of a token are one");
   assert.equal(jwts.recent(long)?.subject, "alice");
   await clock.advance(90_000);
@@ -185,7 +187,7 @@ Deno.test("a refused token has the same failure for ten seconds", async () => {
     },
   });
   const expired = await signed({ expiresAt: now - 60 });
-  const failure = () => jwts.verify(expired).then(() => undefined, (error) => error);
+  const failure = () => jwts.verify(expired, ADDRESS).then(() => undefined, (error) => error);
   const first = await failure();
   assert.equal(first?.reason, "expired");
   await clock.advance(9_999);
@@ -196,7 +198,7 @@ Deno.test("a refused token has the same failure for ten seconds", async () => {
   assert.equal(selected, 2);
 });
 
-Deno.test("at most 256 tokens are verified at one time", async () => {
+Deno.test("at most 256 tokens are verified at one time, 32 of one address block", async () => {
   const blocked = Promise.withResolvers<void>();
   const jwts = new JoseVerifier({
     rules: RULES,
@@ -207,9 +209,24 @@ Deno.test("at most 256 tokens are verified at one time", async () => {
     },
   });
   const token = await signed();
-  const pending = Array.from({ length: 256 }, (_, i) => outcome(`${token.slice(0, -3)}${i}`, jwts));
-  assert.equal(await outcome(token, jwts), "unavailable");
+  const pending: Promise<string>[] = [];
+  const flood = (address: string, count: number) => {
+    for (let i = 0; i < count; i++) {
+      pending.push(outcome(`${token.slice(0, -3)}${pending.length}`, jwts, address));
+    }
+  };
+  flood("2001:db8::1", 20);
+  flood("2001:db8::2", 12);
+  assert.equal(await outcome(token, jwts, "2001:db8::3"), "unavailable");
+  const first = outcome(token, jwts, "2001:db8:0:1::1");
+  assert.equal(jwts.recent(token), undefined);
+  for (let i = 0; i < 7; i++) flood(`198.51.100.${i}`, 32);
+  const other = await signed({ subject: "bob" });
+  assert.equal(await outcome(other, jwts, "203.0.113.1"), "unavailable", "256 in all");
+  // It is being verified for another address.
+  const shared = outcome(token, jwts, "203.0.113.1");
   blocked.resolve();
+  assert.deepEqual(await Promise.all([first, shared]), ["alice", "alice"]);
   await Promise.all(pending);
-  assert.equal(await outcome(token, jwts), "alice");
+  assert.equal(await outcome(other, jwts, "203.0.113.1"), "bob");
 });

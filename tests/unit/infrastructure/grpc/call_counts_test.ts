@@ -41,12 +41,16 @@ Deno.test("calls without an identity are limited per address block and in all", 
 });
 
 Deno.test("calls whose token is verified are as many as streams, and not counted as open", () => {
-  const { counts } = start(2);
-  const ends = [counts.beginVerifying("a"), counts.beginVerifying("b")];
-  assert.match(String(counts.beginVerifying("c")), /verifies the tokens of 2 calls/);
-  assert.equal(counts.open("bidi_streaming", "d", () => {}), undefined);
+  const { counts } = start(4);
+  const ends = ["192.0.2.1", "192.0.2.1", "192.0.2.2"]
+    .map((address) => counts.beginVerifying("a", address));
+  const excess = counts.beginVerifying("b", "192.0.2.1");
+  assert.match(String(excess), /verifies the tokens of 2 calls of the address, half of STREAM_/);
+  ends.push(counts.beginVerifying("c", "192.0.2.3"));
+  assert.match(String(counts.beginVerifying("d", "192.0.2.4")), /verifies the tokens of 4 calls,/);
+  assert.equal(counts.open("bidi_streaming", "e", () => {}), undefined);
   for (const end of ends) if (typeof end === "function") end();
-  assert.equal(typeof counts.beginVerifying("c"), "function");
+  assert.equal(typeof counts.beginVerifying("d", "192.0.2.1"), "function");
 });
 
 Deno.test("an identity has a part of the unary calls, and none has a part without a policy", () => {
