@@ -62,6 +62,7 @@ function proxyEnv(
     STREAM_PROXY_FEEDS: feed,
     STREAM_PROXY_HOST: "127.0.0.1",
     STREAM_PROXY_GRPC_PORT: "0",
+    STREAM_PROXY_WEBSOCKET_PORT: "0",
     STREAM_PROXY_HEALTH_PORT: "0",
     STREAM_PROXY_METRICS_PORT: "0",
     // Scenarios open up to 10 000 streams; the default limit is 5 000.

@@ -22,7 +22,7 @@ const HEARTBEAT_SECONDS = "2";
 const HOST = "127.0.0.1";
 
 /** The default ports, used where they are free. */
-const PORTS = { grpc: 50052, health: 8082, metrics: 9090 } as const;
+const PORTS = { grpc: 50052, websocket: 8765, health: 8082, metrics: 9090 } as const;
 
 /** What the demo follows. */
 export interface DemoMarketOptions {
@@ -66,6 +66,7 @@ export async function startDemoMarket(
     ...simulator.environment(),
     STREAM_PROXY_HOST: HOST,
     STREAM_PROXY_GRPC_PORT: freePort(PORTS.grpc),
+    STREAM_PROXY_WEBSOCKET_PORT: freePort(PORTS.websocket),
     STREAM_PROXY_HEALTH_PORT: freePort(PORTS.health),
     STREAM_PROXY_METRICS_PORT: freePort(PORTS.metrics),
     STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: HEARTBEAT_SECONDS,

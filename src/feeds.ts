@@ -6,10 +6,13 @@
  */
 import type { Channel } from "./application/broadcast/channel.ts";
 import type { Channels } from "./application/broadcast/channels.ts";
+import type { QueueMemory } from "./application/broadcast/queue_memory.ts";
 import { FeedFreshness } from "./application/feeds/feed_freshness.ts";
 import { FeedLink, type FeedLinkOptions } from "./application/feeds/feed_link.ts";
 import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
 import { OrderJournal } from "./application/orders/order_journal.ts";
+import { MessageRelay } from "./application/relay/message_relay.ts";
+import type { MessageFormat } from "./application/relay/relayed_message.ts";
 import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
 import { contractEnds } from "./application/options/contract_ends.ts";
 import { type ExpansionOptions, Expansions } from "./application/options/expansions.ts";
@@ -37,6 +40,7 @@ import {
   optionFormat,
   stockFormat,
 } from "./infrastructure/alpaca/market.ts";
+import { RawFrames } from "./infrastructure/alpaca/raw/raw_frames.ts";
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
 import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
 import type { UpstreamProxy } from "./infrastructure/alpaca/tunnel_agent.ts";
@@ -75,6 +79,45 @@ interface Feeds {
   readonly freshness: Partial<Record<FeedId, FeedFreshness>>;
 }
 
+/** Distributes the messages of the market data feeds as Alpaca sent them. */
+type Relays = Readonly<Record<MarketFeedId, MessageRelay>>;
+
+/** How the frames of each feed are encoded. */
+export const FRAME_FORMATS: Readonly<Record<FeedId, MessageFormat>> = {
+  sip: "json",
+  opra: "msgpack",
+  trading: "json",
+};
+
+/** Whether the WebSocket API is served. */
+export function servesWebSocket({ websocket: { port, isEphemeral } }: Config): boolean {
+  return port > 0 || isEphemeral === true;
+}
+
+/** Makes the relays; `undefined` while the WebSocket API is not served. */
+export function buildRelays(
+  config: Config,
+  { counters, memory }: Pick<FeedDependencies, "counters"> & { readonly memory: QueueMemory },
+): Relays | undefined {
+  if (!servesWebSocket(config)) return undefined;
+  const { capacity } = config.websocket;
+  const { stockMessages, optionMessages } = counters.relays;
+  return {
+    sip: new MessageRelay({
+      format: FRAME_FORMATS.sip,
+      capacity,
+      memory,
+      counters: stockMessages,
+    }),
+    opra: new MessageRelay({
+      format: FRAME_FORMATS.opra,
+      capacity,
+      memory,
+      counters: optionMessages,
+    }),
+  };
+}
+
 /** What every feed shares. */
 type FeedDependencies = Dependencies & {
   readonly channels: Channels;
@@ -86,6 +129,8 @@ type FeedDependencies = Dependencies & {
   readonly isBackfilling?: (feed: FeedId) => boolean;
   /** Receives what changes upstream. */
   readonly events: UpstreamEvents;
+  /** Distributes messages as Alpaca sent them; absent where that is not served. */
+  readonly relays?: Relays | undefined;
   /** Completes order updates; `undefined` while the trading feed is disabled. */
   readonly journal: OrderJournal | undefined;
 };
@@ -254,9 +299,10 @@ function marketConnector(
     readonly redact: (text: string) => string;
   },
 ): FeedConnector {
-  const { feed, channels, counters } = deps;
+  const { feed, channels, counters, relays } = deps;
   return createMarketConnector({
     ...deps,
+    raw: relays && new RawFrames(FRAME_FORMATS[feed], relays[feed]),
     url: feed === "sip" ? config.stock.url : config.option.url,
     proxy: upstreamProxy(config),
     format: feed === "sip"
@@ -289,6 +335,7 @@ function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector
     url: config.trading.url,
     proxy: upstreamProxy(config),
     sink: deps.journal ?? deps.channels.orderUpdates,
+    keepsSource: servesWebSocket(config),
     credentials: () => reveal(config.credentials.trading),
     counters: deps.counters.feeds.trading,
     deadlines: SESSION_DEADLINES,

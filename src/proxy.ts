@@ -34,9 +34,12 @@ import {
   buildFeeds,
   buildMarketData,
   buildOrderJournal,
+  buildRelays,
   buildRestHosts,
   type Dependencies,
   feedKinds,
+  FRAME_FORMATS,
+  servesWebSocket,
 } from "./feeds.ts";
 import { createAccess } from "./infrastructure/access/create_access.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
@@ -50,6 +53,7 @@ import { createMetrics } from "./infrastructure/metrics/metrics.ts";
 import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
+import { WebSocketApi } from "./infrastructure/websocket/server.ts";
 import { buildTls } from "./tls.ts";
 
 /** Why streams end and are refused during shutdown. */
@@ -59,6 +63,8 @@ const STOP_REASON = "the proxy is shutting down";
 export interface ProxyPorts {
   /** For gRPC. */
   readonly grpc: number;
+  /** For clients of Alpaca's streams; `undefined` when it is off. */
+  readonly websocket: number | undefined;
   /** For health checks and metrics. */
   readonly health: number;
   /** `undefined` when metrics are on the health port only. */
@@ -152,6 +158,26 @@ export async function startProxy(
     optionChains: config.options.chains,
     calendar: core.calendar,
   });
+  const ownSecrets = new Set(secrets);
+  const websocket = servesWebSocket(config)
+    ? new WebSocketApi({
+      ...config.websocket,
+      ...deps,
+      access,
+      audit,
+      connections,
+      security: tls.websocket,
+      streams: core.streams,
+      openings: core.openings,
+      isOwnSecret: (text) => ownSecrets.has(text),
+      maxSymbols: config.subscriptions.maxSymbolsPerStream,
+      drainReason: () => drain.reason,
+      feeds: config.feeds,
+      kinds: feedKinds(config),
+      formats: FRAME_FORMATS,
+      orderOpcode: config.environment === "PAPER" ? "binary" : "text",
+    })
+    : undefined;
   const http = resources.use(
     await serveHttp({
       ...config,
@@ -179,13 +205,26 @@ export async function startProxy(
     await feeds;
   });
   await grpc.open();
-  resources.defer(() => grpc.stop(config.limits.drainMs, STOP_REASON));
+  resources.defer(() => grpc.stop(limits.drainMs, STOP_REASON));
+  if (websocket) {
+    await websocket.open();
+    // Both ports stop together: the streams of all clients are ended by that of gRPC.
+    resources.defer(() => {
+      const stopped = websocket.stop(limits.drainMs, STOP_REASON);
+      return Promise.all([stopped, grpc.stop(limits.drainMs, STOP_REASON)]).then(() => {});
+    });
+  }
   resources.defer(() => drain.stop(STOP_REASON));
   feeds = Promise.all([core.run(feedsAbort.signal), tls.run(feedsAbort.signal)]).then(() => {});
   const running = resources.move();
   return {
     config,
-    ports: { grpc: grpc.port, health: http.healthPort, metrics: http.metricsPort },
+    ports: {
+      grpc: grpc.port,
+      websocket: websocket?.port,
+      health: http.healthPort,
+      metrics: http.metricsPort,
+    },
     finished: http.finished,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
@@ -234,9 +273,15 @@ function createCore(
     log,
   });
   const journal = buildOrderJournal(config, parts, hosts);
+  const relays = buildRelays(config, { counters, memory: queueMemory });
   const isBackfilling = (feed: FeedId) =>
     feed === "trading" ? journal?.isReconciling ?? false : outages.isFilling(feed);
-  const { links, managers, freshness } = buildFeeds(config, { ...parts, journal, isBackfilling });
+  const { links, managers, freshness } = buildFeeds(config, {
+    ...parts,
+    journal,
+    relays,
+    isBackfilling,
+  });
   const underlyings = managers.opra && buildExpansions(config, {
     hosts,
     sink: managers.opra,
@@ -256,6 +301,7 @@ function createCore(
     orderJournalMs: journal && limits.orderJournalMs,
     feeds: config.feeds,
     sinks: managers,
+    relays,
     underlyings,
     clock,
     drain,

@@ -8,7 +8,7 @@ import type { ConnectionLimits } from "./application/connections/connection_limi
 import type { ConnectionSecurity } from "./application/connections/connection_security.ts";
 import { supervise } from "./application/feeds/supervise.ts";
 import type { TlsCounters } from "./application/status/counters.ts";
-import type { Dependencies } from "./feeds.ts";
+import { type Dependencies, servesWebSocket } from "./feeds.ts";
 import type { Config } from "./infrastructure/config/config.ts";
 import { filesOf, readKeyMaterial } from "./infrastructure/config/key_material.ts";
 import { isLoopback } from "./infrastructure/config/upstream_urls.ts";
@@ -18,6 +18,7 @@ import { TlsPorts } from "./infrastructure/tls/tls_ports.ts";
 /** What encrypts each port; undefined where it is not encrypted. */
 interface Tls {
   readonly grpc: ConnectionSecurity<Socket> | undefined;
+  readonly websocket: ConnectionSecurity<Socket> | undefined;
   readonly http: {
     readonly health: ConnectionSecurity<Socket> | undefined;
     readonly metrics: ConnectionSecurity<Socket> | undefined;
@@ -35,7 +36,9 @@ export function buildTls(
   },
 ): Tls {
   const { material, ports, clientAuth = "require", ...settings } = config.tls;
-  const exposed = Object.entries({ grpc: config.grpc, health: config.health })
+  const { grpc, health } = config;
+  const open = { grpc, ...(servesWebSocket(config) && { websocket: config.websocket }), health };
+  const exposed = Object.entries(open)
     .filter(([name, { host }]) => !isLoopback(host) && !(material && ports.has(name as "grpc")))
     .map(([name]) => name);
   if (exposed.length > 0) {
@@ -49,6 +52,7 @@ export function buildTls(
   if (material === undefined) {
     return {
       grpc: undefined,
+      websocket: undefined,
       http: { health: undefined, metrics: undefined },
       run: () => Promise.resolve(),
     };
@@ -56,9 +60,11 @@ export function buildTls(
   counters.expiresAt = material.expiresAt;
   const handshakeMs = config.limits.requestTimeoutMs;
   const tls = new TlsPorts({ material, clientAuth, handshakeMs, connections, clock });
-  const httpPort = (port: "health" | "metrics") => ports.has(port) ? tls.http() : undefined;
+  const httpPort = (port: "websocket" | "health" | "metrics") =>
+    ports.has(port) ? tls.http() : undefined;
   return {
     grpc: ports.has("grpc") ? tls.grpc() : undefined,
+    websocket: httpPort("websocket"),
     http: { health: httpPort("health"), metrics: httpPort("metrics") },
     run: (signal) => {
       if (filesOf(settings).length === 0) return Promise.resolve();

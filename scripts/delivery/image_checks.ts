@@ -18,6 +18,7 @@ export const HOST = "127.0.0.1";
 export const PORT_SETTINGS: Readonly<Record<string, string>> = {
   STREAM_PROXY_HOST: HOST,
   STREAM_PROXY_GRPC_PORT: String(PORTS.grpc),
+  STREAM_PROXY_WEBSOCKET_PORT: "0",
   STREAM_PROXY_HEALTH_PORT: String(PORTS.health),
   STREAM_PROXY_METRICS_PORT: String(PORTS.metrics),
 };

@@ -37,11 +37,12 @@ export function allowedVariables(): string[] {
   return [...names, ...Object.keys(NEIGHBOURS), ...RUNTIME_VARIABLES];
 }
 
-/** Addresses of the default `--allow-net`: three ports and Alpaca over TLS. */
+/** Addresses of the default `--allow-net`: four ports and Alpaca over TLS. */
 export function allowedAddresses(): string[] {
   const host = SETTINGS.STREAM_PROXY_HOST.default;
   const ports = [
     SETTINGS.STREAM_PROXY_GRPC_PORT,
+    SETTINGS.STREAM_PROXY_WEBSOCKET_PORT,
     SETTINGS.STREAM_PROXY_HEALTH_PORT,
     SETTINGS.STREAM_PROXY_METRICS_PORT,
   ];

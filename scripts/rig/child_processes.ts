@@ -119,6 +119,7 @@ export class ProxyProcess implements AsyncDisposable {
         ...environment,
         STREAM_PROXY_HOST: "127.0.0.1",
         STREAM_PROXY_GRPC_PORT: "0",
+        STREAM_PROXY_WEBSOCKET_PORT: "0",
         STREAM_PROXY_HEALTH_PORT: "0",
         STREAM_PROXY_METRICS_PORT: "0",
         ...options.env,

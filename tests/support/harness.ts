@@ -19,6 +19,8 @@ export interface HarnessOptions {
   /** Settings of the proxy besides those that connect it to the simulator. */
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  /** Whether the WebSocket API is served, on a free port. @default false */
+  readonly websocket?: boolean;
 }
 
 /** A running pair. */
@@ -28,6 +30,8 @@ export interface Harness extends AsyncDisposable {
   readonly log: RecordingLog;
   /** `127.0.0.1:port` of the gRPC server. */
   readonly address: string;
+  /** `ws://127.0.0.1:port` of the WebSocket API. */
+  readonly websocket: string;
   /** Base of the health port. */
   readonly health: string;
 }
@@ -36,6 +40,7 @@ export interface Harness extends AsyncDisposable {
 export const FREE_PORTS: Readonly<Record<string, string>> = {
   STREAM_PROXY_HOST: "127.0.0.1",
   STREAM_PROXY_GRPC_PORT: "0",
+  STREAM_PROXY_WEBSOCKET_PORT: "0",
   STREAM_PROXY_HEALTH_PORT: "0",
   STREAM_PROXY_METRICS_PORT: "0",
 };
@@ -57,13 +62,15 @@ export async function startHarness(
     ...options.env,
   });
   const parts = options.clock ? { log, clock: options.clock } : { log };
-  const proxy = made.use(await startProxy(config, parts));
+  const websocket = { ...config.websocket, isEphemeral: options.websocket ?? false };
+  const proxy = made.use(await startProxy({ ...config, websocket }, parts));
   const kept = made.move();
   return {
     simulator,
     proxy,
     log,
     address: `127.0.0.1:${proxy.ports.grpc}`,
+    websocket: `ws://127.0.0.1:${proxy.ports.websocket}`,
     health: `http://127.0.0.1:${proxy.ports.health}`,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

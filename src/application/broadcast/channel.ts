@@ -84,6 +84,8 @@ export class Channel<T> implements EventSink<T> {
   readonly #shared: SharedQueue<T>;
   /** Queues of streams with a filter and without options. */
   readonly #plain = new WeakSet<EventQueue<T>>();
+  /** Those of them that receive derived events too. */
+  readonly #reconciled = new WeakSet<EventQueue<T>>();
   readonly #gaps: ChannelGaps;
   readonly #isLastAvailable: boolean;
   #keepsLast: boolean;
@@ -177,7 +179,8 @@ export class Channel<T> implements EventSink<T> {
   }
 
   /**
-   * Adds an event to the queues of its streams with options only, as the next event of the channel.
+   * Adds an event to the queues of its streams with options, as the next event of the channel; a
+   * derived one also to those of other streams that request them.
    */
   publishWithOptions(
     event: T,
@@ -193,7 +196,9 @@ export class Channel<T> implements EventSink<T> {
     if (entry.last === undefined) this.#symbols.addLast(entry);
     entry.last = envelope;
     for (const each of this.#matching(event, entry)) {
-      if (!this.#plain.has(each)) each.enqueue(envelope);
+      const isReceived = !this.#plain.has(each) ||
+        (origin === "reconciled" && this.#reconciled.has(each));
+      if (isReceived) each.enqueue(envelope);
     }
     if (this.#retained !== undefined) this.#retained.add(envelope);
     if (envelope.holders > 0) this.#queue.memory.hold(envelope);
@@ -223,11 +228,13 @@ export class Channel<T> implements EventSink<T> {
    * @param onEnd called once, after it was removed
    */
   subscribe(filter: ChannelFilter, onEnd: () => void = () => {}): Subscriber<T> | Position<T> {
-    const { symbols, secondary, accepts } = filter;
-    if (symbols.size === 0 && secondary.size === 0 && !accepts) return this.#shared.add(onEnd);
+    const { symbols, secondary, accepts, reconciled } = filter;
+    const isUnfiltered = symbols.size === 0 && secondary.size === 0 && !accepts;
+    if (isUnfiltered && !reconciled) return this.#shared.add(onEnd);
     const create = (options: SubscriberOptions<T>) => subscriberOf(options, filter);
     const queue = this.subscribeQueue(filter, { onEnd }, create);
     this.#plain.add(queue);
+    if (reconciled) this.#reconciled.add(queue);
     return queue;
   }
 

@@ -22,6 +22,8 @@ export interface KeyFilter {
   readonly acceptsState?: ((event: unknown) => boolean) | undefined;
   /** Restricts the symbols that match the keys; has to agree with `accepts`. @default all */
   readonly selected?: Pick<SelectedSymbols, "has"> | undefined;
+  /** Whether a stream without options receives events that were derived. @default false */
+  readonly reconciled?: boolean | undefined;
 }
 
 /** What an open stream receives. */

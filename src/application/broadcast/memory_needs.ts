@@ -36,9 +36,10 @@ export function statusBytes({ statusMessage, reasonMessage }: StockTradingStatus
  * Bytes of an order update with its envelope. One with 64 legs and the longest texts has 250 times
  * the usual size.
  */
-export function orderBytes(update: OrderUpdate): number {
+export function orderBytes({ source, ...update }: OrderUpdate): number {
   // Strings with characters beyond Latin-1 have two bytes per character.
-  return Math.max(EVENT_BYTES.orderUpdates, 2 * JSON.stringify(update).length);
+  const bytes = Math.max(EVENT_BYTES.orderUpdates, 2 * JSON.stringify(update).length);
+  return bytes + (source?.length ?? 0);
 }
 
 /** Bytes of one slot of a queue. */

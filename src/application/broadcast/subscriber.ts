@@ -190,11 +190,16 @@ export class Subscriber<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, 
         ? this.#oldest
         : this.#between[Math.floor(position / SEGMENT) - 1] ?? this.#newest;
       const envelope = segment[position % SEGMENT];
-      // Empty bytes mark an event that cannot be encoded; the mark is kept.
-      if (envelope?.encoded?.length) envelope.encoded = envelope.encodedWithMeta = undefined;
+      if (envelope) this.releaseBytes(envelope);
     }
     this.#releasedUpTo = this.#sweptUpTo;
     this.#sweptUpTo = this.#published;
+  }
+
+  /** Releases what an event that has waited holds and can be made again. */
+  protected releaseBytes(envelope: Envelope<T>): void {
+    // Empty bytes mark an event that cannot be encoded; the mark is kept.
+    if (envelope.encoded?.length) envelope.encoded = envelope.encodedWithMeta = undefined;
   }
 
   /** Ends the queue, removes its events and wakes the reader; idempotent. */

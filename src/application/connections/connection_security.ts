@@ -6,10 +6,10 @@
 import type { PeerCertificate } from "../access/access.ts";
 
 /** The ports that can be encrypted. */
-export const TLS_PORTS = ["grpc", "health", "metrics"] as const;
+export const TLS_PORTS = ["grpc", "websocket", "health", "metrics"] as const;
 
 /** One port that can be encrypted. */
-export type TlsPort = "grpc" | "health" | "metrics";
+export type TlsPort = "grpc" | "websocket" | "health" | "metrics";
 
 /** Whether clients need a certificate (`require`) or may have one (`request`). */
 export type ClientAuth = "require" | "request";

@@ -59,6 +59,8 @@ export interface SubscriptionSink {
    * @throws QuotaExceeded
    */
   checkQuota(channel: UpstreamChannel, symbols: Iterable<string>, holder?: Holder): void;
+  /** As `checkQuota`, for pairs of several channels together. */
+  checkPairs(pairs: readonly Pair[], holder?: Holder): void;
   /**
    * Adds one reference to each symbol.
    *
@@ -204,11 +206,17 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   checkQuota(channel: UpstreamChannel, symbols: Iterable<string>, holder?: Holder): void {
+    if (this.#options.subscriptions.quota.limit === undefined) return;
+    this.checkPairs(Array.from(new Set(symbols), (symbol) => ({ channel, symbol })), holder);
+  }
+
+  checkPairs(requested: readonly Pair[], holder?: Holder): void {
     const { feed, subscriptions } = this.#options;
     const { refCounts, quota, reconciler } = subscriptions;
     if (quota.limit === undefined) return;
-    const pairs = Array.from(new Set(symbols), (symbol) => ({ channel, symbol }))
-      .filter((pair) => quota.usesSlot(pair) && !this.#ends.hasEnded(pair.symbol));
+    const pairs = requested.filter((pair) =>
+      quota.usesSlot(pair) && !this.#ends.hasEnded(pair.symbol)
+    );
     const excess = excessOf(subscriptions, pairs, holder);
     if (excess === undefined) return;
     const added = pairs.find((pair) => !refCounts.isNamed(pair));

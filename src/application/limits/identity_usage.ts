@@ -79,14 +79,31 @@ export class IdentityUsage {
     const tooOften = this.#openings?.checkIdentity(identity);
     if (tooOften) throw tooOften;
     const used = this.#used.get(identity) ?? { streams: 0, symbols: 0 };
-    const check = (limit: LimitName, inUse: number, requested: number) => {
-      const { [limit]: allowed = Infinity } = limits;
-      if (requested === 0 || inUse + requested <= allowed) return;
-      throw new IdentityLimitExceeded({ limit, allowed, used: inUse, requested });
-    };
-    check("symbolsPerStream", 0, symbols);
-    check("streams", used.streams, 1);
-    check("symbols", used.symbols, symbols);
+    checkLimit(limits, "symbolsPerStream", { used: 0, requested: symbols });
+    checkLimit(limits, "streams", { used: used.streams, requested: 1 });
+    checkLimit(limits, "symbols", { used: used.symbols, requested: symbols });
+  }
+
+  /**
+   * Checks whether an open stream may have more symbols.
+   *
+   * @param size its symbols, and those that are added
+   * @throws {IdentityLimitExceeded}
+   */
+  checkSymbols({ identity = "", limits = {} }: LimitedClient, { own, added }: {
+    readonly own: number;
+    readonly added: number;
+  }): void {
+    if (identity === "") return;
+    const { symbols = 0 } = this.#used.get(identity) ?? {};
+    checkLimit(limits, "symbolsPerStream", { used: own, requested: added });
+    checkLimit(limits, "symbols", { used: symbols, requested: added });
+  }
+
+  /** Counts symbols that an open stream has added, or removed if below 0. */
+  add({ identity = "" }: LimitedClient, symbols: number): void {
+    const used = this.#used.get(identity);
+    if (used) used.symbols += symbols;
   }
 
   /**
@@ -104,4 +121,14 @@ export class IdentityUsage {
       if (--used.streams === 0) this.#used.delete(identity);
     };
   }
+}
+
+function checkLimit(
+  limits: IdentityLimits,
+  limit: LimitName,
+  { used, requested }: { readonly used: number; readonly requested: number },
+): void {
+  const { [limit]: allowed = Infinity } = limits;
+  if (requested === 0 || used + requested <= allowed) return;
+  throw new IdentityLimitExceeded({ limit, allowed, used, requested });
 }

@@ -8,7 +8,12 @@
  */
 import { FAILURE_TYPES } from "../../domain/connection/failure.ts";
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
-import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import {
+  type ChannelName,
+  CHANNELS,
+  type RelayName,
+  RELAYS,
+} from "../../domain/market/channels.ts";
 import { GAP_REASONS, type GapReason } from "../../domain/market/notices.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 
@@ -222,6 +227,8 @@ export interface TlsCounters {
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
+  /** Messages that are delivered as upstream sent them. */
+  readonly relays: Readonly<Record<RelayName, ChannelCounters>>;
   readonly streams: StreamCounters;
   readonly orders: OrderCounters;
   /** Refusals of connections, streams and requests, by limit. */
@@ -253,6 +260,12 @@ function feedCounters(): FeedCounters {
   };
 }
 
+function channelCounters<K extends string>(names: readonly K[]): Record<K, ChannelCounters> {
+  return Object.fromEntries(
+    names.map((name) => [name, { published: 0, sent: 0, conflated: 0, dropped: 0 }]),
+  ) as Record<K, ChannelCounters>;
+}
+
 function emptyLatency(bounds = PROCESSING_BUCKETS): Latency {
   return { bounds, counts: new Array(bounds.length + 1).fill(0), sum: 0 };
 }
@@ -263,9 +276,8 @@ export function createCounters(): ProxyCounters {
     feeds: Object.fromEntries(
       FEEDS.map((feed) => [feed, feedCounters()]),
     ) as Record<FeedId, FeedCounters>,
-    channels: Object.fromEntries(
-      CHANNELS.map((channel) => [channel, { published: 0, sent: 0, conflated: 0, dropped: 0 }]),
-    ) as Record<ChannelName, ChannelCounters>,
+    channels: channelCounters(CHANNELS),
+    relays: channelCounters(RELAYS),
     streams: { gaps: zeroes(GAP_REASONS), resumes: { exact: 0, inexact: 0 } },
     orders: {
       reconciliations: { completed: 0, failed: 0, abandoned: 0 },
@@ -298,9 +310,10 @@ export function messagesReceived(counters: FeedCounters): number {
   return sum;
 }
 
-/** Deliveries of all channels since the process started, once per stream. */
-export function deliveriesMade({ channels }: ProxyCounters): number {
+/** Deliveries of all kinds since the process started, once per stream. */
+export function deliveriesMade({ channels, relays }: ProxyCounters): number {
   let sum = 0;
+  for (const relay of RELAYS) sum += relays[relay].published;
   for (const channel of CHANNELS) sum += channels[channel].published;
   return sum;
 }

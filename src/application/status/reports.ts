@@ -4,7 +4,7 @@
  * @module
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
-import type { ChannelName } from "../../domain/market/channels.ts";
+import type { StreamKind } from "../../domain/market/channels.ts";
 import type { UnderlyingPrice } from "../../domain/options/tracked_price.ts";
 import type { ShareReport } from "../../domain/subscription/identity_shares.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
@@ -19,7 +19,7 @@ export type DeliveryPolicy = "every" | "latest" | "every_or_end";
 export interface StreamReport {
   /** By which an operator names it; unique over restarts of the proxy. */
   readonly id: string;
-  readonly channel: ChannelName;
+  readonly channel: StreamKind;
   /** The filter as the client sent it; empty means everything. */
   readonly filter: string;
   /** Events handed to the transport, which the client may not have read yet. */

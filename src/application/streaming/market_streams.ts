@@ -30,6 +30,8 @@ export interface StreamFilter {
   readonly orderIds?: readonly string[];
   /** Order channel only: prefixes of client order ids, AND-ed with the other fields. */
   readonly clientOrderIdPrefixes?: readonly string[];
+  /** Order channel only: also updates that were derived after an outage. @default false */
+  readonly reconciled?: boolean;
   /** Order channel only: events as Alpaca spells them, AND-ed with the other fields. */
   readonly events?: readonly string[];
 }

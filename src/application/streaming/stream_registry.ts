@@ -5,9 +5,17 @@
  * @module
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
-import { type ChannelEvents, type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import {
+  type ChannelEvents,
+  type ChannelName,
+  CHANNELS,
+  RELAY_OF_FEED,
+  type StreamKind,
+} from "../../domain/market/channels.ts";
 import {
   CHANNEL_SOURCES,
+  countPairs,
+  pairsOf,
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
@@ -26,6 +34,8 @@ import { IdentityLimitExceeded, IdentityUsage } from "../limits/identity_usage.t
 import { OpenedTooOften, type OpeningRate } from "../limits/opening_rate.ts";
 import type { Expansions } from "../options/expansions.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { MessageRelay } from "../relay/message_relay.ts";
+import { RelayedStream } from "../relay/relayed_stream.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
 import type { OptionsReport, StreamReport } from "../status/reports.ts";
@@ -69,6 +79,8 @@ interface StreamRegistryOptions {
   /** Enabled feeds; streams of the others are refused. */
   readonly feeds: ReadonlySet<FeedId>;
   readonly sinks: Readonly<Partial<Record<FeedId, SubscriptionSink>>>;
+  /** The messages of feeds as upstream sent them. @default none */
+  readonly relays?: Readonly<Partial<Record<FeedId, MessageRelay>>> | undefined;
   /** Resolves underlyings to contracts; without it none are subscribed. */
   readonly underlyings?: Expansions | undefined;
   readonly clock: Clock;
@@ -149,7 +161,10 @@ function onlySelected(
   return { accepts, selected };
 }
 
-function describeFilter(filter: StreamFilter): string {
+/** What a stream has requested, as a report shows it. */
+type RequestReport = Pick<StreamReport, "filter" | "filterSize">;
+
+function describeFilter(filter: StreamFilter): RequestReport {
   const names = [
     ...filter.symbols,
     ...(filter.underlyings ?? []).map((name) => `underlying ${name}`),
@@ -157,9 +172,20 @@ function describeFilter(filter: StreamFilter): string {
     ...(filter.clientOrderIdPrefixes ?? []).map((prefix) => `client order id ${prefix}…`),
     ...(filter.events ?? []).map((event) => `event ${event}`),
   ];
-  if (names.length === 0) return "everything";
-  const shown = names.slice(0, SHOWN).join(", ");
-  const others = names.length - SHOWN;
+  const text = names.length === 0 ? "everything" : shorten(names.slice(0, SHOWN), names.length);
+  return { filter: text, filterSize: sizeOf(filter) };
+}
+
+/** Describes the present subscriptions of a stream of messages. */
+function describeRelayed(stream: RelayedStream): RequestReport {
+  const { size } = stream;
+  const filter = size === 0 ? "nothing" : shorten([...stream.names().take(SHOWN)], size);
+  return { filter, filterSize: size };
+}
+
+function shorten(names: readonly string[], count: number): string {
+  const shown = names.join(", ");
+  const others = count - names.length;
   return others > 0 ? `${shown} and ${others} more` : shown;
 }
 
@@ -202,8 +228,8 @@ interface ClientStream {
   readonly id: string;
   readonly number: number;
   readonly stream: TrackedStream;
-  readonly channel: ChannelName;
-  readonly filter: StreamFilter;
+  readonly channel: StreamKind;
+  readonly describe: () => RequestReport;
   readonly opened: WallStamp;
   readonly client: StreamClient;
   /** Monotonic ms at which the queue was last seen empty or an event was taken. */
@@ -216,7 +242,7 @@ interface ClientStream {
 
 /** Reports how many events a stream was sent and has dropped. */
 function reportOf(open: ClientStream): StreamReport {
-  const { stream, channel, filter, client, opened } = open;
+  const { stream, channel, describe, client, opened } = open;
   const { sent, queued, dropped, oldest, optionsReport } = stream;
   return {
     id: open.id,
@@ -224,10 +250,9 @@ function reportOf(open: ClientStream): StreamReport {
     identity: client.identity,
     credential: client.credential,
     rpc: client.rpc,
-    filterSize: sizeOf(filter),
     peer: client.peer,
     userAgent: client.userAgent,
-    filter: describeFilter(filter),
+    ...describe(),
     openedAt: opened.at,
     sent,
     bytes: client.written?.bytes,
@@ -250,6 +275,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     string,
     { stream: AnnotatedStream<unknown>; channel: ChannelName; identity: string }
   >();
+  /** Streams of messages, by their feeds. */
+  readonly #relayed = new Map<RelayedStream, FeedId>();
   /** The contracts of streams that need to know them. */
   readonly #selections: Selections;
   /** Monotonic ms at which a channel last had a stream with options. */
@@ -314,9 +341,9 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     return { reports, isLast: true };
   }
 
-  /** The fill of the fullest queue of each channel, 0 to 1; none for channels without streams. */
-  fullestQueues(): ReadonlyMap<ChannelName, number> {
-    const fullest = new Map<ChannelName, number>();
+  /** The fill of the fullest queue of each kind of stream, 0 to 1; none without streams. */
+  fullestQueues(): ReadonlyMap<StreamKind, number> {
+    const fullest = new Map<StreamKind, number>();
     for (const { channel, stream: { fill } } of this.#open) {
       if (fill >= (fullest.get(channel) ?? 0)) fullest.set(channel, fill);
     }
@@ -424,6 +451,52 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     return stream;
   }
 
+  openRelayed(feed: FeedId, client: StreamClient = {}): RelayedStream {
+    const { relays, sinks, feeds, drain, counters: { refusals } } = this.#options;
+    if (drain?.reason !== undefined) throw new Draining(drain.reason);
+    const relay = relays?.[feed];
+    const sink = sinks[feed];
+    const channel = RELAY_OF_FEED[feed];
+    if (!feeds.has(feed) || !relay || !sink || !channel) throw new FeedDisabled(feed);
+    this.#checkIdentity(client, 0);
+    const closing = new DisposableStack();
+    const holder = holderOf(client);
+    const stream = new RelayedStream({
+      relay,
+      sink,
+      holder,
+      check: (added, own) => {
+        const size = countPairs(added);
+        try {
+          this.#usage.checkSymbols(client, { own, added: size });
+        } catch (error) {
+          if (error instanceof IdentityLimitExceeded) refusals.identity++;
+          throw error;
+        }
+        const distinct = relay.countUnsubscribed(added);
+        this.#checkSymbols({ symbols: size, distinct, secondary: 0 });
+        this.#countExceeded(() => sink.checkPairs(pairsOf(added), holder));
+      },
+      onChange: (symbols) => {
+        this.#symbols += symbols;
+        this.#usage.add(client, symbols);
+      },
+      onEnd: () => closing.dispose(),
+    });
+    this.#relayed.set(stream, feed);
+    closing.defer(() => this.#relayed.delete(stream));
+    closing.defer(() => this.#symbols -= stream.size);
+    this.#register(closing, {
+      stream: stream.queue,
+      channel,
+      describe: () => describeRelayed(stream),
+      client,
+      symbols: 0,
+      onClose: () => this.#usage.add(client, -stream.size),
+    });
+    return stream;
+  }
+
   acknowledge(streamId: string, sequence: number, identity = ""): boolean {
     const open = this.#annotated.get(streamId);
     if (open === undefined || open.identity !== identity) return false;
@@ -488,6 +561,9 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   }
 
   subscription(feed: FeedId, channel: UpstreamChannel, changes: readonly SymbolChange[]): void {
+    for (const [stream, source] of this.#relayed) {
+      if (source === feed) stream.changed(channel, changes);
+    }
     const notices = this.#subscriptionNotices(changes);
     for (const stream of this.#annotatedOf(feed, channel)) stream.subscriptions(notices);
   }
@@ -556,7 +632,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     ) => S,
   ): S {
     const { feed, upstream } = CHANNEL_SOURCES[channel];
-    const { channels, feeds, sinks, clock, drain } = this.#options;
+    const { channels, feeds, sinks, drain } = this.#options;
     if (drain?.reason !== undefined) throw new Draining(drain.reason);
     if (!feeds.has(feed)) throw new FeedDisabled(feed);
     const source: Channel<ChannelEvents[C]> = channels[channel];
@@ -580,6 +656,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const keys = {
       symbols,
       secondary,
+      ...(filter.reconciled && { reconciled: true }),
       ...filter.onlySelected
         ? onlySelected(symbols, selections, (symbol) => source.secondaryOf(symbol))
         : {
@@ -598,32 +675,50 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     if (stream instanceof AnnotatedStream) {
       for (const contracts of selections) closing.defer(contracts.join(stream));
     }
+    this.#symbols += symbols.size;
+    this.#secondary += secondary.size;
+    closing.defer(() => {
+      this.#symbols -= symbols.size;
+      this.#secondary -= secondary.size;
+    });
+    const describe = () => describeFilter(filter);
+    this.#register(closing, { stream, channel, describe, client, symbols: size });
+    opening.move();
+    return stream;
+  }
+
+  /** Adds an open stream, until `closing` is disposed. */
+  #register(
+    closing: DisposableStack,
+    { symbols, onClose, ...own }:
+      & Pick<ClientStream, "stream" | "channel" | "describe" | "client">
+      & {
+        /** Symbols that the identity uses by the stream, as long as it is open. */
+        readonly symbols: number;
+        /** Called before its identity is released. @default does nothing */
+        readonly onClose?: () => void;
+      },
+  ): void {
+    const { clock, audit } = this.#options;
+    const { client } = own;
     const open: ClientStream = {
+      ...own,
       id: `${this.idPrefix}-${++this.#opened}`,
       number: this.#opened,
-      stream,
-      channel,
-      filter,
       opened: new WallStamp(clock),
       client: { ...client, userAgent: client.userAgent && truncate(client.userAgent, MAX_AGENT) },
       progressAt: clock.monotonic(),
       sentThen: 0,
       droppedThen: 0,
     };
-    this.#symbols += symbols.size;
-    this.#secondary += secondary.size;
     this.#open.add(open);
-    closing.defer(this.#usage.open(client, size));
-    const { audit } = this.#options;
+    closing.defer(this.#usage.open(client, symbols));
+    if (onClose) closing.defer(onClose);
     audit?.opened(reportOf(open));
     closing.defer(() => {
       audit?.ended(reportOf(open), client.end?.() ?? { by: "client" });
       this.#open.delete(open);
-      this.#symbols -= symbols.size;
-      this.#secondary -= secondary.size;
     });
-    opening.move();
-    return stream;
   }
 
   /** The streams with options of an upstream channel, or of a whole feed. */
@@ -647,8 +742,13 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     sink: SubscriptionSink,
     ...request: Parameters<SubscriptionSink["checkQuota"]>
   ): void {
+    this.#countExceeded(() => sink.checkQuota(...request));
+  }
+
+  /** Calls a check of the quota; counts if it is a share that is exceeded. */
+  #countExceeded(check: () => void): void {
     try {
-      sink.checkQuota(...request);
+      check();
     } catch (error) {
       const { refusals } = this.#options.counters;
       if (error instanceof QuotaExceeded && error.excess.kind) refusals.share++;
@@ -684,6 +784,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     for (const channel of CHANNELS) {
       all += this.#options.channels[channel].symbols;
     }
+    for (const relay of Object.values(this.#options.relays ?? {})) all += relay.symbols;
     const repeated = this.#symbols + symbols - all;
     return all + Math.ceil(repeated / REPEATED_AS_ONE) + this.#secondary +
       secondary;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FeedId } from "../connection/feed.ts";
 import type { OptionQuote, OptionTrade } from "./option_events.ts";
 import type { OrderUpdate } from "./order_events.ts";
 import type {
@@ -45,6 +46,21 @@ export interface ChannelEvents extends Record<ChannelName, unknown> {
   readonly optionTrades: OptionTrade;
   readonly orderUpdates: OrderUpdate;
 }
+
+/** The messages of one feed as upstream sent them, of all types. */
+export type RelayName = "stockMessages" | "optionMessages";
+
+/** What a client stream delivers: the events of a channel, or the messages of a feed. */
+export type StreamKind = ChannelName | RelayName;
+
+/** The relay of each feed that has one. */
+export const RELAY_OF_FEED: Readonly<Partial<Record<FeedId, RelayName>>> = {
+  sip: "stockMessages",
+  opra: "optionMessages",
+};
+
+/** Every relay. */
+export const RELAYS: readonly RelayName[] = ["stockMessages", "optionMessages"];
 
 /** Every channel, in the order of the documentation. */
 export const CHANNELS: readonly ChannelName[] = [

@@ -27,6 +27,8 @@ export interface OrderUpdate {
   readonly qty: string | undefined;
   /** Signed position after the execution. */
   readonly positionQty: string | undefined;
+  /** The frame as Alpaca sent it, where it is kept. @default not kept */
+  readonly source?: Uint8Array | undefined;
 }
 
 /** The state of an order; absent text fields are empty. */

@@ -172,6 +172,12 @@ export function errorText({ code, message }: UpstreamError): string {
   return code === NOT_ACKNOWLEDGED.code ? message : `${message} (code ${code})`;
 }
 
+/** Reads what {@linkcode errorText} has made of an error of upstream; otherwise `undefined`. */
+export function parseErrorText(text: string): UpstreamError | undefined {
+  const [, message = "", code = ""] = /^(.*) \(code (\d+)\)$/s.exec(text) ?? [];
+  return code === "" ? undefined : { code: Number(code), message };
+}
+
 /** Whether an error says that the symbol limit leaves no slot for a named pair. */
 export function isOverLimit({ code }: UpstreamError, { symbol }: Pair): boolean {
   return code === SYMBOL_LIMIT_EXCEEDED && symbol !== WILDCARD;

@@ -13,6 +13,7 @@
  */
 import type { ExactValue } from "../../domain/market/exact_value.ts";
 import type { EventSink } from "../../application/ports/event_sink.ts";
+import type { RawSink } from "../../application/ports/raw_sink.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log, LogFields } from "../../application/ports/log.ts";
 import { type FeedCounters, type MessageType, observe } from "../../application/status/counters.ts";
@@ -53,6 +54,8 @@ export interface StreamFormat<R> {
   /** The key of a message's type. */
   readonly typeKey: string;
   readonly handlers: MessageHandlers;
+  /** Whether the event of a frame with one message has a copy of the frame as its `source`. */
+  readonly keepsSource?: boolean | undefined;
   /** Reads a message without a handler; `undefined` when it is not about the session. */
   readonly readReply: (message: Message) => R | undefined;
 }
@@ -60,6 +63,8 @@ export interface StreamFormat<R> {
 /** What a decoder needs. */
 interface DecoderOptions<R> {
   readonly format: StreamFormat<R>;
+  /** Receives every valid frame after its events. @default none */
+  readonly raw?: RawSink | undefined;
   readonly counters: FeedCounters;
   readonly clock: Clock;
   readonly log: Log;
@@ -89,6 +94,7 @@ const MAX_LOGGED_VALUES = 1_000;
 /** Decodes the frames of one feed. */
 export class FrameDecoder<R> implements MessageNotes {
   readonly #format: StreamFormat<R>;
+  readonly #raw: RawSink | undefined;
   readonly #counters: FeedCounters;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -109,8 +115,9 @@ export class FrameDecoder<R> implements MessageNotes {
   /** Whether the digits of one of them are known only as a double. */
   #needsDigits = false;
 
-  constructor({ format, counters, clock, log }: DecoderOptions<R>) {
+  constructor({ format, raw, counters, clock, log }: DecoderOptions<R>) {
     this.#format = format;
+    this.#raw = raw;
     this.#sinks = new Set(Array.from(format.handlers.values(), ({ sink }) => sink));
     this.#counters = counters;
     this.#clock = clock;
@@ -151,6 +158,8 @@ export class FrameDecoder<R> implements MessageNotes {
           batch.clear();
         }
       } else messages = this.#receiveAny(frame, receivedAt, onReply);
+      // A frame without a message is empty or cannot be decoded.
+      if (this.#raw?.isWanted && messages > 0) this.#raw.receive(frame, receivedAt);
       if (this.#logged > MAX_LOGGED) this.#logSuppressed();
       const seconds = (this.#clock.monotonic() - start) / 1000;
       if (messages > 0) observe(counters.processing, { seconds, messages });
@@ -221,6 +230,9 @@ export class FrameDecoder<R> implements MessageNotes {
           if (!isAlwaysRead && !sink.mayHaveSubscribers(readSymbol(message))) continue;
           const event = this.#read(handler, message, exact, i);
           if (this.#isInexact) this.#counters.inexact++;
+          if (this.#format.keepsSource && messages.length === 1) {
+            Object.assign(event as object, { source: Uint8Array.from(frame) });
+          }
           sink.publish(event, receivedAt);
           continue;
         }

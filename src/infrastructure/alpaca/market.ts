@@ -7,6 +7,7 @@ import { failureOfUpstream, FeedFailure } from "../../domain/connection/failure.
 import type { Clock } from "../../application/ports/clock.ts";
 import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";
 import type { Log } from "../../application/ports/log.ts";
+import type { RawSink } from "../../application/ports/raw_sink.ts";
 import type { FeedCounters } from "../../application/status/counters.ts";
 import {
   type SubscriptionRequest,
@@ -71,6 +72,8 @@ interface MarketStream {
   /** The HTTP proxy between this program and Alpaca. @default none */
   readonly proxy?: UpstreamProxy | undefined;
   readonly format: MarketFormat;
+  /** Receives every valid frame after its events. @default none */
+  readonly raw?: RawSink | undefined;
   /** Reveals the key pair; called only to log in. */
   readonly credentials: () => { readonly key: string; readonly secret: string };
   /** Removes secrets from Alpaca's text. */

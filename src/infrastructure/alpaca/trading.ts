@@ -56,8 +56,12 @@ export type TradingReply =
   | { readonly type: "error"; readonly message: string };
 
 /** The trading stream; updates are read also while no stream is open, to count what is unknown. */
-export function tradingFormat(sink: EventSink<OrderUpdate>): StreamFormat<TradingReply> {
+export function tradingFormat(
+  sink: EventSink<OrderUpdate>,
+  { keepsSource }: Pick<StreamFormat<TradingReply>, "keepsSource"> = {},
+): StreamFormat<TradingReply> {
   return {
+    keepsSource,
     codec: moneyCodec,
     typeKey: "stream",
     handlers: new Map([
@@ -73,6 +77,8 @@ interface TradingStream {
   /** The HTTP proxy between this program and Alpaca. @default none */
   readonly proxy?: UpstreamProxy | undefined;
   readonly sink: EventSink<OrderUpdate>;
+  /** Whether updates keep the frames as Alpaca sent them. @default false */
+  readonly keepsSource?: boolean | undefined;
   /** Reveals the key pair; called only to log in. */
   readonly credentials: () => { readonly key: string; readonly secret: string };
   readonly counters: FeedCounters;
@@ -83,7 +89,7 @@ interface TradingStream {
 
 /** Opens sessions of the trading stream. */
 export function createTradingConnector(stream: TradingStream): FeedConnector {
-  const decoder = new FrameDecoder({ ...stream, format: tradingFormat(stream.sink) });
+  const decoder = new FrameDecoder({ ...stream, format: tradingFormat(stream.sink, stream) });
   return {
     connect: async (options) => await new TradingSession(stream, decoder, options).open(),
   };

@@ -99,6 +99,19 @@ export interface Config {
     /** Time between two pings of a connection, in ms. */
     readonly keepaliveMs: number;
   };
+  /** Where the WebSocket API is served; port 0 means that it is not. */
+  readonly websocket: Listen & {
+    /** Opens the port also if it is 0, which then picks a free one. @default false */
+    readonly isEphemeral?: boolean | undefined;
+    /** Messages that a client may fall behind. */
+    readonly capacity: number;
+    /** How long a client may lose messages without a break, in ms; 0: no limit. */
+    readonly maxSlowMs: number;
+    /** Time between two pings of a client, in ms. */
+    readonly pingMs: number;
+    /** Bytes of the largest message of a client. */
+    readonly maxMessageBytes: number;
+  };
   /** Where health checks and metrics are served. */
   readonly health: Listen;
   /** Port 0 means that `/metrics` is on the health port only. */

@@ -237,10 +237,20 @@ function checkCredentials(settings: SettingsReader): void {
 }
 
 function checkPorts(settings: SettingsReader): void {
-  const { STREAM_PROXY_GRPC_PORT, STREAM_PROXY_HEALTH_PORT, STREAM_PROXY_METRICS_PORT } = SETTINGS;
+  const {
+    STREAM_PROXY_GRPC_PORT,
+    STREAM_PROXY_WEBSOCKET_PORT,
+    STREAM_PROXY_HEALTH_PORT,
+    STREAM_PROXY_METRICS_PORT,
+  } = SETTINGS;
   const owners = new Map<number, string>();
   for (
-    const port of [STREAM_PROXY_GRPC_PORT, STREAM_PROXY_HEALTH_PORT, STREAM_PROXY_METRICS_PORT]
+    const port of [
+      STREAM_PROXY_GRPC_PORT,
+      STREAM_PROXY_WEBSOCKET_PORT,
+      STREAM_PROXY_HEALTH_PORT,
+      STREAM_PROXY_METRICS_PORT,
+    ]
   ) {
     const number = settings.value(port);
     if (!number) continue;

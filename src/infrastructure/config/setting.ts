@@ -63,6 +63,7 @@ type ValueOf<R> = R extends Row<infer T> ? T : never;
 const SCALES: Readonly<Record<string, number>> = {
   SECS: 1_000,
   HOURS: 3_600_000,
+  KB: 1_024,
   MB: 1_048_576,
 };
 
@@ -73,7 +74,7 @@ export function section<R extends Record<string, Row<unknown>>>(
 ): { readonly [K in keyof R]: Setting<ValueOf<R[K]>> } {
   const settings = Object.entries(rows).map(([variable, details]) => {
     // The configuration has ms and bytes.
-    const [, unit = ""] = /_(SECS|HOURS|MB)$/.exec(variable) ?? [];
+    const [, unit = ""] = /_(SECS|HOURS|KB|MB)$/.exec(variable) ?? [];
     const scale = SCALES[unit] ?? 1;
     return [variable, { ...details, name: variable, section: name, scale }];
   });

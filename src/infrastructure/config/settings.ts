@@ -157,13 +157,17 @@ export const SETTINGS = {
     }),
   }),
   ...section("Listening", {
-    STREAM_PROXY_HOST: row(host, ["grpc.host", "health.host", "metrics.host"], {
+    STREAM_PROXY_HOST: row(host, ["grpc.host", "websocket.host", "health.host", "metrics.host"], {
       description: "Address that all ports listen on",
       default: "0.0.0.0",
     }),
     STREAM_PROXY_GRPC_PORT: row(PORT, "grpc.port", {
       description: "gRPC server port; 0 picks a free one",
       default: "50052",
+    }),
+    STREAM_PROXY_WEBSOCKET_PORT: row(PORT, "websocket.port", {
+      description: "Port of the Alpaca-compatible WebSocket API; 0 turns it off",
+      default: "8765",
     }),
     STREAM_PROXY_HEALTH_PORT: row(PORT, "health.port", {
       description: "Health check HTTP port; 0 picks a free one",
@@ -188,6 +192,20 @@ export const SETTINGS = {
         "larger writes; the first message after a pause is never delayed",
       default: "0",
     }),
+    STREAM_PROXY_WEBSOCKET_PING_SECS: row(integer(1, 3_600), "websocket.pingMs", {
+      description: "Time between two pings of a WebSocket client, which is disconnected when " +
+        "nothing arrives from it in twice that time",
+      default: "20",
+    }),
+    STREAM_PROXY_WEBSOCKET_MAX_MESSAGE_KB: row(
+      integer(16, 65_536),
+      "websocket.maxMessageBytes",
+      {
+        description: "Largest message of a WebSocket client, in KiB; 10,000 symbols on three " +
+          "channels have 250",
+        default: "1024",
+      },
+    ),
     STREAM_PROXY_GRPC_KEEPALIVE_SECS: row(integer(5, 3_600), "grpc.keepaliveMs", {
       description: "Time between two pings of a gRPC connection, which is closed when a " +
         "reply takes over 20 s; set it below the idle timeout of a load balancer " +
@@ -231,7 +249,7 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_TLS_PORTS: row(listOf(TLS_PORTS), "tls.ports", {
       description: "Ports that have TLS once there is a certificate",
-      default: "grpc,health,metrics",
+      default: "grpc,websocket,health,metrics",
     }),
   }),
   ...section("Logs and traces", {
@@ -499,6 +517,11 @@ export const SETTINGS = {
         "end one after the other, over at most half of it",
       default: "10",
     }),
+    STREAM_PROXY_WEBSOCKET_SLOW_SECS: row(integer(0, 86_400), "websocket.maxSlowMs", {
+      description: "A WebSocket client that loses messages for this long without a break is " +
+        "disconnected; 0 never",
+      default: "60",
+    }),
     STREAM_PROXY_STALLED_STREAM_SECS: row(integer(0, 86_400), "limits.stalledStreamMs", {
       description: "A stream with queued messages that has taken none for this long is " +
         "ended with `UNAVAILABLE`; 0 never",
@@ -553,6 +576,10 @@ export const SETTINGS = {
     STREAM_PROXY_ORDER_UPDATES_CAPACITY: row(CAPACITY, "capacities.orderUpdates", {
       description: "Order updates a stream may fall behind",
       default: "1000",
+    }),
+    STREAM_PROXY_WEBSOCKET_CAPACITY: row(CAPACITY, "websocket.capacity", {
+      description: "Market data messages a WebSocket client may fall behind, of all types together",
+      default: "50000",
     }),
   }),
 } as const;

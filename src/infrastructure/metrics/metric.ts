@@ -9,7 +9,7 @@ import type { Latency, ProxyCounters } from "../../application/status/counters.t
 import type { ExpansionReport, QuotaSource } from "../../application/status/reports.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import type { ChannelName } from "../../domain/market/channels.ts";
+import type { StreamKind } from "../../domain/market/channels.ts";
 
 /** The sources of the values. */
 export interface MetricsSources {
@@ -19,7 +19,7 @@ export interface MetricsSources {
   /** Times of the last data; without it, no ages are reported. */
   readonly activity?: Pick<Activity, "lastMessageAt">;
   /** Open client streams; without them, every queue is empty. */
-  readonly streams?: { fullestQueues(): ReadonlyMap<ChannelName, number> };
+  readonly streams?: { fullestQueues(): ReadonlyMap<StreamKind, number> };
   /** Symbol quotas of the market data feeds; without it, none are reported. */
   readonly quotas?: QuotaSource;
   /** Underlyings whose contracts are selected. @default none */

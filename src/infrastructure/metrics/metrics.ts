@@ -17,12 +17,12 @@ import type { FeedStatus } from "../../application/status/status.ts";
 import { MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEED_NAMES, FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
-import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import { CHANNELS, RELAYS, type StreamKind } from "../../domain/market/channels.ts";
 import { histogram, type Metric, type MetricsSources, seriesOf } from "./metric.ts";
 import { PROCESS_METRICS } from "./process_metrics.ts";
 
-/** Value of the `message_type` label for each channel. */
-export const MESSAGE_TYPE_LABELS: Readonly<Record<ChannelName, string>> = {
+/** Value of the `message_type` label for each channel and relay. */
+export const MESSAGE_TYPE_LABELS: Readonly<Record<StreamKind, string>> = {
   stockQuotes: "stock_quote",
   stockTrades: "stock_trade",
   stockBars: "stock_bar",
@@ -35,6 +35,8 @@ export const MESSAGE_TYPE_LABELS: Readonly<Record<ChannelName, string>> = {
   optionQuotes: "option_quote",
   optionTrades: "option_trade",
   orderUpdates: "order_update",
+  stockMessages: "stock_message",
+  optionMessages: "option_message",
 };
 
 /** Every state; true where the session has an open socket. */
@@ -387,7 +389,7 @@ export const METRICS = {
     labels: ["message_type"],
     read: ({ streams }) => {
       const fullest = streams?.fullestQueues();
-      return CHANNELS.map((channel) => ({
+      return [...CHANNELS, ...RELAYS].map((channel) => ({
         labels: { message_type: MESSAGE_TYPE_LABELS[channel] },
         value: fullest?.get(channel) ?? 0,
       }));
@@ -490,9 +492,9 @@ function perFeedAnd(
 
 function perChannel(count: "sent" | "conflated" | "dropped"): Metric["read"] {
   return ({ counters }) =>
-    CHANNELS.map((channel) => ({
-      labels: { message_type: MESSAGE_TYPE_LABELS[channel] },
-      value: counters.channels[channel][count],
+    Object.entries({ ...counters.channels, ...counters.relays }).map(([kind, own]) => ({
+      labels: { message_type: MESSAGE_TYPE_LABELS[kind as StreamKind] },
+      value: own[count],
     }));
 }
 

@@ -50,6 +50,7 @@ export const OFFLINE: Readonly<Record<string, string>> = {
   ALPACA_DATA_API_URL: "http://127.0.0.1:1",
   STREAM_PROXY_HOST: "127.0.0.1",
   STREAM_PROXY_GRPC_PORT: "0",
+  STREAM_PROXY_WEBSOCKET_PORT: "0",
   STREAM_PROXY_HEALTH_PORT: "0",
   STREAM_PROXY_METRICS_PORT: "0",
   OTEL_ENABLED: "false",

@@ -40,7 +40,7 @@ await main((_config, { log }) => {
     setTimeout(alive, repeats > 0 ? 1_500 : 0);
   }
   const runnable: Runnable = {
-    ports: { grpc: 1, health: 2, metrics: undefined },
+    ports: { grpc: 1, websocket: undefined, health: 2, metrics: undefined },
     finished: failing.promise,
     [Symbol.asyncDispose]: () => {
       log.info("Disposed");

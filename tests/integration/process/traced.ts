@@ -14,7 +14,7 @@ await main((_config, { tracing }) => {
   span.fail(new Error("dropped"));
   span.end();
   return Promise.resolve({
-    ports: { grpc: 1, health: 2, metrics: undefined },
+    ports: { grpc: 1, websocket: undefined, health: 2, metrics: undefined },
     finished: new Promise<void>(() => {}),
     [Symbol.asyncDispose]: () => {
       clearInterval(alive);

@@ -27,6 +27,7 @@ export async function proxyOn(
     proxy,
     log,
     address: `127.0.0.1:${proxy.ports.grpc}`,
+    websocket: `ws://127.0.0.1:${proxy.ports.websocket}`,
     health: `http://127.0.0.1:${proxy.ports.health}`,
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };

@@ -6,11 +6,11 @@
  */
 import type { MessageType } from "../../../application/status/counters.ts";
 import type { LinkState } from "../../../domain/connection/link.ts";
-import type { ChannelName } from "../../../domain/market/channels.ts";
+import type { StreamKind } from "../../../domain/market/channels.ts";
 import type { Tone } from "./elements.ts";
 
-/** Channels, in the order of the table. */
-export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
+/** What streams deliver, in the order of the table. */
+export const CHANNEL_LABELS: Readonly<Record<StreamKind, string>> = {
   stockQuotes: "Stock quotes",
   stockTrades: "Stock trades",
   stockBars: "Stock bars",
@@ -23,6 +23,8 @@ export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
   optionQuotes: "Option quotes",
   optionTrades: "Option trades",
   orderUpdates: "Order updates",
+  stockMessages: "Stock messages",
+  optionMessages: "Option messages",
 };
 
 /** Message types that no channel delivers; the rest is never shown. */

@@ -26,6 +26,8 @@ export class CountingSink implements SubscriptionSink {
 
   checkQuota(): void {}
 
+  checkPairs(): void {}
+
   add(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void {
     const list = [...symbols];
     this.calls.push({ action: "add", symbols: list });

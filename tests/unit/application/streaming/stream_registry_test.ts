@@ -53,6 +53,8 @@ class RefCountSink implements SubscriptionSink {
 
   checkQuota(): void {}
 
+  checkPairs(): void {}
+
   freeSlots(): undefined {}
 
   isNamed(): boolean {
@@ -302,6 +304,7 @@ Deno.test("a stream over the quota is not opened and changes nothing", () => {
   const calls: string[] = [];
   const excess = { feed: "sip", limit: 1, used: 1, requested: 1 } as const;
   const sip: SubscriptionSink = {
+    checkPairs: () => {},
     checkQuota: () => {
       throw new QuotaExceeded(excess);
     },

@@ -1,0 +1,15 @@
+/**
+ * Receives the frames of a feed as upstream sent them, after their events were published. All calls
+ * are synchronous and never throw.
+ */
+export interface RawSink {
+  /** Whether a client receives messages as they were sent; if not, frames need not be passed on. */
+  readonly isWanted: boolean;
+  /**
+   * Takes a frame whose syntax is valid.
+   *
+   * @param frame not changed by the caller afterwards
+   * @param receivedAt wall clock ms at which the frame arrived; the next frame has another one
+   */
+  receive(frame: Uint8Array, receivedAt: number): void;
+}

@@ -1,0 +1,180 @@
+/**
+ * Distributes the messages of one feed, as upstream sent them, to the clients that subscribe to
+ * their type and symbol.
+ *
+ * `publish` adds one shared envelope to the queue of each client. It never waits. A message of an
+ * unknown type goes to every client with a subscription of its symbol, one without a symbol to
+ * every client.
+ *
+ * @module
+ */
+import {
+  perChannel,
+  type SymbolSets,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+  WILDCARD,
+} from "../../domain/subscription/pairs.ts";
+import { QueueMemory } from "../broadcast/queue_memory.ts";
+import { removeFrom } from "../broadcast/symbol_table.ts";
+import type { ChannelCounters } from "../status/counters.ts";
+import { RelayEnvelope, RelayQueue } from "./relay_queue.ts";
+import type { FoundMessage, MessageFormat, MessageTarget } from "./relayed_message.ts";
+
+/** The channel of each type of message; corrections and cancels follow trades. */
+const CHANNEL_OF_TYPE: ReadonlyMap<string, UpstreamChannel> = new Map([
+  ["q", "quotes"],
+  ["t", "trades"],
+  ["c", "trades"],
+  ["x", "trades"],
+  ["b", "bars"],
+  ["u", "updatedBars"],
+  ["d", "dailyBars"],
+  ["s", "statuses"],
+  ["l", "lulds"],
+  ["i", "imbalances"],
+]);
+
+/** Bytes of an envelope and its message beside the bytes of the message. */
+const ENVELOPE_BYTES = 200;
+const NONE: readonly never[] = [];
+
+/** The clients of one channel. */
+interface Subscriptions {
+  readonly bySymbol: Map<string, RelayQueue[]>;
+  /** Clients of every symbol. */
+  readonly all: RelayQueue[];
+}
+
+/** What a {@linkcode MessageRelay} needs. */
+interface MessageRelayOptions {
+  /** How the frames of the feed are encoded. */
+  readonly format: MessageFormat;
+  /** Capacity of each client's queue in messages, at least 1. */
+  readonly capacity: number;
+  readonly counters: ChannelCounters;
+  /** Shared by all queues. @default unlimited */
+  readonly memory?: QueueMemory | undefined;
+}
+
+/** Distributes the messages of one feed. */
+export class MessageRelay implements MessageTarget {
+  readonly format: MessageFormat;
+  readonly #options: MessageRelayOptions;
+  readonly #memory: QueueMemory;
+  readonly #channels = perChannel((): Subscriptions => ({ bySymbol: new Map(), all: [] }));
+  /** Queues of all clients. */
+  readonly #queues = new Set<RelayQueue>();
+  #symbols = 0;
+  #sequence = 0;
+
+  constructor(options: MessageRelayOptions) {
+    this.#options = options;
+    this.format = options.format;
+    this.#memory = options.memory ?? new QueueMemory();
+  }
+
+  get isWanted(): boolean {
+    return this.#queues.size > 0;
+  }
+
+  /** Pairs of channel and symbol that clients subscribe to; each counts once. */
+  get symbols(): number {
+    return this.#symbols;
+  }
+
+  /** Counts the pairs that no client subscribes to. */
+  countUnsubscribed(pairs: SymbolSets): number {
+    let count = 0;
+    for (const [channel, symbols] of pairs) {
+      for (const symbol of symbols) if (this.#listOf(channel, symbol).length === 0) count++;
+    }
+    return count;
+  }
+
+  /** Makes the queue of a client, which receives nothing yet; `onEnd` is called when it ends. */
+  createQueue(onEnd: () => void): RelayQueue {
+    const { capacity, counters } = this.#options;
+    const queue = new RelayQueue({
+      capacity,
+      counters,
+      memory: this.#memory,
+      onEnd: () => {
+        this.#queues.delete(queue);
+        onEnd();
+      },
+    });
+    this.#queues.add(queue);
+    return queue;
+  }
+
+  /** Adds the messages of a symbol to a queue from now on; `*` is every symbol. */
+  add(queue: RelayQueue, channel: UpstreamChannel, symbol: string): void {
+    const { bySymbol, all } = this.#channels[channel];
+    if (symbol === WILDCARD) {
+      if (all.push(queue) === 1) this.#symbols++;
+      return;
+    }
+    const queues = bySymbol.get(symbol);
+    if (queues) queues.push(queue);
+    else {
+      bySymbol.set(symbol, [queue]);
+      this.#symbols++;
+    }
+  }
+
+  /** Undoes one {@linkcode add}. */
+  remove(queue: RelayQueue, channel: UpstreamChannel, symbol: string): void {
+    const { bySymbol, all } = this.#channels[channel];
+    const queues = symbol === WILDCARD ? all : bySymbol.get(symbol);
+    if (!queues?.includes(queue)) return;
+    removeFrom(queues, queue);
+    if (queues.length > 0) return;
+    this.#symbols--;
+    if (symbol !== WILDCARD) bySymbol.delete(symbol);
+  }
+
+  publish(message: FoundMessage, receivedAt: number): void {
+    const channel = CHANNEL_OF_TYPE.get(message.type);
+    if (channel === undefined) return this.#publishUnknown(message, receivedAt);
+    const { symbol, symbols } = message;
+    const { bySymbol, all } = this.#channels[channel];
+    const named = symbol === undefined ? undefined : bySymbol.get(symbol);
+    if (named === undefined && all.length === 0 && symbols === undefined) return;
+    const envelope = this.#envelopeOf(message, receivedAt);
+    for (let i = 0; i < all.length; i++) all[i]?.enqueue(envelope);
+    // A queue takes a message that it has already only once.
+    if (named) { for (let i = 0; i < named.length; i++) named[i]?.enqueue(envelope); }
+    for (const each of symbols ?? NONE) {
+      for (const queue of bySymbol.get(each) ?? NONE) queue.enqueue(envelope);
+    }
+    if (envelope.holders > 0) this.#memory.hold(envelope);
+  }
+
+  #publishUnknown(message: FoundMessage, receivedAt: number): void {
+    const { symbol } = message;
+    const envelope = this.#envelopeOf(message, receivedAt);
+    if (symbol === undefined) { for (const queue of this.#queues) queue.enqueue(envelope); }
+    else {
+      for (const channel of UPSTREAM_CHANNELS) {
+        for (const queue of this.#channels[channel].all) queue.enqueue(envelope);
+        for (const queue of this.#listOf(channel, symbol)) queue.enqueue(envelope);
+      }
+    }
+    if (envelope.holders > 0) this.#memory.hold(envelope);
+  }
+
+  #envelopeOf({ frame, start, end }: FoundMessage, receivedAt: number): RelayEnvelope {
+    const bytes = ENVELOPE_BYTES + 2 * (end - start);
+    return new RelayEnvelope({ frame, start, end }, {
+      sequence: ++this.#sequence,
+      receivedAt,
+      bytes,
+    });
+  }
+
+  #listOf(channel: UpstreamChannel, symbol: string): readonly RelayQueue[] {
+    const { bySymbol, all } = this.#channels[channel];
+    return symbol === WILDCARD ? all : bySymbol.get(symbol) ?? NONE;
+  }
+}

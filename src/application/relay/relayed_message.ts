@@ -1,0 +1,39 @@
+/**
+ * Messages as upstream sent them, as places in the bytes of their frames.
+ *
+ * @module
+ */
+
+/** How the frames of a feed are encoded. */
+export type MessageFormat = "json" | "msgpack";
+
+/** A message in a frame, valid until the next one is found. */
+export interface FoundMessage {
+  readonly frame: Uint8Array;
+  /** Position of the first byte in the frame. */
+  readonly start: number;
+  /** Position after the last byte. */
+  readonly end: number;
+  /** Its type, such as `q`; empty when it has none. */
+  readonly type: string;
+  /** Its symbol; `undefined` when it has none. */
+  readonly symbol: string | undefined;
+  /** Its symbols if it has a list of them, as news have. */
+  readonly symbols: readonly string[] | undefined;
+}
+
+/** A message that clients receive; shared by all of them. */
+export interface RelayedMessage {
+  /** The frame, or a copy of the message alone once it has waited for long. */
+  readonly frame: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Takes the messages of frames, in order. */
+export interface MessageTarget {
+  /** Whether a client receives messages. */
+  readonly isWanted: boolean;
+  /** @param receivedAt wall clock ms at which the frame arrived */
+  publish(message: FoundMessage, receivedAt: number): void;
+}

@@ -1,0 +1,235 @@
+/**
+ * One client's stream of messages as upstream sent them. Its subscriptions change while it is open:
+ * symbols are requested upstream, and received once they are accepted.
+ *
+ * @module
+ */
+import type { Holder } from "../../domain/subscription/identity_shares.ts";
+import {
+  parseErrorText,
+  type SymbolSets,
+  type UpstreamChannel,
+  type UpstreamError,
+  WILDCARD,
+} from "../../domain/subscription/pairs.ts";
+import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
+import type { SymbolChange } from "../streaming/upstream_events.ts";
+import type { MessageRelay } from "./message_relay.ts";
+import type { RelayQueue } from "./relay_queue.ts";
+
+/** Upstream's error when the plan has no slot for a symbol. */
+const OVER_LIMIT: UpstreamError = { code: 405, message: "symbol limit exceeded" };
+
+/** What a {@linkcode RelayedStream} needs. */
+interface RelayedStreamOptions {
+  readonly relay: MessageRelay;
+  readonly sink: SubscriptionSink;
+  readonly holder: Holder;
+  /** Throws when symbols exceed a limit; `own` is the number that the stream has. */
+  readonly check: (added: SymbolSets, own: number) => void;
+  /** Called with the number of symbols that were added, or removed if below 0. */
+  readonly onChange: (symbols: number) => void;
+  /** Called once when the stream has ended. */
+  readonly onEnd: () => void;
+}
+
+/** Symbols that were requested and are not received yet. */
+interface PendingSymbols {
+  /**
+   * Resolves with `undefined` when upstream has acknowledged all of them, or with its error when it
+   * has rejected one. It may never resolve, for example while the feed is down.
+   */
+  readonly answered: Promise<UpstreamError | undefined>;
+  /** Receives them from now on. */
+  accept(): void;
+  /** Requests them no longer. */
+  cancel(): void;
+}
+
+type Sets = Map<UpstreamChannel, Set<string>>;
+
+/** A client's stream of messages. */
+export class RelayedStream implements Disposable {
+  /** What the client receives. */
+  readonly queue: RelayQueue;
+  /** Called with the error when upstream rejects a symbol after it was accepted. */
+  onRejected: ((error: UpstreamError) => void) | undefined;
+  readonly #options: RelayedStreamOptions;
+  /** Symbols that are received. */
+  readonly #accepted: Sets = new Map();
+  /** Symbols that are requested upstream: also those that are not received yet. */
+  readonly #requested: Sets = new Map();
+  /** Symbols of which upstream has not answered yet. */
+  #open: Sets = new Map();
+  #answer: ((error: UpstreamError | undefined) => void) | undefined;
+
+  constructor(options: RelayedStreamOptions) {
+    this.#options = options;
+    this.queue = options.relay.createQueue(() => this.#end());
+  }
+
+  /** The symbols that are received, in the order in which they were added. */
+  get symbols(): SymbolSets {
+    return this.#accepted;
+  }
+
+  /** Number of symbols that are requested. */
+  get size(): number {
+    return sizeOf(this.#requested);
+  }
+
+  /** What is requested, for reports: "trades AAPL". */
+  *names(): Generator<string> {
+    for (const [channel, symbols] of this.#requested) {
+      for (const symbol of symbols) yield `${channel} ${symbol}`;
+    }
+  }
+
+  /**
+   * Requests symbols upstream, those that are not requested yet. To be called again only after the
+   * last ones were accepted or canceled.
+   *
+   * @throws errors of the limits; nothing has changed then
+   */
+  request(pairs: SymbolSets): PendingSymbols {
+    const { sink, holder, check, onChange } = this.#options;
+    const added = difference(pairs, this.#requested);
+    check(added, this.size);
+    for (const [channel, symbols] of added) {
+      sink.add(channel, symbols, "stream", holder);
+      addAll(this.#requested, channel, symbols);
+    }
+    onChange(sizeOf(added));
+    const answered = Promise.withResolvers<UpstreamError | undefined>();
+    this.#answer = answered.resolve;
+    this.#open = new Map();
+    for (const [channel, symbols] of added) {
+      const open = this.#isCarried(channel) ? [] : symbols;
+      for (const change of sink.statesOf(channel, open)) {
+        if (change.state === "requested") addAll(this.#open, channel, [change.symbol]);
+        else this.#reply(rejectionOf(change));
+      }
+    }
+    this.#replyIfComplete();
+    return {
+      answered: answered.promise,
+      accept: () => this.#accept(added),
+      cancel: () => this.#cancel(added),
+    };
+  }
+
+  /** Receives the given symbols no longer; others than its own are ignored. */
+  remove(pairs: SymbolSets): void {
+    const { relay, sink, holder, onChange } = this.#options;
+    for (const [channel, symbols] of pairs) {
+      const own = this.#accepted.get(channel);
+      const removed = [...symbols].filter((symbol) => own?.delete(symbol));
+      if (removed.length === 0) continue;
+      const requested = this.#requested.get(channel);
+      for (const symbol of removed) {
+        relay.remove(this.queue, channel, symbol);
+        requested?.delete(symbol);
+      }
+      sink.remove(channel, removed, "stream", holder);
+      onChange(-removed.length);
+    }
+  }
+
+  /** Takes changes of the states of symbols that any stream requests. */
+  changed(channel: UpstreamChannel, changes: readonly SymbolChange[]): void {
+    const requested = this.#requested.get(channel);
+    if (requested === undefined) return;
+    for (const change of changes) {
+      const { symbol, state } = change;
+      if (state === "requested") continue;
+      if (symbol === WILDCARD && state === "acknowledged") this.#open.delete(channel);
+      if (!requested.has(symbol)) continue;
+      const error = rejectionOf(change);
+      const wasOpen = this.#open.get(channel)?.delete(symbol) ?? false;
+      if (wasOpen) this.#reply(error);
+      else if (error && this.#accepted.get(channel)?.has(symbol)) this.onRejected?.(error);
+    }
+    this.#replyIfComplete();
+  }
+
+  [Symbol.dispose](): void {
+    this.queue.end();
+  }
+
+  /** Whether upstream carries every symbol of a channel. */
+  #isCarried(channel: UpstreamChannel): boolean {
+    const [all] = this.#options.sink.statesOf(channel, [WILDCARD]);
+    return all?.state === "acknowledged";
+  }
+
+  #reply(error: UpstreamError | undefined): void {
+    if (error) this.#answer?.(error);
+  }
+
+  #replyIfComplete(): void {
+    if (sizeOf(this.#open) === 0) this.#answer?.(undefined);
+  }
+
+  #accept(added: SymbolSets): void {
+    if (this.queue.isEnded) return;
+    this.#answer = undefined;
+    this.#open = new Map();
+    for (const [channel, symbols] of added) {
+      addAll(this.#accepted, channel, symbols);
+      for (const symbol of symbols) this.#options.relay.add(this.queue, channel, symbol);
+    }
+  }
+
+  #cancel(added: SymbolSets): void {
+    if (this.queue.isEnded) return;
+    const { sink, holder, onChange } = this.#options;
+    this.#answer = undefined;
+    this.#open = new Map();
+    for (const [channel, symbols] of added) {
+      for (const symbol of symbols) this.#requested.get(channel)?.delete(symbol);
+      sink.remove(channel, symbols, "stream", holder);
+    }
+    onChange(-sizeOf(added));
+  }
+
+  #end(): void {
+    const { relay, sink, holder, onEnd } = this.#options;
+    for (const [channel, symbols] of this.#accepted) {
+      for (const symbol of symbols) relay.remove(this.queue, channel, symbol);
+    }
+    for (const [channel, symbols] of this.#requested) {
+      if (symbols.size > 0) sink.remove(channel, symbols, "stream", holder);
+    }
+    onEnd();
+  }
+}
+
+/** The error of a symbol that is not subscribed; `undefined` for one without data or error. */
+function rejectionOf({ symbol, state, reason }: SymbolChange): UpstreamError | undefined {
+  if (state === "waiting") return OVER_LIMIT;
+  if (state !== "rejected") return undefined;
+  // Without an error of upstream, the quota does not allow every symbol, or a contract has ended.
+  return parseErrorText(reason) ?? (symbol === WILDCARD ? OVER_LIMIT : undefined);
+}
+
+/** The pairs of the first sets that are not in the second ones. */
+function difference(pairs: SymbolSets, others: SymbolSets): Sets {
+  const result: Sets = new Map();
+  for (const [channel, symbols] of pairs) {
+    const added = symbols.difference(others.get(channel) ?? new Set());
+    if (added.size > 0) result.set(channel, added);
+  }
+  return result;
+}
+
+function addAll(sets: Sets, channel: UpstreamChannel, symbols: Iterable<string>): void {
+  const set = sets.get(channel) ?? new Set();
+  sets.set(channel, set);
+  for (const symbol of symbols) set.add(symbol);
+}
+
+function sizeOf(sets: SymbolSets): number {
+  let size = 0;
+  for (const symbols of sets.values()) size += symbols.size;
+  return size;
+}

@@ -1,0 +1,248 @@
+/**
+ * One client of a market data stream, from the welcome message to the close:
+ *
+ *   connected → auth → authenticated → (subscribe, unsubscribe)* → closed
+ *
+ * Every frame is a list of maps; those about the session are lists of one.
+ *
+ * @module
+ */
+import { PermissionDenied } from "../../application/access/authorize.ts";
+import { authorizeSymbols } from "../../application/relay/authorize_relay.ts";
+import type { RelayedStream } from "../../application/relay/relayed_stream.ts";
+import type { MessageFormat } from "../../application/relay/relayed_message.ts";
+import { Draining } from "../../application/streaming/market_streams.ts";
+import type { FeedId } from "../../domain/connection/feed.ts";
+import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
+import {
+  type SymbolSets,
+  type UpstreamChannel,
+  type UpstreamError,
+  WILDCARD,
+} from "../../domain/subscription/pairs.ts";
+import { ClientSession, CLOSE, type SessionClient, type SessionContext } from "./client_session.ts";
+import type { Command } from "./commands.ts";
+import { AUTOMATIC_CHANNELS, channelsOfFeed, isRequestable } from "./endpoints.ts";
+import { type BatchFrames, controlFrame } from "./frames.ts";
+import { CLOSING, StreamError, streamErrorOf } from "./stream_errors.ts";
+
+/**
+ * Longest time until a subscription is acknowledged although upstream has not answered, in ms: the
+ * Go SDK waits for 3 s.
+ */
+const ACKNOWLEDGE_MS = 2_000;
+/** Messages of one write. */
+const MAX_MESSAGES = 512;
+/** A symbol of a stock: printable, without quotes and commas. */
+const STOCK_SYMBOL = /^[\x21\x23-\x26\x28\x29\x2b\x2d-\x5b\x5d-\x7e]{1,32}$/;
+
+/** The stream of a market session. */
+interface MarketPath {
+  readonly feed: FeedId;
+  /** Whether the proxy carries the product of the path. */
+  readonly isCarried: boolean;
+  /** How frames to the client are encoded. */
+  readonly format: MessageFormat;
+  readonly frames: BatchFrames;
+}
+
+/** One client of a market data stream. */
+export class MarketSession extends ClientSession {
+  readonly #path: MarketPath;
+  #stream: RelayedStream | undefined;
+  /** Messages that were dropped before the last error about it, and at the last tick. */
+  #droppedThen = 0;
+  #droppedAtTick = 0;
+  /** Whether messages are dropped since the queue was empty. */
+  #isBehind = false;
+  /** Monotonic ms since which messages are dropped without a break. */
+  #slowSince: number | undefined;
+
+  constructor(context: SessionContext, client: SessionClient, path: MarketPath) {
+    super(context, client);
+    this.#path = path;
+  }
+
+  override start(): void {
+    super.start();
+    this.#send({ T: "success", msg: "connected" });
+  }
+
+  /** Logs in with the credentials of the upgrade request, as if they were sent after it. */
+  logInByHeaders(key: string, secret: string): void {
+    this.#logIn(key, secret).catch((error) => this.failed(error));
+  }
+
+  override tick(now: number): void {
+    super.tick(now);
+    const { maxSlowMs, clock } = this.context;
+    const queue = this.#stream?.queue;
+    if (queue === undefined) return;
+    const isSlow = queue.dropped > this.#droppedAtTick;
+    this.#droppedAtTick = queue.dropped;
+    const monotonic = clock.monotonic();
+    if (isSlow) this.#slowSince ??= monotonic;
+    else this.#slowSince = undefined;
+    if (maxSlowMs === 0 || this.#slowSince === undefined) return;
+    if (monotonic - this.#slowSince >= maxSlowMs) this.terminate("slow client");
+  }
+
+  protected takeFrames(replies: Uint8Array[]): readonly Uint8Array[] {
+    const queue = this.#stream?.queue;
+    if (queue === undefined) return [];
+    queue.releaseInFlight();
+    if (!queue.isReady) {
+      queue.onReady(this.schedule);
+      return [];
+    }
+    if (queue.dropped > this.#droppedThen) {
+      this.#droppedThen = queue.dropped;
+      if (!this.#isBehind) replies.push(this.#frameOf(errorMessage(new StreamError(407))));
+      this.#isBehind = true;
+    }
+    const batch = queue.take(MAX_MESSAGES);
+    if (!queue.isReady) this.#isBehind = false;
+    return batch.length > 0 ? this.#path.frames.of(batch, this.#path.format) : [];
+  }
+
+  protected async handle(command: Command | undefined): Promise<void> {
+    if (command === undefined) throw new StreamError(400);
+    if (this.#path.feed === "opra" && command.format === "json") throw new StreamError(412);
+    switch (command.action) {
+      case "auth":
+        return await this.#logIn(command.key, command.secret);
+      case "subscribe":
+        return await this.#subscribe(this.#read(command.symbols));
+      case "unsubscribe":
+        return this.#unsubscribe(this.#read(command.symbols));
+      default:
+        throw new StreamError(400);
+    }
+  }
+
+  protected failed(error: unknown): void {
+    if (error instanceof Draining) return this.close(CLOSE.restart, error.message);
+    const answer = streamErrorOf(error);
+    if (error instanceof PermissionDenied && this.identity) this.denied(this.identity, error);
+    if (answer.code === 500) this.context.log.error("A client session failed", { cause: error });
+    this.refused(String(answer.code), error instanceof Error ? error.message : answer.message);
+    this.#sendError(answer);
+    if (CLOSING.has(answer.code)) this.close(CLOSE.normal, answer.message);
+  }
+
+  protected loginExpired(): void {
+    this.failed(new StreamError(404));
+  }
+
+  protected release(): void {
+    const stream = this.#stream;
+    const { sent = 0, dropped = 0 } = stream?.queue ?? {};
+    this.client.span.set({ "stream.sent": sent, "stream.dropped": dropped });
+    stream?.[Symbol.dispose]();
+  }
+
+  async #logIn(key: string, secret: string): Promise<void> {
+    if (this.#stream) throw new StreamError(403);
+    const identity = await this.authenticate(key, secret);
+    if (this.isEnded) return;
+    if (identity === undefined) throw new StreamError(402);
+    const { feed, isCarried } = this.#path;
+    if (!isCarried || !identity.grants.feeds.has(feed)) throw new StreamError(409);
+    const stream = this.context.streams.openRelayed(feed, this.streamClient(identity));
+    this.identity = identity;
+    this.#stream = stream;
+    stream.onRejected = (error) => this.#sendError(error);
+    stream.queue.onReady(this.schedule);
+    this.#send({ T: "success", msg: "authenticated" });
+  }
+
+  async #subscribe(pairs: SymbolSets): Promise<void> {
+    const stream = this.#stream;
+    if (stream === undefined || this.identity === undefined) throw new StreamError(401);
+    authorizeSymbols(this.identity.grants, this.#path.feed, pairs);
+    this.#checkNumber(stream, pairs);
+    const pending = stream.request(pairs);
+    const done = new AbortController();
+    const signal = AbortSignal.any([done.signal, this.signal]);
+    const deadline = this.context.clock.sleep(ACKNOWLEDGE_MS, signal).then(() => undefined);
+    const error = await Promise.race([pending.answered, deadline]);
+    done.abort();
+    if (this.isEnded) return;
+    if (error) {
+      pending.cancel();
+      this.refused(String(error.code), error.message);
+      return this.#sendError(error);
+    }
+    pending.accept();
+    this.#acknowledge(stream);
+  }
+
+  #unsubscribe(pairs: SymbolSets): void {
+    const stream = this.#stream;
+    if (stream === undefined) throw new StreamError(401);
+    stream.remove(pairs);
+    this.#acknowledge(stream);
+  }
+
+  /** The symbols of a request by channel, checked. */
+  #read(symbols: ReadonlyMap<string, ReadonlySet<string>>): SymbolSets {
+    if (this.#stream === undefined) throw new StreamError(401);
+    const { feed } = this.#path;
+    const pairs = new Map<UpstreamChannel, ReadonlySet<string>>();
+    for (const [channel, names] of symbols) {
+      if (AUTOMATIC_CHANNELS.has(channel)) continue;
+      if (!isRequestable(feed, channel)) throw new StreamError(410);
+      for (const name of names) {
+        if (name === WILDCARD) {
+          if (feed === "opra" && channel === "quotes") throw new StreamError(413);
+        } else if (!isSymbol(feed, name)) throw new StreamError(400);
+      }
+      pairs.set(channel, names);
+    }
+    return pairs;
+  }
+
+  #checkNumber(stream: RelayedStream, pairs: SymbolSets): void {
+    const { maxSymbols } = this.context;
+    for (const [channel, symbols] of pairs) {
+      const own = stream.symbols.get(channel) ?? new Set();
+      const { size } = symbols.union(own);
+      if (size > maxSymbols) {
+        const left = maxSymbols - own.size;
+        throw new StreamError(
+          405,
+          `${left} of ${maxSymbols} left, ${size - own.size} more requested`,
+        );
+      }
+    }
+  }
+
+  #acknowledge(stream: RelayedStream): void {
+    const message: Record<string, unknown> = { T: "subscription" };
+    for (const channel of channelsOfFeed(this.#path.feed).acknowledged) {
+      const source = AUTOMATIC_CHANNELS.has(channel) ? "trades" : channel as UpstreamChannel;
+      message[channel] = [...stream.symbols.get(source) ?? []];
+    }
+    this.#send(message);
+  }
+
+  #sendError(error: UpstreamError): void {
+    this.#send(errorMessage(error));
+  }
+
+  #send(message: Readonly<Record<string, unknown>>): void {
+    this.reply(this.#frameOf(message));
+  }
+
+  #frameOf(message: Readonly<Record<string, unknown>>): Uint8Array {
+    return controlFrame(message, this.#path.format);
+  }
+}
+
+function errorMessage({ code, message }: UpstreamError): Readonly<Record<string, unknown>> {
+  return { T: "error", code, msg: message };
+}
+
+function isSymbol(feed: FeedId, name: string): boolean {
+  return feed === "opra" ? parseOccSymbol(name) !== undefined : STOCK_SYMBOL.test(name);
+}
