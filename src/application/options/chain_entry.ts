@@ -43,8 +43,10 @@ export interface SelectionOutcome {
   readonly isEmpty: boolean;
   /** When contracts of an empty one can be listed. @default "later" */
   readonly outlook?: ListingOutlook | undefined;
-  /** Whether less is listed than requested or usual. @default false */
-  readonly isShort?: boolean | undefined;
+  /** Whether fewer expiries are listed than requested or usual. @default false */
+  readonly hasFewExpiries?: boolean | undefined;
+  /** Whether an expiry lists fewer strikes than requested. @default false */
+  readonly hasFewStrikes?: boolean | undefined;
   /** USD; `undefined` when unknown. */
   readonly price: number | undefined;
 }
@@ -96,8 +98,8 @@ export class ChainEntry {
   #retryAt = -Infinity;
   /** Monotonic ms of the last success. */
   #loadedAt = -Infinity;
-  /** Monotonic ms of the last success that added contracts. */
-  #grownAt = -Infinity;
+  /** Monotonic ms of the last success that added contracts, and of the last that added expiries. */
+  #grownAt = { contracts: -Infinity, expiries: -Infinity };
   /** Day and part of the day of the last success. */
   #loadedIn: DayPart | undefined;
   /** The same of the start of the latest load. */
@@ -123,15 +125,15 @@ export class ChainEntry {
     return this.#retryAt !== -Infinity;
   }
 
-  /** Whether the list had not grown for 45 minutes when it was read last. */
-  get isConfirmed(): boolean {
-    return this.#confirmingMs === undefined;
+  /** Whether the list had had the same expiries for 45 minutes when it was read last. */
+  get areExpiriesConfirmed(): boolean {
+    return this.#confirmingAt(this.#grownAt.expiries) === undefined;
   }
 
-  /** Ms from the last growth of the list to the next load that confirms it, if it needs one. */
-  get #confirmingMs(): number | undefined {
-    const knownMs = this.#loadedAt - this.#grownAt;
-    return CONFIRMING_MS.find((ms) => ms > knownMs);
+  /** Monotonic ms of the next load that confirms a list that has last grown at `grownAt`. */
+  #confirmingAt(grownAt: number): number | undefined {
+    const afterMs = CONFIRMING_MS.find((ms) => ms > this.#loadedAt - grownAt);
+    return afterMs === undefined ? undefined : grownAt + afterMs;
   }
 
   /** The next load and when it is due; `undefined` while none is needed. */
@@ -159,12 +161,17 @@ export class ChainEntry {
    * Requests a load if a selection shows that the chain may be outdated; returns
    * whether that made one due earlier.
    */
-  noteSelection({ isEmpty, outlook = "later", isShort, price }: SelectionOutcome): boolean {
+  noteSelection(outcome: SelectionOutcome): boolean {
     // An empty chain is loaded again anyway.
     if (!this.chain || this.chain.contracts.length === 0) return false;
-    const isEarlier = isEmpty && this.#noteEmpty(outlook);
-    const isUnconfirmed = isShort === true && this.#wantConfirmed();
-    return this.#notePrice(price) || isEarlier || isUnconfirmed;
+    const { isEmpty, outlook = "later", hasFewExpiries, hasFewStrikes, price } = outcome;
+    const { contracts, expiries } = this.#grownAt;
+    return [
+      isEmpty && this.#noteEmpty(outlook),
+      hasFewExpiries === true && this.#wantConfirmed(expiries),
+      hasFewStrikes === true && this.#wantConfirmed(contracts),
+      this.#notePrice(price),
+    ].includes(true);
   }
 
   #noteEmpty(outlook: ListingOutlook): boolean {
@@ -248,7 +255,10 @@ export class ChainEntry {
     this.#symbols = symbols;
     this.#ranges = undefined;
     this.#request = undefined;
-    if (changes.added > 0) this.#grownAt = now;
+    if (changes.added > 0) this.#grownAt.contracts = now;
+    if (this.chain?.expiries.some((day) => !before?.expiries.includes(day))) {
+      this.#grownAt.expiries = now;
+    }
     if (contracts.length === 0) this.#want("noContracts");
     if (review.doubted > 0) this.#want("shrunk", review.doubted - 1);
     if (!this.#missing.areRequestedIn(symbols)) this.#wantMissing();
@@ -276,10 +286,10 @@ export class ChainEntry {
     return delayMs;
   }
 
-  /** Requests a load if the list has grown in the last 45 minutes before the last load. */
-  #wantConfirmed(): boolean {
-    const afterMs = this.#confirmingMs;
-    return afterMs !== undefined && this.#wantAt("unconfirmed", this.#grownAt + afterMs);
+  /** Requests a load if the list had grown within 45 minutes before the last load. */
+  #wantConfirmed(grownAt: number): boolean {
+    const at = this.#confirmingAt(grownAt);
+    return at !== undefined && this.#wantAt("unconfirmed", at);
   }
 
   /** Requests a load; returns `false` if one that is due earlier is requested. */

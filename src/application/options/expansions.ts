@@ -273,7 +273,8 @@ export class Expansions {
     this.#chains?.noteSelection(underlying, {
       isEmpty: outlook !== undefined,
       outlook,
-      isShort: fewStrikes > 0 || hasFewExpiries(selection, listed, expiries),
+      hasFewExpiries: hasFewExpiries(selection, listed, expiries),
+      hasFewStrikes: fewStrikes > 0,
       // A guess lies within the strikes.
       price: quote?.source === "guess" ? undefined : price,
     });

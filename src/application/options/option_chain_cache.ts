@@ -50,8 +50,8 @@ const MAX_OBSERVED = 10_000;
 const MAX_WAITING = 2_000;
 
 /**
- * State of a chain; `reason` says why there is none, or an old one. A chain is confirmed when its
- * list had not grown for 45 minutes.
+ * State of a chain; `reason` says why there is none, or an old one. Its expiries are confirmed when
+ * its list has had no others for 45 minutes.
  */
 export type ChainState =
   | { readonly at: "loading" }
@@ -59,7 +59,7 @@ export type ChainState =
     readonly at: "ready";
     readonly chain: Chain;
     readonly reason: string | undefined;
-    readonly isConfirmed: boolean;
+    readonly areExpiriesConfirmed: boolean;
   }
   | { readonly at: "off"; readonly reason: string };
 
@@ -138,8 +138,8 @@ export class OptionChainCache {
   state(underlying: string): ChainState {
     const entry = this.#entries.get(underlying);
     if (entry?.chain) {
-      const { chain, reason, isConfirmed } = entry;
-      return { at: "ready", chain, reason, isConfirmed };
+      const { chain, reason, areExpiriesConfirmed } = entry;
+      return { at: "ready", chain, reason, areExpiriesConfirmed };
     }
     if (entry?.reason) return { at: "off", reason: entry.reason };
     return { at: "loading" };

@@ -149,7 +149,7 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
 
 /** That a chain has fewer expiries than requested: a limit once its list is confirmed. */
 function* fewExpiries(
-  { chain, isConfirmed }: ReadyChain,
+  { chain, areExpiriesConfirmed }: ReadyChain,
   { underlying, selection, now, calendar }: SelectionFacts,
   expiries: number,
 ): Generator<SelectionReason> {
@@ -159,13 +159,13 @@ function* fewExpiries(
   if (maxExpiries === undefined) {
     // Without a number that is requested only a chain of one expiry is suspicious.
     const [only, ...others] = chain.expiries;
-    if (isConfirmed || only === undefined || others.length > 0) return;
+    if (areExpiriesConfirmed || only === undefined || others.length > 0) return;
     const text = `${dateOfDay(only)} is the only listed expiry, which is not confirmed yet`;
     return yield { kind: "few_expiries", text };
   }
   const are = expiries === 1 ? "expiry is" : "expiries are";
   const text = `${expiries} ${are} listed, max_expiries is ${maxExpiries}`;
-  if (isConfirmed) yield { kind: "limit", text };
+  if (areExpiriesConfirmed) yield { kind: "limit", text };
   else yield { kind: "few_expiries", text: `${text}, which is not confirmed yet` };
 }
 

@@ -300,3 +300,21 @@ Deno.test("strikes that strikes_each_side lacks are selected once they are liste
     assert.equal(rig.catalog.asked.length, isListed ? 2 : 5);
   }
 });
+
+Deno.test("strikes that are added leave the number of expiries confirmed", async () => {
+  await using rig = new Rig(8 * 60);
+  const days = [DAY + 31, DAY + 59];
+  rig.catalog.listed.set("SPY", gridOf({ days, strikes: GRID }));
+  rig.price(100);
+  const selection = { ...DEFAULT_SELECTION, maxDays: 1_000, maxExpiries: 10 };
+  using _stream = rig.expansions.open("quotes", "SPY", selection);
+  await rig.until(8 * 60 + 50);
+  const confirmed = "2 expiries are listed, max_expiries is 10";
+  assert.equal(rig.reason, confirmed);
+  const loads = rig.catalog.asked.length;
+  rig.catalog.listed.set("SPY", gridOf({ days, strikes: strikesFrom(85, 115) }));
+  await rig.until(11 * 60);
+  assert.equal(rig.strikes.at(-1), 110, "10 percent");
+  assert.equal(rig.reason, confirmed);
+  assert.equal(rig.catalog.asked.length, loads + 1, "the load of the morning");
+});

@@ -28,7 +28,7 @@ function reasonsOf(changes: Partial<Facts>) {
   return selectionReasons({
     underlying: "SPY",
     selection: DEFAULT_SELECTION,
-    chain: { at: "ready", chain, reason: undefined, isConfirmed: true },
+    chain: { at: "ready", chain, reason: undefined, areExpiriesConfirmed: true },
     overdue: undefined,
     price: { price: 100, source: "trade", asOf: MANUAL_EPOCH, problem: undefined },
     deltasProblem: undefined,
@@ -41,7 +41,8 @@ function reasonsOf(changes: Partial<Facts>) {
   });
 }
 
-const chainWith = (reason: string) => ({ at: "ready", chain, reason, isConfirmed: true }) as const;
+const chainWith = (reason: string) =>
+  ({ at: "ready", chain, reason, areExpiriesConfirmed: true }) as const;
 const priceWith = (problem: string) =>
   ({ price: 100, source: "trade", asOf: undefined, problem }) as const;
 
