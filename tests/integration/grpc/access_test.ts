@@ -233,23 +233,33 @@ function jwtPolicy(issuer: JwtIssuer): object {
   };
 }
 
+/** Requests of a reflection stream that its client keeps open. */
+async function* listServices(last: Promise<void>) {
+  yield { messageRequest: { case: "listServices", value: "" } } as const;
+  await last;
+}
+
 Deno.test("streams of a JWT end with UNAUTHENTICATED within a second of its expiry", async () => {
   const clock = new ManualClock();
   await using issuer = await JwtIssuer.start(() => clock.now());
   await using rig = await start({ clock, policy: jwtPolicy(issuer) });
   const { harness } = rig;
   using client = connectClient(harness);
+  using reflection = connectTo(harness, ServerReflection);
   const now = clock.now() / 1_000;
   const short = bearer(await issuer.sign({ expiresAt: now + 60 }));
   const long = bearer(await issuer.sign({ expiresAt: now + 600 }));
+  const last = Promise.withResolvers<void>();
   const ends = [
     errorOf(client.streamQuotes({}, short)),
     errorOf(client.streamOrderUpdates({ options: { notices: true } }, short)),
+    errorOf(reflection.serverReflectionInfo(listServices(last.promise), short)),
   ];
   const leave = new AbortController();
   const other = client.streamQuotes({}, { ...long, signal: leave.signal })[Symbol.asyncIterator]();
   const next = other.next();
   await harness.market.untilOpen(3);
+  await until("reflection is open", () => harness.server.openCalls === 4);
   // The tolerance of 30 s is on both sides.
   await clock.advance(89_999);
   assert.equal(harness.market.streams.size, 3);
@@ -257,6 +267,7 @@ Deno.test("streams of a JWT end with UNAUTHENTICATED within a second of its expi
   for (const error of await Promise.all(ends)) {
     assert.equal(causeOf(error), "Unauthenticated TOKEN_EXPIRED");
   }
+  last.resolve();
   await harness.market.untilOpen(1);
   const replayed = await errorOf(client.streamQuotes({}, short));
   assert.equal(causeOf(replayed), "Unauthenticated TOKEN_EXPIRED");
@@ -264,6 +275,23 @@ Deno.test("streams of a JWT end with UNAUTHENTICATED within a second of its expi
   assert.equal((await next).value?.quote?.symbol, "AAPL");
   leave.abort();
   await harness.market.untilOpen(0);
+});
+
+Deno.test("a stream that its client has opened without a request ends with its JWT", async () => {
+  const clock = new ManualClock();
+  await using issuer = await JwtIssuer.start(() => clock.now());
+  await using rig = await start({ clock, policy: jwtPolicy(issuer) });
+  // 5 s of the tolerance are left, less than the time that a request has.
+  const token = await issuer.sign({ expiresAt: clock.now() / 1_000 - 25 });
+  const path = `/${ServerReflection.typeName}/ServerReflectionInfo`;
+  const headers = { authorization: `Bearer ${token}` };
+  const { bare, statuses } = await openCalls(rig.harness, path, 1, headers);
+  await using _ = bare;
+  await until("it is open", () => rig.harness.server.openCalls === 1);
+  await clock.advance(6_000);
+  await until("it has ended", () => rig.harness.server.openCalls === 0);
+  await until("its status has arrived", () => statuses.length === 1);
+  assert.deepEqual(statuses, [String(status.UNAUTHENTICATED)]);
 });
 
 Deno.test("keys are rotated under load without a dropped stream or message", async () => {
@@ -337,7 +365,9 @@ async function openCalls(harness: GrpcHarness, path: string, count: number, head
       ...headers,
     });
     call.on("error", () => {});
-    call.on("response", (headers) => statuses.push(String(headers["grpc-status"])));
+    for (const event of ["response", "trailers"] as const) {
+      call.on(event, ({ "grpc-status": found }) => found && statuses.push(String(found)));
+    }
     call.resume();
   }
   return { bare, statuses };
