@@ -16,6 +16,7 @@ import { manyStreams, quietStreams } from "./scenarios/many_streams.ts";
 import { saturation } from "./scenarios/saturation.ts";
 import type { Effort, Scenario } from "./scenarios/scenario.ts";
 import { slowClients } from "./scenarios/slow_clients.ts";
+import { encrypted } from "./scenarios/encrypted.ts";
 
 const SCENARIOS: readonly Scenario[] = [
   saturation,
@@ -29,6 +30,7 @@ const SCENARIOS: readonly Scenario[] = [
   withMeta,
   held,
   naive,
+  encrypted,
 ];
 
 const USAGE = `Usage: deno task bench [options]

@@ -7,6 +7,8 @@
 /** Streams to open. */
 export interface ReaderPlan {
   readonly port: number;
+  /** PEM text of the CA of the port's certificate. @default none: the port has no TLS */
+  readonly ca?: string;
   /** Kind of the symbols; quiet ones have no quotes. */
   readonly market: "stock" | "option" | "quiet";
   readonly connections: number;

@@ -36,8 +36,12 @@ export interface Window {
     /** Upstream frames received. */
     readonly frames: number;
   };
-  /** Messages of the reader. */
-  readonly reader: { readonly seconds: number; readonly messages: number };
+  /** Messages of the reader, and their bytes with gRPC prefixes. */
+  readonly reader: {
+    readonly seconds: number;
+    readonly messages: number;
+    readonly bytes: number;
+  };
 }
 
 /** Totals of the proxy's metrics. */
@@ -147,6 +151,7 @@ export class Lane {
       reader: {
         seconds: (end.at - start.at) / 1000,
         messages: end.messages - start.messages,
+        bytes: end.bytes - start.bytes,
       },
     };
   }

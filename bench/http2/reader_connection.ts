@@ -1,5 +1,5 @@
 /**
- * A minimal gRPC client over plain HTTP/2: opens streams, sends WINDOW_UPDATE and
+ * A minimal gRPC client over HTTP/2, with TLS or without: opens streams, sends WINDOW_UPDATE and
  * counts messages.
  *
  * @module
@@ -15,6 +15,13 @@ import {
   windowUpdate,
 } from "./frames.ts";
 import { MessageCounter, type OnStamp } from "./message_counter.ts";
+
+/** A port on loopback. */
+interface Port {
+  readonly port: number;
+  /** PEM text of the CA of its certificate. @default none: it has no TLS */
+  readonly ca?: string | undefined;
+}
 
 /** A stream to open. */
 interface StreamPlan {
@@ -41,7 +48,7 @@ interface OpenStream {
 
 /** One connection with its streams. */
 export class ReaderConnection {
-  readonly #connection: Deno.TcpConn;
+  readonly #connection: Deno.Conn;
   readonly #onStamp: OnStamp;
   readonly #streams = new Map<number, OpenStream>();
   readonly #outbox: Uint8Array[] = [];
@@ -51,18 +58,22 @@ export class ReaderConnection {
   #ended = 0;
   #nextStream = 1;
 
-  private constructor(connection: Deno.TcpConn, onStamp: OnStamp) {
+  private constructor(connection: Deno.Conn, onStamp: OnStamp) {
     this.#connection = connection;
     this.#onStamp = onStamp;
   }
 
   /** Connects and reads until either side closes. */
   static async open(
-    port: number,
+    { port, ca }: Port,
     onStamp: OnStamp,
   ): Promise<ReaderConnection> {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    connection.setNoDelay(true);
+    const hostname = "127.0.0.1";
+    const socket = await Deno.connect({ hostname, port });
+    socket.setNoDelay(true);
+    const connection = ca === undefined
+      ? socket
+      : await Deno.startTls(socket, { hostname, caCerts: [ca], alpnProtocols: ["h2"] });
     const reader = new ReaderConnection(connection, onStamp);
     reader.#send(clientHello({
       stream: STREAM_WINDOW,

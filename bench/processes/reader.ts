@@ -55,7 +55,7 @@ async function open(plan: ReaderPlan): Promise<void> {
   const opened: ReaderConnection[] = [];
   let index = 0;
   for (let i = 0; i < plan.connections; i++) {
-    const connection = await ReaderConnection.open(plan.port, onStamp);
+    const connection = await ReaderConnection.open(plan, onStamp);
     connections.push(connection);
     opened.push(connection);
     for (let j = 0; j < plan.streamsPerConnection; j++) {

@@ -49,11 +49,11 @@ let counted = { optionQuotes: 0, orderUpdates: 0 };
 async function open(plan: ReferencePlan): Promise<void> {
   for (const connection of connections) connection.close();
   const stocks = await ReaderConnection.open(
-    plan.grpc,
+    { port: plan.grpc },
     () => arrivals.record(now()),
   );
-  const options = await ReaderConnection.open(plan.grpc, () => {});
-  const orders = await ReaderConnection.open(plan.grpc, () => {});
+  const options = await ReaderConnection.open({ port: plan.grpc }, () => {});
+  const orders = await ReaderConnection.open({ port: plan.grpc }, () => {});
   connections = [stocks, options, orders];
   const { token } = plan;
   const read = true;
