@@ -213,7 +213,7 @@ export function buildOrderJournal(
   return new OrderJournal({
     channel: deps.channels.orderUpdates,
     capacity: config.limits.orderJournalUpdates,
-    history: new RestOrderHistory(trading),
+    history: new RestOrderHistory(trading, { keepsSource: servesWebSocket(config) }),
     maxSilenceMs: intervalMs + timeoutMs,
     clock: deps.clock,
     log: deps.log.with({ feed: "trading" }),

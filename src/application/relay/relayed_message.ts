@@ -18,7 +18,7 @@ export interface FoundMessage {
   readonly type: string;
   /** Its symbol; `undefined` when it has none. */
   readonly symbol: string | undefined;
-  /** Its symbols if it has a list of them, as news have. */
+  /** Its symbols if it has a list of them and no single one, as news have. */
   readonly symbols: readonly string[] | undefined;
 }
 

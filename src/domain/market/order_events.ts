@@ -58,6 +58,8 @@ export interface OrderDetails {
   readonly failedAt: Timestamp | undefined;
   readonly commission: string | undefined;
   readonly legs: readonly OrderLeg[];
+  /** The order as REST has it, where that is kept. @default not kept */
+  readonly source?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One leg of a multi-leg or bracket-like order. */

@@ -26,18 +26,28 @@ export function orderUpdateJson(update: OrderUpdate): string {
   });
 }
 
-/** An order with every field that clients expect; those that are not known are null. */
+/** An order as REST has it, with the state after the update. */
 function orderOf(order: OrderDetails): Readonly<Record<string, unknown>> {
   return {
-    id: order.id,
-    client_order_id: order.clientOrderId,
-    created_at: timeOf(order.createdAt),
+    ...(order.source ?? fieldsOf(order)),
     updated_at: timeOf(order.updatedAt),
-    submitted_at: timeOf(order.submittedAt),
     filled_at: timeOf(order.filledAt),
     expired_at: timeOf(order.expiredAt),
     canceled_at: timeOf(order.canceledAt),
     failed_at: timeOf(order.failedAt),
+    filled_qty: order.filledQty || "0",
+    filled_avg_price: order.filledAvgPrice || null,
+    status: order.status,
+  };
+}
+
+/** Every field that clients expect; those that are not known are null. */
+function fieldsOf(order: OrderDetails): Readonly<Record<string, unknown>> {
+  return {
+    id: order.id,
+    client_order_id: order.clientOrderId,
+    created_at: timeOf(order.createdAt),
+    submitted_at: timeOf(order.submittedAt),
     replaced_at: null,
     replaced_by: null,
     replaces: null,
@@ -46,8 +56,6 @@ function orderOf(order: OrderDetails): Readonly<Record<string, unknown>> {
     asset_class: order.assetClass,
     notional: null,
     qty: order.qty || null,
-    filled_qty: order.filledQty || "0",
-    filled_avg_price: order.filledAvgPrice || null,
     order_class: order.orderClass,
     order_type: order.orderType,
     type: order.orderType,
@@ -55,7 +63,6 @@ function orderOf(order: OrderDetails): Readonly<Record<string, unknown>> {
     time_in_force: order.timeInForce,
     limit_price: order.limitPrice ?? null,
     stop_price: order.stopPrice ?? null,
-    status: order.status,
     extended_hours: order.extendedHours,
     legs: order.legs.length === 0 ? null : order.legs.map(legOf),
     trail_percent: null,

@@ -67,7 +67,10 @@ export class JsonScanner implements MessageScanner {
     for (let at = start + 1;;) {
       at = skipSpace(frame, at);
       const byte = frame[at];
-      if (byte === CLOSE_MAP) return at + 1;
+      if (byte === CLOSE_MAP) {
+        if (found.symbol !== undefined) found.symbols = undefined;
+        return at + 1;
+      }
       if (byte === COMMA) {
         at++;
         continue;

@@ -52,6 +52,7 @@ export class MsgpackScanner implements MessageScanner {
         this.#readSymbols();
       } else this.#skip(2);
     }
+    if (found.symbol !== undefined) found.symbols = undefined;
   }
 
   #readSymbols(): void {

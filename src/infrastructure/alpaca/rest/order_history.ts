@@ -38,9 +38,15 @@ interface Listing {
 /** Reads orders and executions of one account. */
 export class RestOrderHistory implements OrderHistory {
   readonly #trading: ApiHost;
+  readonly #keepsSource: boolean;
 
-  constructor(trading: ApiHost) {
+  /** @param keepsSource whether orders keep what REST has of them */
+  constructor(
+    trading: ApiHost,
+    { keepsSource = false }: { readonly keepsSource?: boolean } = {},
+  ) {
     this.#trading = trading;
+    this.#keepsSource = keepsSource;
   }
 
   get clockAheadMs(): number {
@@ -72,7 +78,7 @@ export class RestOrderHistory implements OrderHistory {
     const url = this.#address(`/v2/orders/${encodeURIComponent(id)}`, { nested: "true" });
     try {
       const body = await this.#trading.client.get(url, signal, "orders");
-      return readOrders([body], url);
+      return this.#read([body], url);
     } catch (error) {
       if (isBadRequest(error)) return [];
       throw error;
@@ -104,7 +110,11 @@ export class RestOrderHistory implements OrderHistory {
   ): Promise<readonly RestOrder[]> {
     const size = { parameter: "limit", entries: ORDERS_PER_PAGE };
     const least = LEAST_ORDERS_PER_PAGE;
-    return readOrders(await this.#list({ first, size, least, advance }, signal), first);
+    return this.#read(await this.#list({ first, size, least, advance }, signal), first);
+  }
+
+  #read(items: readonly unknown[], url: URL): readonly RestOrder[] {
+    return readOrders(items, { url, keepsSource: this.#keepsSource });
   }
 
   /** Reads all pages, oldest entries first. */
@@ -126,21 +136,24 @@ export class RestOrderHistory implements OrderHistory {
 }
 
 /** Reads orders, and legs that are orders of their own. */
-function readOrders(items: readonly unknown[], url: URL): readonly RestOrder[] {
+function readOrders(
+  items: readonly unknown[],
+  options: { readonly url: URL; readonly keepsSource: boolean },
+): readonly RestOrder[] {
   const orders: RestOrder[] = [];
   for (const item of items) {
     try {
       if (!isMessage(item)) throw new InvalidField("order", item);
       const order = readOrderDetails(item);
       orders.push({
-        order,
+        order: options.keepsSource ? { ...order, source: item } : order,
         replaces: textOf(item.replaces) || undefined,
         replacedAt: timeOf(item.replaced_at),
       });
       if (order.orderClass === "mleg" || !Array.isArray(item.legs)) continue;
-      for (const leg of readOrders(item.legs, url)) orders.push(leg);
+      for (const leg of readOrders(item.legs, options)) orders.push(leg);
     } catch (error) {
-      if (error instanceof InvalidField) throw invalid(url, error.message);
+      if (error instanceof InvalidField) throw invalid(options.url, error.message);
       throw error;
     }
   }
