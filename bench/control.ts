@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 
 const MARK = "@";
 
@@ -74,6 +75,7 @@ export class Remote implements AsyncDisposable {
    * @param script file name inside `bench/processes`, or a module's address
    * @param options.flags flags of `deno run`: permissions, V8 flags
    * @param options.under a command prefix, for example `["nice", "-n", "5"]`
+   * @param options.interpreter runs the script instead of Deno
    */
   constructor(
     script: string | URL,
@@ -81,11 +83,14 @@ export class Remote implements AsyncDisposable {
       readonly flags: readonly string[];
       readonly env?: Readonly<Record<string, string>>;
       readonly under?: readonly string[];
+      readonly interpreter?: string;
     },
   ) {
     const url = new URL(script, new URL("./processes/", import.meta.url));
     this.name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
-    const run = ["deno", "run", "-q", ...options.flags, url.href];
+    const run = options.interpreter === undefined
+      ? ["deno", "run", "-q", ...options.flags, url.href]
+      : [options.interpreter, ...options.flags, fileURLToPath(url)];
     const [command = "deno", ...args] = [...options.under ?? [], ...run];
     this.#child = new Deno.Command(command, {
       args,

@@ -17,10 +17,12 @@ import { saturation } from "./scenarios/saturation.ts";
 import type { Effort, Scenario } from "./scenarios/scenario.ts";
 import { slowClients } from "./scenarios/slow_clients.ts";
 import { encrypted } from "./scenarios/encrypted.ts";
+import { websockets } from "./scenarios/websocket.ts";
 
 const SCENARIOS: readonly Scenario[] = [
   saturation,
   ...fanOuts,
+  ...websockets,
   manyStreams,
   quietStreams,
   ...ingests,

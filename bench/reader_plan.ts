@@ -27,6 +27,8 @@ export interface ReaderPlan {
 export interface ReaderReport {
   /** Complete messages. */
   readonly messages: number;
+  /** WebSocket frames with messages; 0 over gRPC. */
+  readonly frames: number;
   /** Bytes of gRPC messages with their prefixes. */
   readonly bytes: number;
   /** Streams that the server ended. */

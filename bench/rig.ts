@@ -18,6 +18,8 @@ interface RigOptions extends PoolShape {
   readonly env?: Readonly<Record<string, string>>;
   /** V8 flags of the proxy process. */
   readonly v8?: readonly string[];
+  /** Whether the port for WebSocket clients is open. @default false */
+  readonly websocket?: boolean;
 }
 
 /**
@@ -36,10 +38,11 @@ export interface Window {
     /** Upstream frames received. */
     readonly frames: number;
   };
-  /** Messages of the reader, and their bytes with gRPC prefixes. */
+  /** Messages of the reader, the WebSocket frames that had them, and bytes. */
   readonly reader: {
     readonly seconds: number;
     readonly messages: number;
+    readonly frames: number;
     readonly bytes: number;
   };
 }
@@ -56,6 +59,7 @@ const NET = "--allow-net=127.0.0.1";
 function proxyEnv(
   port: number,
   { format, env }: RigOptions,
+  websocketPort: number,
 ): Record<string, string> {
   const feed = format === "json" ? "sip" : "opra";
   return {
@@ -66,9 +70,9 @@ function proxyEnv(
     STREAM_PROXY_FEEDS: feed,
     STREAM_PROXY_HOST: "127.0.0.1",
     STREAM_PROXY_GRPC_PORT: "0",
-    STREAM_PROXY_WEBSOCKET_PORT: "0",
     STREAM_PROXY_HEALTH_PORT: "0",
     STREAM_PROXY_METRICS_PORT: "0",
+    STREAM_PROXY_WEBSOCKET_PORT: String(websocketPort),
     // Scenarios open up to 10 000 streams; the default limit is 5 000.
     STREAM_PROXY_MAX_STREAMS: "20000",
     OTEL_ENABLED: "false",
@@ -80,6 +84,12 @@ function proxyEnv(
 /** Flags of the proxy process from the environment, for example `--cpu-prof`. */
 function extraFlags(): string[] {
   return Deno.env.get("BENCH_PROXY_FLAGS")?.split(" ") ?? [];
+}
+
+/** A port that is free now: 0 would turn the WebSocket port off. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
 }
 
 /** Waits until `check` returns true. @throws Error after 60 s */
@@ -152,6 +162,7 @@ export class Lane {
         seconds: (end.at - start.at) / 1000,
         messages: end.messages - start.messages,
         bytes: end.bytes - start.bytes,
+        frames: end.frames - start.frames,
       },
     };
   }
@@ -161,15 +172,18 @@ export class Lane {
 export class Rig implements AsyncDisposable {
   readonly feeder: Remote;
   readonly proxy: Lane;
+  /** Port for WebSocket clients; 0 when it is not open. */
+  readonly websocketPort: number;
   readonly #health: number;
   readonly #made: AsyncDisposableStack;
 
   private constructor(
-    parts: { feeder: Remote; proxy: Lane; health: number },
+    parts: { feeder: Remote; proxy: Lane; health: number; websocketPort: number },
     made: AsyncDisposableStack,
   ) {
     this.feeder = parts.feeder;
     this.proxy = parts.proxy;
+    this.websocketPort = parts.websocketPort;
     this.#health = parts.health;
     this.#made = made;
   }
@@ -192,13 +206,14 @@ export class Rig implements AsyncDisposable {
     const { format, perFrame, symbols } = options;
     const shape = { format, perFrame, symbols };
     const { port } = await feeder.call<{ port: number }>("prepare", shape);
+    const websocketPort = options.websocket ? freePort() : 0;
     const ports = await server.call<{ grpc: number; health: number }>("start", {
-      env: proxyEnv(port, options),
+      env: proxyEnv(port, options, websocketPort),
       naive: options.naive ?? false,
     });
     const proxy = new Lane(server, reader, ports.grpc);
     const kept = made.move();
-    const rig = new Rig({ feeder, proxy, health: ports.health }, kept);
+    const rig = new Rig({ feeder, proxy, health: ports.health, websocketPort }, kept);
     await until("the proxy is connected", () => rig.connected());
     return rig;
   }

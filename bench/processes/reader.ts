@@ -97,6 +97,7 @@ await answerCommands({
   open,
   report: (): ReaderReport => ({
     messages: sum(connections.map(({ messages }) => messages)),
+    frames: 0,
     bytes: sum(connections.map(({ bytes }) => bytes)),
     ended: sum(connections.map(({ ended }) => ended)),
     at: performance.now(),

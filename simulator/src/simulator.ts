@@ -277,7 +277,8 @@ export class Simulator implements AsyncDisposable {
   }
 
   #decideUpgrade(request: IncomingMessage): UpgradeDecision {
-    const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    // Some SDKs end paths with a slash.
+    const path = new URL(request.url ?? "/", "http://localhost").pathname.replace(/\/$/, "");
     const endpoint = findEndpoint(path);
     if (!endpoint && path !== TRADING_PATH) return { status: 404 };
     const name = endpoint?.name ?? TRADING_ENDPOINT;

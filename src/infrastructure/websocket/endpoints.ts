@@ -46,18 +46,23 @@ export function isRequestable(feed: FeedId, name: string): name is UpstreamChann
 }
 
 const STOCK_KINDS = ["sip", "iex", "delayed_sip", "boats", "overnight", "test"] as const;
-/** Alpaca's documents have these in v1beta1, its Go SDK in v2. */
-const BETA_KINDS = ["boats", "overnight"] as const;
 const OPTION_KINDS = ["opra", "indicative"] as const;
 
 const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   // The stock feed of the clients of an older proxy.
   ["/", { feed: "sip", kind: undefined }],
-  ...STOCK_KINDS.map((kind): [string, Endpoint] => [`/v2/${kind}`, { feed: "sip", kind }]),
-  ...BETA_KINDS.map((kind): [string, Endpoint] => [`/v1beta1/${kind}`, { feed: "sip", kind }]),
-  ...OPTION_KINDS.map((kind): [string, Endpoint] => [`/v1beta1/${kind}`, { feed: "opra", kind }]),
+  ...STOCK_KINDS.flatMap((kind) => pathsOf({ feed: "sip", kind })),
+  ...OPTION_KINDS.flatMap((kind) => pathsOf({ feed: "opra", kind })),
   ["/stream", { feed: "trading", kind: undefined }],
 ]);
+
+/**
+ * Paths of a product. The version differs between Alpaca's documents and its Go SDK, which appends
+ * the name of any product to the one base URL of `DATA_PROXY_WS`.
+ */
+function pathsOf(endpoint: Endpoint): [string, Endpoint][] {
+  return ["/v2", "/v1beta1", ""].map((version) => [`${version}/${endpoint.kind}`, endpoint]);
+}
 
 /** The stream of a request's target; `undefined` when there is none. */
 export function endpointOf(target: string): Endpoint | undefined {

@@ -1,0 +1,90 @@
+/** Messages of all types and odd shapes through the proxy equal those of the simulator. */
+import assert from "node:assert/strict";
+import { compareStreams, valuesOf } from "../../support/differential.ts";
+import { startHarness } from "../../support/harness.ts";
+import { RawStream, type RawStreamOptions } from "../../support/raw_stream.ts";
+
+const ACCOUNT = { key: "SIM_KEY", secret: "SIM_SECRET", plan: "broker_standard" } as const;
+const MESSAGES = 6_000;
+const SYMBOLS = ["AAPL", "MSFT", "BRK.B", "MARKA"];
+const CHANNELS = [
+  "trades",
+  "quotes",
+  "bars",
+  "updatedBars",
+  "dailyBars",
+  "statuses",
+  "lulds",
+  "imbalances",
+];
+
+interface Case {
+  readonly name: string;
+  readonly endpoint: "sip" | "opra";
+  readonly options: Omit<RawStreamOptions, "url">;
+  /** Whether the bytes are those of the simulator, not only the values. */
+  readonly isIdentical: boolean;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "stocks in JSON, byte by byte",
+    endpoint: "sip",
+    options: { encoding: "json" },
+    isIdentical: true,
+  },
+  {
+    name: "stocks in JSON with permessage-deflate, byte by byte",
+    endpoint: "sip",
+    options: { encoding: "json", deflate: true },
+    isIdentical: true,
+  },
+  {
+    name: "stocks in MessagePack, value by value",
+    endpoint: "sip",
+    options: { encoding: "msgpack" },
+    isIdentical: false,
+  },
+  {
+    name: "options in MessagePack, byte by byte",
+    endpoint: "opra",
+    options: { encoding: "msgpack" },
+    isIdentical: true,
+  },
+];
+
+for (const { name, endpoint, options, isIdentical } of CASES) {
+  Deno.test(`a client of the proxy receives what Alpaca sent: ${name}`, async () => {
+    await using harness = await startHarness({
+      websocket: true,
+      simulator: { accounts: [ACCOUNT] },
+    });
+    const { simulator } = harness;
+    const path = endpoint === "sip" ? "/v2/sip" : "/v1beta1/opra";
+    await using direct = await RawStream.open({
+      ...options,
+      url: simulator.url.replace("http", "ws") + path,
+    });
+    await using proxied = await RawStream.open({ ...options, url: harness.websocket + path });
+    const contracts = simulator.market.optionContracts("AAPL").map(({ symbol }) => symbol);
+    const symbols = endpoint === "sip" ? SYMBOLS : contracts.slice(0, 4);
+    const channels = endpoint === "sip" ? CHANNELS : CHANNELS.slice(0, 2);
+    const subscription = Object.fromEntries(channels.map((channel) => [channel, symbols]));
+    for (const stream of [direct, proxied]) {
+      const { T } = await stream.subscribe(subscription);
+      assert.equal(T, "subscription");
+    }
+    const compared = await compareStreams({
+      simulator,
+      endpoint,
+      direct,
+      proxied,
+      symbols,
+      messages: MESSAGES,
+      seed: name,
+      hasUnknown: true,
+      ...isIdentical ? {} : { normalize: valuesOf },
+    });
+    assert.ok(compared.messages >= MESSAGES);
+  });
+}
