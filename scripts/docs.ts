@@ -12,6 +12,7 @@
 import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
 import { SECTIONS } from "../src/infrastructure/config/settings.ts";
+import { outcomeTable, reportTable } from "./docs/client_outcomes.ts";
 import { dependencyTable, endpointTable } from "./docs/descriptions.ts";
 import {
   blockNames,
@@ -72,6 +73,8 @@ export const BLOCKS: Blocks = {
   endpoints: endpointTable,
   mapping: mappingTable,
   "order-events": orderEventTable,
+  "client-outcomes": outcomeTable,
+  "client-reports": reportTable,
   dependencies: dependencyTable,
   "exit-codes": () => commentTable("src/main.ts"),
   "control-api": () => commentTable("simulator/src/control_api.ts"),

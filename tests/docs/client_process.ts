@@ -22,6 +22,8 @@ export interface RunningClient extends AsyncDisposable {
   readonly name: string;
   /** What it has printed so far. */
   readonly lines: readonly string[];
+  /** What it has printed to standard error so far. */
+  readonly errors: string;
   /** Exit code and standard error when it ended by itself. */
   readonly ended: string | undefined;
   /** Stops and continues the process: SIGSTOP, SIGCONT. */
@@ -101,7 +103,11 @@ export function startClient(
   }).spawn();
   const lines: string[] = [];
   let ended: string | undefined;
-  const errors = new Response(child.stderr).text();
+  let errors = "";
+  const allErrors = (async () => {
+    const text = child.stderr.pipeThrough(new TextDecoderStream());
+    for await (const part of text) errors += part;
+  })();
   const over = Promise.all([
     (async () => {
       const text = child.stdout.pipeThrough(new TextLineStream());
@@ -109,26 +115,39 @@ export function startClient(
     })(),
     (async () => {
       const { code } = await child.status;
-      ended = `code ${code}, ${await errors}`;
+      await allErrors;
+      ended = `code ${code}, ${errors}`;
     })(),
   ]);
   return {
     name,
     lines,
+    get errors() {
+      return errors;
+    },
     get ended() {
       return ended;
     },
     signal: (signal) => child.kill(signal),
     async stop() {
-      if (ended === undefined) child.kill("SIGKILL");
+      kill(child);
       await over;
-      return await errors;
+      return errors;
     },
     async [Symbol.asyncDispose]() {
-      if (ended === undefined) child.kill("SIGKILL");
+      kill(child);
       await over;
     },
   };
+}
+
+/** Kills a process, unless it has ended. */
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
 }
 
 /** Copies what is committed, not what was built there. */

@@ -1,14 +1,18 @@
 /**
- * `deno task clients:matrix`: runs each documented client and `tail`, directly
- * and behind nginx, haproxy and Envoy, through faults with real durations. Prints
- * the seconds until each client printed a new quote. Takes about eight minutes;
- * the paths run at the same time.
+ * `deno task clients:matrix`: first runs each client against proxies without and
+ * with TLS, client certificates and tokens, and prints what it got. Then runs
+ * each documented client and `tail`, directly and behind nginx, haproxy and Envoy,
+ * through faults with real durations. Prints the seconds until each client printed
+ * a new quote. Takes about ten minutes; the paths run at the same time.
  *
  * @module
  */
+import { type Case, CASES, CLIENT_OUTCOMES } from "../../scripts/docs/client_outcomes.ts";
+import { table as markdownTable } from "../../scripts/docs/markdown.ts";
 import { type BalancerKind, envoy, haproxy, missingBalancer, nginx } from "./balancers.ts";
 import { ClientPath, type Recovery } from "./client_path.ts";
 import { ClientBuilds, type PreparedClient, TAIL } from "./client_process.ts";
+import { type ClientName, isAsExpected, runClient, SECURED_CLIENTS } from "./secured_clients.ts";
 
 const LIMIT_S = 35;
 const PAUSE_MS = 100_000;
@@ -65,8 +69,7 @@ function table(rows: readonly Row[], clients: readonly string[]): string {
     event,
     ...clients.map((name) => cell(recovery.get(name))),
   ]);
-  return [head, head.map(() => "---"), ...body]
-    .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return markdownTable(head, body);
 }
 
 function cell(state: number | string | undefined): string {
@@ -74,10 +77,39 @@ function cell(state: number | string | undefined): string {
   return (state ?? "").split("\n")[0] ?? "";
 }
 
+/** Prints what each client got; returns how many cells are not as documented. */
+async function printSecured(builds: ClientBuilds): Promise<number> {
+  const names = Object.keys(CASES) as Case[];
+  const rows: string[][] = [];
+  let others = 0;
+  for (const name of Object.keys(SECURED_CLIENTS) as ClientName[]) {
+    const reason = await SECURED_CLIENTS[name].missing();
+    if (reason !== undefined) {
+      log(`skipped: ${name} with TLS and tokens: ${reason}`);
+      continue;
+    }
+    const { observed } = await runClient(name, builds);
+    const { outcomes } = CLIENT_OUTCOMES[name];
+    rows.push([
+      name,
+      ...names.map((one) => {
+        if (isAsExpected(observed[one], outcomes[one])) return outcomes[one].cell;
+        others++;
+        return `not ${outcomes[one].cell}: ${cell(observed[one].text)}`;
+      }),
+    ]);
+    log(`TLS and tokens: ${name}`);
+  }
+  print(markdownTable(["client", ...Object.values(CASES)], rows));
+  print(`\n${others} of ${rows.length * names.length} not as documented\n`);
+  return others;
+}
+
 async function main(): Promise<number> {
   const { projects, missing } = await ClientBuilds.available();
   for (const [name, reason] of missing) log(`skipped: ${name}: ${reason}`);
   const builds = new ClientBuilds();
+  const others = await printSecured(builds);
   const built = await Promise.all(projects.map((one) => builds.build(one)));
   const clients = [...built, TAIL];
   const running = KINDS.map(async (kind) => {
@@ -91,7 +123,7 @@ async function main(): Promise<number> {
   const late = rows.flatMap(({ recovery }) => [...recovery.values()])
     .filter((state) => typeof state === "string" || state > LIMIT_S);
   print(`\n${late.length} of ${rows.length * clients.length} not in time`);
-  return late.length === 0 ? 0 : 1;
+  return late.length + others === 0 ? 0 : 1;
 }
 
 const encoder = new TextEncoder();

@@ -108,9 +108,9 @@ const onDeno = (name: string, file: string): ProbeKind => ({
     ]),
 });
 
-async function missingForGo(): Promise<string | undefined> {
+/** Why the Go modules of a folder cannot be used here, if so. */
+export async function missingForGoModules(cwd: string): Promise<string | undefined> {
   if (!await works(["go", "version"])) return "no go on the PATH";
-  const cwd = new URL("go", PROBES).pathname;
   return await works(["go", "mod", "download"], { cwd })
     ? undefined
     : "the Go modules cannot be downloaded";
@@ -138,7 +138,7 @@ export async function probeKinds(): Promise<readonly ProbeKind[]> {
     },
     {
       name: "grpc-go",
-      missing: await missingForGo(),
+      missing: await missingForGoModules(new URL("go", PROBES).pathname),
       prepare: async (folder) => {
         const cwd = new URL("go", PROBES).pathname;
         await build(["go", "build", "-o", `${folder}/ends`, "."], { cwd });

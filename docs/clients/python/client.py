@@ -51,6 +51,30 @@ PERMANENT = {
 NUMBERED = {GAP_REASON_SLOW_CLIENT, GAP_REASON_UNREADABLE, GAP_REASON_NOT_RETAINED}
 
 
+# PEM text of a variable, in which "\n" may stand for line breaks.
+def pem(name):
+    return os.environ.get(name, "").replace("\\n", "\n").encode() or None
+
+
+def open_channel():
+    token = os.environ.get("STREAM_PROXY_TOKEN")
+    target = address.removeprefix("http://")
+    if not target.startswith("https://"):
+        if token:
+            sys.exit("STREAM_PROXY_TOKEN needs an https:// address")
+        return grpc.insecure_channel(target, list(options.items()))
+    credentials = grpc.ssl_channel_credentials(
+        pem("STREAM_PROXY_CLIENT_CA"),
+        pem("STREAM_PROXY_CLIENT_KEY"),
+        pem("STREAM_PROXY_CLIENT_CERT"),
+    )
+    if token:
+        bearer = grpc.access_token_call_credentials(token)
+        credentials = grpc.composite_channel_credentials(credentials, bearer)
+    target = target.removeprefix("https://")
+    return grpc.secure_channel(target, credentials, list(options.items()))
+
+
 def report(*words):
     print(*words, file=sys.stderr, flush=True)
 
@@ -69,7 +93,7 @@ class Quotes:
         """Reads one stream until it ends."""
         # Of this stream: live messages, holes, messages of gaps, holes without a gap.
         self.live = self.holes = self.reported = self.unreported = self.unacknowledged = 0
-        for response in self.stub.StreamQuotes(self.request(), wait_for_ready=True):
+        for response in self.stub.StreamQuotes(self.request()):
             if response.HasField("notice"):
                 self.notice(response.notice)
                 continue
@@ -141,7 +165,7 @@ class Quotes:
 
 
 delay = 0.5
-with grpc.insecure_channel(address, list(options.items())) as channel:
+with open_channel() as channel:
     quotes = Quotes(StreamProxyServiceStub(channel))
     while True:
         started = time.monotonic()

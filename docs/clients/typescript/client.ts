@@ -1,6 +1,20 @@
 import { connect } from "./client/mod.ts";
 
-const client = connect({ address: process.env.STREAM_PROXY_ADDRESS ?? "localhost:50052" });
+const { env } = process;
+const address = env.STREAM_PROXY_ADDRESS ?? "localhost:50052";
+const token = env.STREAM_PROXY_TOKEN || undefined;
+if (token && !address.startsWith("https://")) {
+  throw new Error("STREAM_PROXY_TOKEN needs an https:// address");
+}
+/** PEM text of a variable, in which "\n" may stand for line breaks. */
+const pem = (name: string) => env[name]?.replaceAll("\\n", "\n");
+const tls = {
+  ca: pem("STREAM_PROXY_CLIENT_CA"),
+  cert: pem("STREAM_PROXY_CLIENT_CERT"),
+  key: pem("STREAM_PROXY_CLIENT_KEY"),
+};
+
+const client = connect({ address, token, tls });
 const quotes = client.quotes(["AAPL", "MSFT"], {
   snapshot: true,
   onGap: ({ reason, count, symbols }) => console.error("missing:", count, reason, ...symbols),

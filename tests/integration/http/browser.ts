@@ -41,6 +41,8 @@ export interface PageOptions {
   readonly scheme: "light" | "dark";
   /** @default true */
   readonly scripts?: boolean;
+  /** More arguments of Chromium. @default none */
+  readonly args?: readonly string[];
 }
 
 /** One open page; disposing it ends its browser. */
@@ -83,6 +85,7 @@ export class BrowserPage implements AsyncDisposable {
         "--no-first-run",
         "--remote-debugging-port=0",
         `--user-data-dir=${profile}`,
+        ...options.args ?? [],
         "about:blank",
       ],
       stdin: "null",

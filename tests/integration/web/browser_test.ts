@@ -10,34 +10,10 @@ import { areSubscribed, startHarness } from "../../support/harness.ts";
 import { until } from "../../support/until.ts";
 import { startWebHarness } from "../../support/web_client.ts";
 import { BrowserPage, findChromium } from "../http/browser.ts";
+import { prepareDocumented, run, serveFolder } from "./documented_page.ts";
 
 const CHROMIUM = findChromium();
 const LEFT_OUT = CHROMIUM === undefined ? " (skipped: no Chromium on this machine)" : "";
-const ROOT = new URL("../../../", import.meta.url);
-
-/** Runs a command to its end. */
-async function run(command: string, args: readonly string[], cwd = ROOT.pathname): Promise<void> {
-  const { success, stderr } = await new Deno.Command(command, { args: [...args], cwd }).output();
-  assert(success, new TextDecoder().decode(stderr));
-}
-
-/** A server of files, on an origin that differs from the proxy's. */
-function serveFolder(folder: string): AsyncDisposable & { readonly origin: string } {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
-    const { pathname } = new URL(request.url);
-    const type = pathname.endsWith(".js") ? "text/javascript" : "text/html";
-    try {
-      const body = Deno.readFileSync(`${folder}${pathname}`);
-      return new Response(body, { headers: { "content-type": type } });
-    } catch {
-      return new Response(null, { status: pathname === "/favicon.ico" ? 204 : 404 });
-    }
-  });
-  return {
-    origin: `http://127.0.0.1:${server.addr.port}`,
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  };
-}
 
 /** Opens a page in Chromium; its folder is removed at the end. */
 async function openPage(
@@ -58,19 +34,6 @@ async function prepareProbe(folder: string): Promise<void> {
   await run(Deno.execPath(), args);
   const script = `<script type="module" src="probe.js"></script>`;
   await Deno.writeTextFile(`${folder}/index.html`, `<!doctype html>${script}`);
-}
-
-/** Makes the documented page as its documentation says. */
-async function prepareDocumented(folder: string): Promise<void> {
-  const source = new URL("docs/clients/browser/", ROOT);
-  for (const file of ["index.html", "page.ts", "package.json"]) {
-    await Deno.copyFile(new URL(file, source), `${folder}/${file}`);
-  }
-  await Deno.mkdir(`${folder}/src`);
-  await run("cp", ["-r", new URL("src/gen", ROOT).pathname, `${folder}/src/gen`]);
-  await run("npm", ["install"], folder);
-  await run(Deno.execPath(), ["check", "-q", "--node-modules-dir=manual", "page.ts"], folder);
-  await run("npm", ["run", "build"], folder);
 }
 
 Deno.test({

@@ -1,7 +1,11 @@
 use std::{env, time::Duration};
 
 use tokio::time::{Instant, sleep};
-use tonic::{Code, Status, transport::Channel};
+use tonic::{
+    Code, Request, Status,
+    metadata::AsciiMetadataValue,
+    transport::{Certificate, Channel, ClientTlsConfig, Identity},
+};
 
 mod cream {
     tonic::include_proto!("cream.v1");
@@ -16,21 +20,34 @@ const MAX_DELAY: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = env::var("STREAM_PROXY_ADDRESS").unwrap_or("localhost:50052".into());
+    let mut address = env::var("STREAM_PROXY_ADDRESS").unwrap_or("localhost:50052".into());
+    if !address.contains("://") {
+        address = format!("http://{address}");
+    }
+    let is_secure = address.starts_with("https://");
     // Detects a dead connection within 30 s.
-    let channel = Channel::from_shared(format!("http://{address}"))?
+    let mut endpoint = Channel::from_shared(address)?
         .connect_timeout(Duration::from_secs(10))
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true)
         // A small receive window: a client that reads slowly is not minutes behind.
-        .initial_stream_window_size(16 * 1024)
-        .connect_lazy();
-    let mut client = StreamProxyServiceClient::new(channel);
+        .initial_stream_window_size(16 * 1024);
+    if is_secure {
+        endpoint = endpoint.tls_config(tls_config())?;
+    }
+    let token = variable("STREAM_PROXY_TOKEN");
+    if token.is_some() && !is_secure {
+        return Err("STREAM_PROXY_TOKEN needs an https:// address".into());
+    }
+    let authorization = token
+        .map(|token| format!("Bearer {token}").parse())
+        .transpose()?;
+    let mut client = StreamProxyServiceClient::new(endpoint.connect_lazy());
     let mut delay = FIRST_DELAY;
     loop {
         let started = Instant::now();
-        match follow(&mut client).await {
+        match follow(&mut client, &authorization).await {
             Err(status) if is_permanent(&status) => return Err(status.into()),
             Err(status) => eprintln!("{status}"),
             Ok(()) => eprintln!("the stream ended"),
@@ -41,6 +58,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => FIRST_DELAY,
         };
         sleep(delay.mul_f32(0.5 + fastrand::f32() / 2.0)).await;
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// PEM text of a variable, in which "\n" may stand for line breaks.
+fn pem(name: &str) -> Option<String> {
+    variable(name).map(|text| text.replace("\\n", "\n"))
+}
+
+fn tls_config() -> ClientTlsConfig {
+    let config = match pem("STREAM_PROXY_CLIENT_CA") {
+        Some(ca) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)),
+        None => ClientTlsConfig::new().with_native_roots(),
+    };
+    let cert = pem("STREAM_PROXY_CLIENT_CERT");
+    match cert.zip(pem("STREAM_PROXY_CLIENT_KEY")) {
+        Some((cert, key)) => config.identity(Identity::from_pem(cert, key)),
+        None => config,
     }
 }
 
@@ -58,7 +96,10 @@ fn is_permanent(status: &Status) -> bool {
     )
 }
 
-async fn follow(client: &mut StreamProxyServiceClient<Channel>) -> Result<(), Status> {
+async fn follow(
+    client: &mut StreamProxyServiceClient<Channel>,
+    authorization: &Option<AsciiMetadataValue>,
+) -> Result<(), Status> {
     let mut request = StreamQuotesRequest::default();
     request.symbols = vec!["AAPL".into(), "MSFT".into()];
     request.options = Some(StreamOptions {
@@ -66,6 +107,12 @@ async fn follow(client: &mut StreamProxyServiceClient<Channel>) -> Result<(), St
         notices: true,
         ..Default::default()
     });
+    let mut request = Request::new(request);
+    if let Some(value) = authorization {
+        request
+            .metadata_mut()
+            .insert("authorization", value.clone());
+    }
     let mut stream = client.stream_quotes(request).await?.into_inner();
     while let Some(response) = stream.message().await? {
         if let Some(Kind::Gap(gap)) = response.notice.and_then(|notice| notice.kind) {
