@@ -110,7 +110,10 @@ export class Expansions {
       calendar,
       intervalMs: settings.priceIntervalMs,
       followed: () => this.#followed(),
-      onChange: () => this.#signal.wake(),
+      onChange: () => {
+        this.#deltas?.wake();
+        this.#signal.wake();
+      },
     });
     this.#deltas = new OptionDeltas({
       catalog,
@@ -253,11 +256,11 @@ export class Expansions {
     const state = this.#chainState(underlying);
     if (state.at !== "ready") return false;
     const { chain } = state;
-    if (this.#deltas?.isPending({ underlying, selection, chain })) return false;
     const quote = this.#prices?.of(underlying);
     const price = quote?.price;
     // An empty chain has no price and needs none.
     if (price === undefined && chain.contracts.length > 0) return false;
+    if (this.#deltas?.isPending(this.#byDelta(expansion, chain))) return false;
     const { calendar } = this.#options;
     const deltas = this.#deltas?.of(underlying);
     const hasSelected = expansion.update(
@@ -313,12 +316,20 @@ export class Expansions {
     return this.#chains?.state(underlying) ?? DISABLED;
   }
 
-  /** The open selections whose chain is known. */
+  /** The open selections whose chain and price are known. */
   #selections(): readonly DeltaSelection[] {
-    return [...this.#open.values()].flatMap(({ scope: { underlying, selection } }) => {
+    return [...this.#open.values()].flatMap((expansion) => {
+      const { underlying } = expansion.scope;
       const state = this.#chainState(underlying);
-      return state.at === "ready" ? [{ underlying, selection, chain: state.chain }] : [];
+      if (state.at !== "ready" || this.#prices?.of(underlying) === undefined) return [];
+      return [this.#byDelta(expansion, state.chain)];
     });
+  }
+
+  #byDelta({ scope: { underlying, selection } }: Expansion, chain: Chain): DeltaSelection {
+    const { price, source } = this.#prices?.of(underlying) ?? {};
+    // A guess can be far from the strikes.
+    return { underlying, selection, chain, price: source === "guess" ? undefined : price };
   }
 
   /** Open underlyings, with their chains as far as they are loaded. */
@@ -379,9 +390,10 @@ export class Expansions {
   }
 
   /** What an expansion without contracts waits for. */
-  #pendingOf({ scope }: Expansion, state: ChainState): PendingPart {
+  #pendingOf(expansion: Expansion, state: ChainState): PendingPart {
     if (state.at !== "ready") return "option chain";
-    const { chain } = state;
-    return this.#deltas?.isPending({ ...scope, chain }) ? "deltas" : "price";
+    const hasPrice = this.#prices?.of(expansion.scope.underlying) !== undefined;
+    const isPending = this.#deltas?.isPending(this.#byDelta(expansion, state.chain));
+    return hasPrice && isPending ? "deltas" : "price";
   }
 }

@@ -155,10 +155,15 @@ function informedProblems(
   selection: OptionSelection,
 ): { problems: (string | undefined)[]; stream: Disposable } {
   const problems: (string | undefined)[] = [];
-  const stream = rig.expansions.open("quotes", "SPY", selection, ({ problem, isShort }) => {
-    assert.equal(isShort, problem !== undefined);
-    if (problems.length === 0 || problems.at(-1) !== problem) problems.push(problem);
-  });
+  const stream = rig.expansions.open(
+    "quotes",
+    "SPY",
+    selection,
+    ({ problem, isShort, contracts }) => {
+      assert.equal(isShort, problem !== undefined && contracts.size === 0);
+      if (problems.length === 0 || problems.at(-1) !== problem) problems.push(problem);
+    },
+  );
   return { problems, stream };
 }
 
@@ -198,10 +203,16 @@ for (const [request, reason] of Object.entries(LATE_REPLIES)) {
     using _later = later.stream;
     assert.deepEqual(later.problems, [reason], "a stream that joins is informed immediately");
     await rig.clock.advance(HOUR_MS);
+    // Deltas are waited for a minute.
+    assert.equal(rig.sink.symbols().length > 0, name === "deltas");
     reply.resolve();
     await rig.clock.advance(0);
-    // The price is requested once there is a chain.
-    const next = name === "contracts" ? [LATE_REPLIES.lastTrades] : [];
+    const next = {
+      // The price is requested once there is a chain.
+      contracts: [LATE_REPLIES.lastTrades],
+      lastTrades: [],
+      deltas: ["deltas of 2 of 2 expiries are not known"],
+    }[name];
     assert.deepEqual(first.problems, [reason, ...next, undefined]);
     assert.deepEqual(later.problems, first.problems);
     assert.notEqual(rig.sink.symbols().length, 0);
@@ -325,9 +336,15 @@ Deno.test("contracts are selected by delta once their deltas are known", async (
   await rig.clock.advance(INTERVAL_MS);
   assert.deepEqual(rig.strikes, [], "nothing else is subscribed meanwhile");
   assert.equal(rig.expansions.reports()[0]?.state, "loading");
+  // Such deltas are those of a volatile stock: more strikes are fetched.
+  rig.catalog.deltas = (query) => {
+    rig.catalog.deltaQueries.push(query);
+    return Promise.resolve(rig.catalog.contractDeltas);
+  };
   answer();
   await rig.clock.advance(0);
   assert.deepEqual(rig.strikes, strikesFrom(120, 130));
+  assert.equal(rig.catalog.deltaQueries.length, 1);
 });
 
 Deno.test("without deltas the contracts at the money are selected, with a reason", async () => {

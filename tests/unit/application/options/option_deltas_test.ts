@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import type { Chain } from "../../../../src/application/options/chain_entry.ts";
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
-import { OptionDeltas } from "../../../../src/application/options/option_deltas.ts";
+import {
+  type DeltaSelection,
+  OptionDeltas,
+} from "../../../../src/application/options/option_deltas.ts";
 import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
+import { RateShare } from "../../../../src/infrastructure/alpaca/rest/rate_share.ts";
+import { RequestQueue } from "../../../../src/infrastructure/alpaca/rest/request_queue.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionSelection } from "../../../../src/domain/options/selection.ts";
 import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
 import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { gridOf, strikesFrom } from "../../domain/options/chains.ts";
+import { deltasBy } from "../../domain/options/modelled_deltas.ts";
 import { HOUR_MS, MINUTE_MS } from "./chain_rig.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
@@ -26,7 +32,7 @@ class Rig implements AsyncDisposable {
   readonly catalog = new ScriptedCatalog();
   readonly clock = new ManualClock();
   readonly log = new RecordingLog();
-  readonly open: { underlying: string; chain: Chain; selection: OptionSelection }[] = [];
+  readonly open: DeltaSelection[] = [];
   readonly deltas: OptionDeltas;
   changes = 0;
   readonly #end = new AbortController();
@@ -236,6 +242,25 @@ Deno.test("a selection waits for the first answer about all of its expiries", as
   assert.ok(!isPending({}));
 });
 
+Deno.test("a selection waits a minute for the first answer, and is then selected", async () => {
+  await using rig = new Rig();
+  rig.catalog.deltas = async (_query, signal) => {
+    await rig.clock.sleep(HOUR_MS, signal);
+    return new Map();
+  };
+  await rig.select("QQQ");
+  await rig.clock.advance(30_000);
+  await rig.select("SPY");
+  const [qqq, spy] = rig.open;
+  assert.ok(qqq && spy);
+  await rig.clock.advance(29_000);
+  assert.deepEqual([qqq, spy].map((one) => rig.deltas.isPending(one)), [true, true]);
+  await rig.clock.advance(1_000);
+  assert.deepEqual([qqq, spy].map((one) => rig.deltas.isPending(one)), [false, true]);
+  await rig.clock.advance(30_000);
+  assert.ok(!rig.deltas.isPending(spy), "although the query for the other is under way");
+});
+
 Deno.test("a selection does not wait after a query that has failed", async () => {
   await using rig = new Rig();
   rig.catalog.priceOutage = "HTTP 500";
@@ -261,7 +286,7 @@ Deno.test("many underlyings and long chains stay within the budget, each in turn
   assert.equal(rig.catalog.deltaQueries.length, 34);
   await rig.clock.advance(HOUR_MS);
   const names = rig.catalog.deltaQueries.map(({ underlying }) => underlying);
-  assert.ok(names.length <= 34 + 60 * 2, `${names.length} queries`);
+  assert.ok(names.length <= 34 + 60 * 4, `${names.length} queries`);
   const counts = rig.open.map(({ underlying }) => names.filter((it) => it === underlying).length);
   assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join(" "));
 });
@@ -276,4 +301,123 @@ Deno.test("an error other than a failure of the catalog ends the loop of deltas"
     selection: { ...DEFAULT_SELECTION, minAbsDelta: 0.1 },
   });
   await assert.rejects(rig.deltas.run(new AbortController().signal), /a mistake/);
+});
+
+/** Expiries every other day and strikes from 51 to 300: 10,000 contracts within 45 days. */
+const LARGE: Chain = (() => {
+  const expiries = Array.from({ length: 20 }, (_, at) => TODAY + 2 + 2 * at);
+  const contracts = gridOf({ days: expiries, strikes: strikesFrom(51, 300) });
+  return { contracts, expiries, day: TODAY };
+})();
+const PRICE = 175;
+
+/** Answers with modelled deltas of the contracts of a query, within the share of the rate limit. */
+function answerModelled(rig: Rig, volatility: number): { requests: number[] } {
+  const { clock } = rig;
+  const queue = new RequestQueue({ clock, share: new RateShare(clock) });
+  let order = 0;
+  const all = deltasBy(LARGE.contracts, { price: PRICE, volatility, today: TODAY });
+  const requests: number[] = [];
+  rig.catalog.deltas = async (query, signal = new AbortController().signal) => {
+    rig.catalog.deltaQueries.push(query);
+    const { expiries: [from, to], right, strikes: [low, high] = [0, Infinity] } = query;
+    const found = LARGE.contracts.filter((it) =>
+      it.expiryDay >= from && it.expiryDay <= to && (right === undefined || it.right === right) &&
+      it.strike >= low && it.strike <= high
+    );
+    for (let page = 0; page < found.length; page += 1_000) {
+      await queue.acquire({ purpose: "catalog", signal, order: order++ });
+      requests.push(clock.monotonic());
+      queue.release();
+    }
+    return new Map(found.map(({ symbol }) => [symbol, all.get(symbol) ?? 0]));
+  };
+  return { requests };
+}
+
+for (const [name, right, minutes] of [["puts", "put", 5], ["both", undefined, 10]] as const) {
+  Deno.test(`40 chains of 10,000 contracts have their deltas soon: ${name}`, async () => {
+    await using rig = new Rig();
+    const { requests } = answerModelled(rig, 0.3);
+    const selection = { right, minAbsDelta: 0.15, maxAbsDelta: 0.3 } as const;
+    const names = Array.from({ length: 40 }, (_, at) => `U${100 + at}`);
+    for (const underlying of names) {
+      rig.open.push({
+        underlying,
+        chain: LARGE,
+        selection: { ...DEFAULT_SELECTION, ...selection },
+        price: PRICE,
+      });
+    }
+    rig.deltas.wake();
+    await rig.clock.advance(MINUTE_MS);
+    const isPending = () => rig.open.some((one) => rig.deltas.isPending(one));
+    assert.ok(!isPending(), "after a minute they are selected by strikes");
+    const isKnown = () => names.filter((underlying) => rig.deltas.of(underlying)).length;
+    while (isKnown() < 40) await rig.clock.advance(1_000);
+    const knownAfter = rig.clock.monotonic() / MINUTE_MS;
+    assert.ok(knownAfter <= minutes, `the last one is known after ${knownAfter} minutes`);
+    await rig.clock.advance(70 * MINUTE_MS);
+    assert.equal(isKnown(), 40, "none is older than an hour");
+    const hour = requests.filter((at) => at >= 10 * MINUTE_MS && at < 70 * MINUTE_MS).length;
+    assert.ok(hour <= 12 * 60 + 10, `${hour} requests in an hour`);
+  });
+}
+
+Deno.test("strikes are those that can have the deltas, by the known ones", async () => {
+  await using rig = new Rig();
+  answerModelled(rig, 0.3);
+  const selection = { right: "put", minAbsDelta: 0.15, maxAbsDelta: 0.3 } as const;
+  rig.open.push({
+    underlying: "SPY",
+    chain: LARGE,
+    selection: { ...DEFAULT_SELECTION, ...selection },
+    price: PRICE,
+  });
+  rig.deltas.wake();
+  await rig.clock.advance(HOUR_MS - 1);
+  const lows = rig.catalog.deltaQueries.map(({ strikes: [low] = [0] }) => low);
+  assert.equal(lows.length, 12, "a query in five minutes");
+  assert.ok(lows.every((low) => low > PRICE * 0.7 && low < PRICE * 0.85), `${lows}`);
+  const values = rig.deltas.of("SPY") ?? new Map<string, number>();
+  const all = deltasBy(LARGE.contracts, { price: PRICE, volatility: 0.3, today: TODAY });
+  const wanted = LARGE.contracts.filter(({ symbol, right }) => {
+    const delta = Math.abs(all.get(symbol) ?? 0);
+    return right === "put" && delta >= 0.15 && delta <= 0.3;
+  });
+  assert.ok(wanted.length > 20 && wanted.every(({ symbol }) => values.has(symbol)));
+});
+
+Deno.test("more strikes are fetched immediately when the underlying is more volatile", async () => {
+  await using rig = new Rig();
+  answerModelled(rig, 1.2);
+  const one = {
+    underlying: "GME",
+    chain: LARGE,
+    selection: { ...DEFAULT_SELECTION, right: "put", minAbsDelta: 0.15 } as const,
+    price: PRICE,
+  };
+  rig.open.push(one);
+  rig.deltas.wake();
+  await rig.clock.advance(30_000);
+  const lows = rig.catalog.deltaQueries.map(({ strikes: [low] = [0] }) => low);
+  assert.equal(lows.length, 2);
+  assert.ok(lows[0] !== undefined && lows[1] !== undefined && lows[1] < lows[0] * 0.8, `${lows}`);
+  assert.ok(!rig.deltas.isPending(one));
+});
+
+Deno.test("a near expiry and LEAPS are two queries, expiries next to each other one", async () => {
+  await using rig = new Rig();
+  const days = [1, 2, 3, ...strikesFrom(10, 700, 10)].map((day) => TODAY + day);
+  const contracts = gridOf({ days, strikes: strikesFrom(51, 300) });
+  const chain = { contracts, expiries: days, day: TODAY };
+  const leaps = { expiries: [TODAY + 700], minDays: 0, maxDays: 3_650 };
+  for (const selection of [{ maxExpiries: 2 }, { maxExpiries: 1 }, leaps]) {
+    await rig.select("SPY", { minAbsDelta: 0.3, ...selection }, chain);
+  }
+  rig.catalog.deltaQueries.length = 0;
+  await rig.clock.advance(5 * MINUTE_MS);
+  const ranges = rig.catalog.deltaQueries.map(({ expiries: [from, to] }) => [from, to])
+    .map((range) => range.map((day) => day - TODAY));
+  assert.deepEqual(ranges, [[1, 3], [700, 700]]);
 });

@@ -66,7 +66,7 @@ export class ScriptedCatalog implements OptionCatalog {
     return answer(this.priceOutage, () => this.#quotes(query));
   }
 
-  deltas(query: DeltasQuery): Promise<ReadonlyMap<string, number>> {
+  deltas(query: DeltasQuery, _signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
     this.deltaQueries.push(query);
     return answer(this.priceOutage, () => this.contractDeltas);
   }

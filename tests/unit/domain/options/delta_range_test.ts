@@ -4,10 +4,10 @@ import { dayOfDate, instantAt } from "../../../../src/domain/calendar/exchange_t
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import {
+  combineParts,
+  deltaPartsOf,
   type DeltaRange,
-  deltaRangeOf,
   includesRange,
-  mergeRanges,
 } from "../../../../src/domain/options/delta_range.ts";
 import { selectContracts } from "../../../../src/domain/options/select_contracts.ts";
 import {
@@ -27,8 +27,11 @@ function daysOf(
   minute = 10 * 60,
 ): readonly number[] | undefined {
   const selection = { ...DEFAULT_SELECTION, minAbsDelta: 0.2, ...changes };
-  const moment = { now: instantAt(TODAY, minute), calendar: CALENDAR };
-  return deltaRangeOf(chain, selection, moment)?.expiries.map((day) => day - TODAY);
+  const moment = { now: instantAt(TODAY, minute), calendar: CALENDAR, volatility: 0.6 };
+  const parts = deltaPartsOf(chain, selection, moment);
+  if (parts.length === 0) return undefined;
+  return [parts[0]?.range.expiries[0] ?? 0, parts.at(-1)?.range.expiries[1] ?? 0]
+    .map((day) => day - TODAY);
 }
 
 function gridOn(days: readonly number[], root = "SPX"): readonly OptionContract[] {
@@ -53,7 +56,10 @@ Deno.test("a range includes another one of fewer days, rights and strikes", () =
   const narrow: DeltaRange = { expiries: [2, 9], right: "put", strikes: [90, 110] };
   for (const range of [wide, narrow]) assert.ok(includesRange(range, range));
   assert.ok(includesRange(wide, narrow));
-  assert.ok(includesRange(mergeRanges(narrow, { ...wide, expiries: [1, 1] }), wide));
+  const parts = [narrow, { ...wide, expiries: [1, 1] } as const]
+    .map((range) => ({ range, needed: range }));
+  const [merged] = combineParts(parts, 1, () => 1);
+  assert.ok(merged && includesRange(merged.range, wide) && includesRange(merged.needed, wide));
   const others: readonly DeltaRange[] = [
     wide,
     { ...narrow, expiries: [1, 9] },
