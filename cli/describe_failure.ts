@@ -25,7 +25,7 @@ export function describeFailure(
   if (/^HTTP 50[234]$/.test(error.details)) {
     return `the load balancer at ${where} has no backend (${error.details})`;
   }
-  const other = describeOtherServer(where, error);
+  const other = describeOtherServer(address, error);
   if (other !== undefined) return other;
   // connect-node 2.2.0 reports an unreachable host or network as INTERNAL.
   if (
@@ -45,26 +45,37 @@ export function describeFailure(
     : `the proxy at ${where} refused the request (${message})`;
 }
 
-/** For a server that is not the proxy; undefined when it may be. */
+/** For a server that is not the proxy, or is with other TLS; undefined when it may be. */
 function describeOtherServer(
-  where: string,
+  address: ProxyAddress,
   error: RpcError,
 ): string | undefined {
+  const where = addressText(address);
   if (/wrong version number|InvalidContentType/i.test(error.details)) {
     return `${where} does not use TLS; omit https://`;
   }
+  if (/certificate required/i.test(error.details)) return `${where} ${NEEDS_CERTIFICATE}`;
+  // What a port reports that uses TLS, or needs a client certificate, depends on the moment in
+  // which it closes the connection.
+  const tls = address.tls ? `, or it ${NEEDS_CERTIFICATE}` : ", or it uses TLS (https://)";
   // A server of HTTP/1.1, and a forwarded port without a server behind it.
   if (
     error.code === "CANCELLED" &&
     /^(http\/2 stream closed|the connection was closed)/.test(error.details)
   ) {
     return `${where} closed the connection without an answer: it is not a gRPC port, or ` +
-      `nothing runs behind it; ${GRPC_PORT_TEXT}`;
+      `nothing runs behind it${tls}; ${GRPC_PORT_TEXT}`;
   }
-  const isHttp = /^(HTTP \d+$|unsupported content type)/.test(error.details) ||
-    error.code === "INTERNAL" && /EPIPE|ECONNRESET/.test(error.details);
-  return isHttp ? `${where} is not a gRPC port (${error.details}); ${GRPC_PORT_TEXT}` : undefined;
+  if (error.code === "INTERNAL" && /EPIPE|ECONNRESET/.test(error.details)) {
+    return `${where} is not a gRPC port (${error.details})${tls}; ${GRPC_PORT_TEXT}`;
+  }
+  return /^(HTTP \d+$|unsupported content type)/.test(error.details)
+    ? `${where} is not a gRPC port (${error.details}); ${GRPC_PORT_TEXT}`
+    : undefined;
 }
+
+const NEEDS_CERTIFICATE = "requires a client certificate: set STREAM_PROXY_CLIENT_CERT and " +
+  "STREAM_PROXY_CLIENT_KEY";
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);

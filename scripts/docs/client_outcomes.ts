@@ -109,7 +109,7 @@ export const CLIENT_OUTCOMES = {
     outcomes: {
       ...ALL_DATA,
       wrongToken: WRONG_TOKEN,
-      noCertificate: notConnected("closed the connection without an answer", "EPIPE"),
+      noCertificate: notConnected("requires a client certificate: set STREAM_PROXY_CLIENT_CERT"),
       wrongCa: notConnected("unable to verify the first certificate"),
     },
   },

@@ -44,9 +44,10 @@ const GIVEN: Readonly<Record<Case, Given>> = {
 /** A quote of a program or a page, or the state that a probe of health prints. */
 const DATA = /^AAPL \d|"bidPrice":|^status: SERVING/m;
 const WAIT_MS = 60_000;
-/** How long programs try to connect, which end then. */
+/** How long tools try to connect, and where only that time ends them. */
 const CONNECT_S = 60;
-const REFUSED_CONNECT_S = 2;
+const TIMEOUT_S = 2;
+const TIMEOUT = /deadline|timeout/;
 
 /** What a client has got. */
 export interface Observed {
@@ -115,7 +116,8 @@ function tool(
       await build(["go", "build", "-mod=readonly", "-o", folder, "tool"], { cwd: TOOLS });
       return {
         observe: (given, { address }, expected) => {
-          const seconds = expected.cell === "data" ? CONNECT_S : REFUSED_CONNECT_S;
+          const hasTimeout = expected.reports.some((report) => TIMEOUT.test(report));
+          const seconds = hasTimeout ? TIMEOUT_S : CONNECT_S;
           const words = [`${folder}/${file}`, ...argumentsFor(given, address, seconds)];
           const prepared = { name: file, command: { words }, cwd: folder };
           return observeProcess(prepared, { url: address, env: variablesOf(given), expected });

@@ -52,6 +52,28 @@ Deno.test("a server that is not the proxy is recognized", () => {
   }
 });
 
+Deno.test("a port that may require TLS or a client certificate is named", () => {
+  const closed: readonly [string, string][] = [
+    ["INTERNAL", "write EPIPE"],
+    ["CANCELLED", "http/2 stream closed with error code CANCEL (0x8)"],
+  ];
+  const needed = /requires a client certificate: set STREAM_PROXY_CLIENT_CERT and .*_CLIENT_KEY/;
+  const secure = { ...address, tls: true };
+  for (const [code, details] of closed) {
+    const error = new RpcError(code, details);
+    assert.match(describeFailure(error, { address: secure, opened: false }), needed);
+    const plain = describeFailure(error, { address, opened: false });
+    assert.match(plain, /, or it uses TLS \(https:\/\/\); /);
+    assert.doesNotMatch(plain, needed);
+  }
+  const alert = new RpcError("INTERNAL", "SSL routines: tlsv13 alert certificate required");
+  assert.equal(
+    describeFailure(alert, { address: secure, opened: false }),
+    "localhost:50052 requires a client certificate: set STREAM_PROXY_CLIENT_CERT and " +
+      "STREAM_PROXY_CLIENT_KEY",
+  );
+});
+
 const UNREACHABLE: readonly [string, string, string][] = [
   ["INTERNAL", "connect ENETUNREACH 255.255.255.255:80", "network unreachable"],
   ["INTERNAL", "connect EHOSTUNREACH 2001:db8::1:80", "host unreachable"],
