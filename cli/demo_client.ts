@@ -14,6 +14,8 @@ import { MESSAGE_TYPE_LABELS } from "../src/infrastructure/metrics/metrics.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { parseAddress } from "./address.ts";
 import { gapText } from "./notice_lines.ts";
+import { BASE_FEEDS } from "../src/domain/connection/feed.ts";
+import { CHANNEL_SOURCES } from "../src/domain/subscription/pairs.ts";
 import { shownMessage, STREAM_KINDS, type StreamKind, type StreamMessage } from "./streams.ts";
 
 /** What the client follows, and who receives it. */
@@ -31,13 +33,18 @@ export interface DemoClientOptions {
 
 const STATUS_INTERVAL_MS = 250;
 
+/** The streams of the feeds that are on by default. */
+const DEMO_KINDS = Object.values(STREAM_KINDS).filter(({ channel }) =>
+  BASE_FEEDS.includes(CHANNEL_SOURCES[channel].feed)
+);
+
 /** Follows everything until the signal fires. */
 export async function runDemoClient(options: DemoClientOptions): Promise<void> {
   const address = parseAddress(options.dial.grpc, "the demo's address");
   using rpc = new RpcClient(address);
   using client = new ProxyClient({ address }, { clock: options.clock });
   await Promise.all([
-    ...Object.values(STREAM_KINDS).map((kind) => followStream(kind, client, options)),
+    ...DEMO_KINDS.map((kind) => followStream(kind, client, options)),
     retry(() => watchStatus(rpc, options), options),
     retry(() => watchDropped(options), options),
   ]);

@@ -31,6 +31,13 @@ const LABELS: Readonly<Record<ChannelName, string>> = {
   optionQuotes: "option quote",
   optionTrades: "option trade",
   orderUpdates: "order",
+  cryptoQuotes: "crypto quote",
+  cryptoTrades: "crypto trade",
+  cryptoBars: "crypto bar",
+  cryptoUpdatedBars: "crypto bar",
+  cryptoDailyBars: "crypto bar",
+  orderbooks: "order book",
+  news: "article",
 };
 
 /** Queues lines until they are taken. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Log, LogFields } from "../src/application/ports/log.ts";
-import { FEED_NAMES, type FeedId, FEEDS } from "../src/domain/connection/feed.ts";
+import { BASE_FEEDS, FEED_NAMES, type FeedId } from "../src/domain/connection/feed.ts";
 import { parseConfig } from "../src/infrastructure/config/parse_config.ts";
 import { noTracing } from "../src/infrastructure/telemetry/tracing.ts";
 import { startProxy } from "../src/proxy.ts";
@@ -152,8 +152,8 @@ function faultsOf(
 function rotating(fault: (feed: FeedId) => string | undefined): () => string {
   let turn = 0;
   return () => {
-    for (let tries = 0; tries < FEEDS.length; tries++) {
-      const feed = FEEDS[turn++ % FEEDS.length];
+    for (let tries = 0; tries < BASE_FEEDS.length; tries++) {
+      const feed = BASE_FEEDS[turn++ % BASE_FEEDS.length];
       const done = feed && fault(feed);
       if (done !== undefined) return done;
     }
@@ -264,7 +264,7 @@ export class DemoLog implements Log {
 /** `Stocks: Feed connection failed, retrying in 0.7 s (Cannot connect to …: HTTP 502)`. */
 function describe(message: string, fields: LogFields): string {
   const { feed, cause, delay_ms: delay } = fields;
-  const name = FEEDS.find((one) => one === feed);
+  const name = BASE_FEEDS.find((one) => one === feed);
   const subject = name ? `${FEED_NAMES[name]}: ` : "";
   const when = typeof delay === "number" ? ` in ${(delay / 1000).toFixed(1)} s` : "";
   const reason = cause instanceof Error ? cause.message : cause;

@@ -16,6 +16,7 @@ import {
   type StockQuote,
   type StockTrade,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
+import { timestampOf } from "./message_lines.ts";
 import type { StreamMessage } from "./streams.ts";
 import { millisecondsOf } from "./text.ts";
 
@@ -134,7 +135,7 @@ export class DemoRecorder {
     for (const message of messages) {
       this.#update(message);
       // A bar's time is the start of its minute, so it has no delay.
-      const { timestamp } = message;
+      const timestamp = timestampOf(message);
       if (timestamp && !BAR_CHANNELS.has(channel)) meter.sample(now - millisecondsOf(timestamp));
     }
   }

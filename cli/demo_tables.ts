@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { FEED_NAMES, type FeedId, FEEDS } from "../src/domain/connection/feed.ts";
+import { BASE_FEEDS, FEED_NAMES, type FeedId } from "../src/domain/connection/feed.ts";
 import type { ChannelName } from "../src/domain/market/channels.ts";
 import { OrderTypeSchema } from "../src/gen/cream/v1/common_pb.ts";
 import {
@@ -67,7 +67,7 @@ export function feedTable(state: DemoState, theme: TableTheme): Table {
   ];
   const rows = STREAMS.flatMap((streams, at) =>
     streams.map(([channel, name], row) => [
-      ...(row === 0 ? feedCells(state.feeds[at], FEEDS[at]) : ["", "", ""]),
+      ...(row === 0 ? feedCells(state.feeds[at], BASE_FEEDS[at]) : ["", "", ""]),
       ` ${name.split(" ").at(-1)}`,
       ...streamCells(state.streams[channel], history),
     ])

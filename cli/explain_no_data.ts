@@ -7,6 +7,7 @@ import { credentialsOf } from "./credentials.ts";
 import { addressText } from "../client/address.ts";
 import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import { MarketCalendar } from "../src/domain/calendar/market_calendar.ts";
+import { BASE_FEEDS, FEED_NAMES, type FeedId } from "../src/domain/connection/feed.ts";
 import type { ChannelName } from "../src/domain/market/channels.ts";
 import type { UpstreamChannel } from "../src/domain/subscription/pairs.ts";
 import { usualUnderlying } from "../src/domain/options/underlying_directory.ts";
@@ -19,8 +20,14 @@ import {
   StreamProxyService,
   SymbolState,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { normalizeOption, normalizeStock } from "../src/infrastructure/grpc/normalize_symbols.ts";
-import { feedIdOf, feedName, symbolStateText } from "./status_table.ts";
+import {
+  type Normalize,
+  normalizeNews,
+  normalizeOption,
+  normalizePair,
+  normalizeStock,
+} from "../src/infrastructure/grpc/normalize_symbols.ts";
+import { feedIdOf, feedName, feedsOf, symbolStateText } from "./status_table.ts";
 import { GRPC_PORT_TEXT } from "./describe_failure.ts";
 import type { Selection, StreamKind } from "./streams.ts";
 import type { StreamTask } from "./tail_arguments.ts";
@@ -38,7 +45,7 @@ export interface Explanation {
 
 /** Where the messages of a channel come from, and how often. */
 interface Source {
-  readonly feed: "sip" | "opra" | "trading";
+  readonly feed: FeedId;
   /** Alpaca's channel; undefined for orders. */
   readonly channel?: UpstreamChannel;
   /** Why nothing arrives while everything works. */
@@ -106,6 +113,47 @@ const SOURCES: Readonly<Record<ChannelName, Source>> = {
     quiet: "an update arrives when an order of this account changes",
     quietMs: 30_000,
   },
+  cryptoQuotes: { feed: "crypto", channel: "quotes", quiet: QUIET_SYMBOLS, quietMs: 30_000 },
+  cryptoTrades: {
+    feed: "crypto",
+    channel: "trades",
+    quiet: "pairs can go untraded for minutes",
+    quietMs: 300_000,
+  },
+  cryptoBars: {
+    feed: "crypto",
+    channel: "bars",
+    quiet: "a bar arrives after each minute",
+    quietMs: 120_000,
+  },
+  cryptoUpdatedBars: {
+    feed: "crypto",
+    channel: "updatedBars",
+    quiet: "an updated bar arrives when late trades change the bar of the last minute",
+    quietMs: 3_600_000,
+  },
+  cryptoDailyBars: {
+    feed: "crypto",
+    channel: "dailyBars",
+    quiet: "a daily bar arrives each minute",
+    quietMs: 120_000,
+  },
+  orderbooks: { feed: "crypto", channel: "orderbooks", quiet: QUIET_SYMBOLS, quietMs: 30_000 },
+  news: {
+    feed: "news",
+    channel: "news",
+    quiet: "a symbol can have no article for days",
+    quietMs: 86_400_000,
+  },
+};
+
+/** How the symbols of each feed are normalized. */
+const NORMALIZE: Readonly<Record<FeedId, Normalize>> = {
+  sip: normalizeStock,
+  opra: normalizeOption,
+  trading: normalizeOption,
+  crypto: normalizePair,
+  news: normalizeNews,
 };
 
 /**
@@ -122,9 +170,13 @@ export function explainNoData(
   { now, before }: { readonly now: number; readonly before?: ConnectionStatus | undefined },
 ): Explanation {
   const source = SOURCES[kind.channel];
-  const feed = status.feeds.find((one) => feedIdOf(one.feedType) === source.feed);
+  const feed = feedsOf(status).find((one) => feedIdOf(one.feedType) === source.feed);
   if (feed === undefined) {
-    return { text: "the proxy does not report the state of this feed", isProblem: true };
+    const isFurther = !BASE_FEEDS.includes(source.feed);
+    const text = isFurther
+      ? `the feed ${FEED_NAMES[source.feed]} is disabled; add ${source.feed} to STREAM_PROXY_FEEDS`
+      : "the proxy does not report the state of this feed";
+    return { text, isProblem: true };
   }
   const problem = feedProblem(feed) ?? listed(subscriptionProblems(feed, source, selection));
   if (problem !== undefined) return { text: problem, isProblem: true };
@@ -134,7 +186,7 @@ export function explainNoData(
     const isFiltered = lists.some((list) => list.length > 0);
     return { text: source.quiet + (isFiltered ? " and matches the filter" : ""), isProblem: false };
   }
-  const earlier = before?.feeds.find((one) => one.feedType === feed.feedType);
+  const earlier = before && feedsOf(before).find((one) => one.feedType === feed.feedType);
   const isReceiving = earlier !== undefined && feed.messagesReceived > earlier.messagesReceived;
   const ms = status.currentTime ? millisecondsOf(status.currentTime) : now;
   const acknowledged = "Alpaca has acknowledged the subscription and sends";
@@ -168,7 +220,7 @@ function subscriptionProblems(
       "and none requests anything",
     ];
   }
-  const normalize = source.feed === "sip" ? normalizeStock : normalizeOption;
+  const normalize = NORMALIZE[source.feed];
   const bySymbol = new Map(reported.map((one) => [one.symbol, one]));
   const hasWildcard = bySymbol.get("*")?.state === SymbolState.ACKNOWLEDGED;
   const named = source.channel === undefined || hasWildcard ? [] : symbols.flatMap((symbol) => {
@@ -236,6 +288,8 @@ function marketState(type: FeedType, now: number): MarketState {
   switch (type) {
     case FeedType.TEST:
     case FeedType.TRADE_UPDATES:
+    case FeedType.CRYPTO:
+    case FeedType.NEWS:
       return {};
     case FeedType.OPRA:
     case FeedType.INDICATIVE:

@@ -24,6 +24,7 @@ import {
   type TradingStatus,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { BAR_CHANNELS, type ChannelName } from "../src/domain/market/channels.ts";
+import { CRYPTO_TITLES, type CryptoMessage, cryptoParts } from "./crypto_lines.ts";
 import { META_TITLE } from "./notice_lines.ts";
 import type { StreamMessage } from "./streams.ts";
 import {
@@ -83,6 +84,7 @@ const TITLES: Readonly<Record<ChannelName, readonly string[]>> = {
     "EXECUTION".padEnd(EXECUTION),
     "ORDER ID",
   ],
+  ...CRYPTO_TITLES,
 };
 
 /** How the time of a message is shown. */
@@ -113,11 +115,18 @@ export function messageLine(message: StreamMessage, colors: Colors, time: TimeFo
 }
 
 function timeParts(message: StreamMessage, { digits = 9, now }: TimeFormat): string[] {
-  const { timestamp } = message;
+  const timestamp = timestampOf(message);
   const shown = timeOfDay(timestamp, digits);
   // The time of a bar is the start of its minute.
-  if (now === undefined || message.$typeName === "cream.v1.StockBar") return [shown];
+  const isBar = message.$typeName === "cream.v1.StockBar" ||
+    message.$typeName === "cream.v1.CryptoBar";
+  if (now === undefined || isBar) return [shown];
   return [shown, timestamp ? age(now - millisecondsOf(timestamp)) : "-".padStart(7)];
+}
+
+/** The time of an event; of an article that of its version. */
+export function timestampOf(message: StreamMessage): StockQuote["timestamp"] {
+  return message.$typeName === "cream.v1.NewsArticle" ? message.updatedAt : message.timestamp;
 }
 
 function partsOf(message: StreamMessage, colors: Colors): string[] {
@@ -167,6 +176,8 @@ function partsOf(message: StreamMessage, colors: Colors): string[] {
       ];
     case "cream.v1.OrderUpdate":
       return orderParts(message, colors);
+    default:
+      return cryptoParts(message, colors);
   }
 }
 
@@ -285,7 +296,7 @@ export function eventStyle(event: OrderEvent): Style {
 }
 
 function symbolPart(
-  { symbol }: Exclude<StreamMessage, OrderUpdate>,
+  { symbol }: Exclude<StreamMessage, OrderUpdate | CryptoMessage>,
   { width, colors }: { width: number; colors: Colors },
 ): string {
   return colors("bold", symbol.padEnd(width));

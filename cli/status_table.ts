@@ -45,6 +45,10 @@ export function feedIdOf(type: FeedType): FeedId {
     case FeedType.OPRA:
     case FeedType.INDICATIVE:
       return "opra";
+    case FeedType.CRYPTO:
+      return "crypto";
+    case FeedType.NEWS:
+      return "news";
   }
   return "sip";
 }
@@ -53,7 +57,13 @@ export function feedIdOf(type: FeedType): FeedId {
 export function feedName({ feedType }: Pick<FeedStatus, "feedType">): string {
   const id = feedIdOf(feedType);
   const product = enumName(FeedTypeSchema, feedType);
-  return id === "trading" ? FEED_NAMES[id] : `${FEED_NAMES[id]} (${product})`;
+  const hasProducts = id === "sip" || id === "opra";
+  return hasProducts ? `${FEED_NAMES[id]} (${product})` : FEED_NAMES[id];
+}
+
+/** Every feed that a status has. */
+export function feedsOf({ feeds, furtherFeeds }: ConnectionStatus): readonly FeedStatus[] {
+  return [...feeds, ...furtherFeeds];
 }
 
 const FEED_COLUMNS: readonly Column[] = [
@@ -69,7 +79,7 @@ const FEED_COLUMNS: readonly Column[] = [
 /** Lines of `tail status`: the proxy, then one row per feed. */
 export function statusTable(status: ConnectionStatus, colors: Colors): readonly string[] {
   const now = status.currentTime ? millisecondsOf(status.currentTime) : 0;
-  const rows = status.feeds.map((feed) => feedRow(feed, now));
+  const rows = feedsOf(status).map((feed) => feedRow(feed, now));
   const feeds = table(FEED_COLUMNS, rows, { colors });
   return [proxyLine(status, now), feeds.heading, ...feeds.rows];
 }
@@ -137,7 +147,7 @@ export function subscriptionTables(
   colors: Colors,
 ): readonly string[] {
   const now = status.currentTime ? millisecondsOf(status.currentTime) : 0;
-  const tables = status.feeds.flatMap((feed) =>
+  const tables = feedsOf(status).flatMap((feed) =>
     feed.subscriptions === undefined ? [] : [
       "",
       ...feedLines(feed, feed.subscriptions, { colors, now }),

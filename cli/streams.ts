@@ -53,6 +53,13 @@ export const STREAM_KINDS: Readonly<Record<string, StreamKind>> = {
   imbalances: { channel: "imbalances", name: "imbalances" },
   "option-quotes": { channel: "optionQuotes", name: "optionQuotes", filter: "underlying" },
   "option-trades": { channel: "optionTrades", name: "optionTrades", filter: "underlying" },
+  "crypto-quotes": { channel: "cryptoQuotes", name: "cryptoQuotes" },
+  "crypto-trades": { channel: "cryptoTrades", name: "cryptoTrades" },
+  "crypto-bars": { channel: "cryptoBars", name: "cryptoBars" },
+  "crypto-updated-bars": { channel: "cryptoUpdatedBars", name: "cryptoUpdatedBars" },
+  "crypto-daily-bars": { channel: "cryptoDailyBars", name: "cryptoDailyBars" },
+  orderbooks: { channel: "orderbooks", name: "orderbooks" },
+  news: { channel: "news", name: "news" },
   orders: { channel: "orderUpdates", name: "orderUpdates", filter: "order-id" },
 };
 

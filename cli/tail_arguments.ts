@@ -388,7 +388,7 @@ const GOES_WITH: readonly {
   {
     flags: ["latest", "min-interval"],
     text: "streams of market data",
-    whats: Object.keys(STREAM_KINDS).filter((name) => name !== "orders"),
+    whats: Object.keys(STREAM_KINDS).filter((name) => name !== "orders" && name !== "orderbooks"),
   },
   { flags: ["backfill"], text: "trades and bars", whats: ["trades", "bars"] },
 ];

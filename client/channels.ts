@@ -5,9 +5,14 @@
  */
 import type { DescMethodServerStreaming, Message } from "@bufbuild/protobuf";
 import {
+  type CryptoBar,
+  type CryptoQuote,
+  type CryptoTrade,
+  type NewsArticle,
   type OptionQuoteUpdate,
   OptionRight,
   type OptionTrade,
+  type Orderbook,
   type OrderImbalance,
   type OrderUpdate,
   type PriceBand,
@@ -111,6 +116,20 @@ export interface ChannelMessages {
   readonly imbalances: OrderImbalance;
   /** Order events of the account. */
   readonly orderUpdates: OrderUpdate;
+  /** Best bid and offer of crypto pairs. */
+  readonly cryptoQuotes: CryptoQuote;
+  /** Executions of crypto pairs. */
+  readonly cryptoTrades: CryptoTrade;
+  /** Minute bars of crypto pairs. */
+  readonly cryptoBars: CryptoBar;
+  /** Corrections of minute bars of crypto pairs. */
+  readonly cryptoUpdatedBars: CryptoBar;
+  /** The running bar of the day of crypto pairs. */
+  readonly cryptoDailyBars: CryptoBar;
+  /** Order books of crypto pairs: whole ones and changes. */
+  readonly orderbooks: Orderbook;
+  /** News articles and their new versions. */
+  readonly news: NewsArticle;
 }
 
 /** The name of a stream, as the method of the client. */
@@ -135,6 +154,13 @@ export const CHANNEL_METHODS: Readonly<Record<ChannelName, DescMethodServerStrea
   tradeCorrections: method.streamTradeCorrections,
   imbalances: method.streamImbalances,
   orderUpdates: method.streamOrderUpdates,
+  cryptoQuotes: method.streamCryptoQuotes,
+  cryptoTrades: method.streamCryptoTrades,
+  cryptoBars: method.streamCryptoBars,
+  cryptoUpdatedBars: method.streamCryptoUpdatedBars,
+  cryptoDailyBars: method.streamCryptoDailyBars,
+  orderbooks: method.streamOrderbooks,
+  news: method.streamNews,
 };
 
 const LISTS = ["underlyings", "orderIds", "clientOrderIdPrefixes", "events"] as const;
@@ -162,9 +188,12 @@ function selectionFields({ right, ...others }: ContractSelection): object {
  * missing messages. A contract that leaves a selection and returns to it has a hole, too.
  */
 export function hasWholeSymbols(
+  channel: ChannelName,
   { orderIds = [], clientOrderIdPrefixes = [], events = [], selection }: StreamFilter,
 ): boolean {
   const isOfSomeOrders = orderIds.length + clientOrderIdPrefixes.length + events.length > 0;
+  // Another version of an article can have other symbols.
+  if (channel === "news") return false;
   return !isOfSomeOrders && !selection?.onlySelected;
 }
 
@@ -183,6 +212,9 @@ export function symbolOf(message: Message): string {
       return one.order?.symbol ?? "";
     case "cream.v1.TradeCorrection":
       return one.kind.value?.symbol ?? "";
+    case "cream.v1.NewsArticle":
+      // Sequences count the versions of an article.
+      return String(one.id);
     default:
       return one.symbol;
   }

@@ -157,6 +157,47 @@ export class ProxyClient implements Disposable {
     return this.stream("orderUpdates", filter, options);
   }
 
+  /** Best bid and offer of crypto pairs. */
+  cryptoQuotes(filter: StockFilter = [], options: StreamOptions = {}): StreamOf<"cryptoQuotes"> {
+    return this.stream("cryptoQuotes", filter, options);
+  }
+
+  /** Executions of crypto pairs. */
+  cryptoTrades(filter: StockFilter = [], options: StreamOptions = {}): StreamOf<"cryptoTrades"> {
+    return this.stream("cryptoTrades", filter, options);
+  }
+
+  /** Minute bars of crypto pairs. */
+  cryptoBars(filter: StockFilter = [], options: StreamOptions = {}): StreamOf<"cryptoBars"> {
+    return this.stream("cryptoBars", filter, options);
+  }
+
+  /** Corrections of minute bars of crypto pairs. */
+  cryptoUpdatedBars(
+    filter: StockFilter = [],
+    options: StreamOptions = {},
+  ): StreamOf<"cryptoUpdatedBars"> {
+    return this.stream("cryptoUpdatedBars", filter, options);
+  }
+
+  /** The running bar of the day of crypto pairs. */
+  cryptoDailyBars(
+    filter: StockFilter = [],
+    options: StreamOptions = {},
+  ): StreamOf<"cryptoDailyBars"> {
+    return this.stream("cryptoDailyBars", filter, options);
+  }
+
+  /** Order books of crypto pairs: a message with `reset` has all levels, the others changes. */
+  orderbooks(filter: StockFilter = [], options: StreamOptions = {}): StreamOf<"orderbooks"> {
+    return this.stream("orderbooks", filter, options);
+  }
+
+  /** News articles that have one of the symbols, and their new versions. */
+  news(filter: StockFilter = [], options: StreamOptions = {}): StreamOf<"news"> {
+    return this.stream("news", filter, options);
+  }
+
   /** Any of the streams, by its name. */
   stream<C extends ChannelName>(
     channel: C,

@@ -154,7 +154,7 @@ export class ProxyStream<T extends Message> implements AsyncIterable<Received<T>
     this.#progress = new Progress({
       isEvery: options.delivery !== "latest",
       wantsSnapshot: options.snapshot ?? false,
-      hasWholeSymbols: hasWholeSymbols(filter),
+      hasWholeSymbols: hasWholeSymbols(request.channel, filter),
       position: options.resume,
     });
   }

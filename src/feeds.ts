@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { Channel } from "./application/broadcast/channel.ts";
 import type { Channels } from "./application/broadcast/channels.ts";
 import type { QueueMemory } from "./application/broadcast/queue_memory.ts";
 import { FeedFreshness } from "./application/feeds/feed_freshness.ts";
 import { FeedLink, type FeedLinkOptions } from "./application/feeds/feed_link.ts";
 import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
+import type { OrderBooks } from "./application/orderbooks/order_books.ts";
 import { OrderJournal } from "./application/orders/order_journal.ts";
 import { MessageRelay } from "./application/relay/message_relay.ts";
 import type { MessageFormat } from "./application/relay/relayed_message.ts";
@@ -31,15 +31,18 @@ import type { UpstreamEvents } from "./application/streaming/upstream_events.ts"
 import { delayOf, type MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import type { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import type { PolicyIdentity } from "./domain/access/policy.ts";
-import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
+import {
+  type FeedId,
+  type FeedKind,
+  FEEDS,
+  type MarketFeedId,
+  perFeed,
+} from "./domain/connection/feed.ts";
+import { RELAY_OF_FEED } from "./domain/market/channels.ts";
 import { type UpstreamChannel, WILDCARD } from "./domain/subscription/pairs.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
 import { createSubscriptions, type Subscriptions } from "./domain/subscription/reconciler.ts";
-import {
-  createMarketConnector,
-  optionFormat,
-  stockFormat,
-} from "./infrastructure/alpaca/market.ts";
+import { createMarketConnector } from "./infrastructure/alpaca/market.ts";
 import { RawFrames } from "./infrastructure/alpaca/raw/raw_frames.ts";
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
 import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
@@ -52,6 +55,7 @@ import { RateShare } from "./infrastructure/alpaca/rest/rate_share.ts";
 import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
 import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
+import { MARKET_FEED_IDS, MARKET_FEEDS } from "./market_feeds.ts";
 
 /** Ports that every part receives; a library user may replace each. */
 export interface Dependencies {
@@ -66,9 +70,6 @@ export interface Dependencies {
   /** Traces of sessions and requests. @default OpenTelemetry */
   readonly tracing: Tracing;
 }
-
-/** Ids of the market data feeds. */
-type MarketFeedId = Exclude<FeedId, "trading">;
 
 /** The enabled feeds. */
 interface Feeds {
@@ -87,6 +88,8 @@ export const FRAME_FORMATS: Readonly<Record<FeedId, MessageFormat>> = {
   sip: "json",
   opra: "msgpack",
   trading: "json",
+  crypto: "json",
+  news: "json",
 };
 
 /** Whether the WebSocket API is served. */
@@ -101,21 +104,16 @@ export function buildRelays(
 ): Relays | undefined {
   if (!servesWebSocket(config)) return undefined;
   const { capacity } = config.websocket;
-  const { stockMessages, optionMessages } = counters.relays;
-  return {
-    sip: new MessageRelay({
-      format: FRAME_FORMATS.sip,
+  const relays = MARKET_FEED_IDS.map((feed) => [
+    feed,
+    new MessageRelay({
+      format: FRAME_FORMATS[feed],
       capacity,
       memory,
-      counters: stockMessages,
+      counters: counters.relays[RELAY_OF_FEED[feed]],
     }),
-    opra: new MessageRelay({
-      format: FRAME_FORMATS.opra,
-      capacity,
-      memory,
-      counters: optionMessages,
-    }),
-  };
+  ]);
+  return Object.fromEntries(relays) as Relays;
 }
 
 /** What every feed shares. */
@@ -131,13 +129,15 @@ type FeedDependencies = Dependencies & {
   readonly events: UpstreamEvents;
   /** Distributes messages as Alpaca sent them; absent where that is not served. */
   readonly relays?: Relays | undefined;
+  /** Keeps the order books of the crypto feed. */
+  readonly orderBooks: OrderBooks;
   /** Completes order updates; `undefined` while the trading feed is disabled. */
   readonly journal: OrderJournal | undefined;
 };
 
 /** What each feed carries according to the settings. */
 export function feedKinds(config: Config): Readonly<Record<FeedId, FeedKind>> {
-  return { sip: config.stock.kind, opra: config.option.kind, trading: "trade_updates" };
+  return perFeed((feed) => feed === "trading" ? "trade_updates" : MARKET_FEEDS[feed].kind(config));
 }
 
 /** Makes the feeds that the settings enable; nothing is dialed yet. */
@@ -153,7 +153,9 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
     if (feed !== "trading" && market) managers[feed] = market.manager;
     const subscriptions = market?.manager ??
       new TradeUpdatesSubscription(journaled(deps.events, deps.journal));
-    const counted = feed === "trading" ? undefined : countedChannels(deps.channels, feed);
+    const counted = new Map(
+      feed === "trading" ? [] : MARKET_FEEDS[feed].counted(deps.channels),
+    );
     const kind = feedKinds(config)[feed];
     const counters = deps.counters.feeds[feed];
     const link = links[feed] = new FeedLink({
@@ -180,7 +182,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
         messagesOf: ({ channel, symbol }) =>
           symbol === WILDCARD
             ? counters.received[MESSAGE_TYPE_OF[channel]]
-            : counted?.get(channel)?.messagesOf(symbol),
+            : counted.get(channel)?.messagesOf(symbol),
       },
       messages: () => messagesReceived(counters),
       isBackfilling: () => deps.isBackfilling?.(feed) ?? false,
@@ -221,24 +223,6 @@ export function buildOrderJournal(
   });
 }
 
-/** Counts the messages of each symbol. */
-type MessageCounts = Pick<Channel<unknown>, "messagesOf">;
-
-/** The broadcast channels of a feed whose messages are counted by symbol. */
-function countedChannels(
-  { stockQuotes, stockTrades, stockBars, stockDailyBars, optionQuotes, optionTrades }: Channels,
-  feed: MarketFeedId,
-): ReadonlyMap<UpstreamChannel, MessageCounts> {
-  return feed === "opra"
-    ? new Map<UpstreamChannel, MessageCounts>([["quotes", optionQuotes], ["trades", optionTrades]])
-    : new Map<UpstreamChannel, MessageCounts>([
-      ["quotes", stockQuotes],
-      ["trades", stockTrades],
-      ["bars", stockBars],
-      ["dailyBars", stockDailyBars],
-    ]);
-}
-
 /** The messages of all symbols of an upstream channel. */
 const MESSAGE_TYPE_OF: Readonly<Record<UpstreamChannel, MessageType>> = {
   quotes: "quote",
@@ -249,6 +233,8 @@ const MESSAGE_TYPE_OF: Readonly<Record<UpstreamChannel, MessageType>> = {
   statuses: "status",
   lulds: "luld",
   imbalances: "imbalance",
+  orderbooks: "orderbook",
+  news: "article",
 };
 
 function marketSubscriptions(
@@ -299,25 +285,14 @@ function marketConnector(
     readonly redact: (text: string) => string;
   },
 ): FeedConnector {
-  const { feed, channels, counters, relays } = deps;
+  const { feed, counters, relays } = deps;
+  const { url, format } = MARKET_FEEDS[feed];
   return createMarketConnector({
     ...deps,
     raw: relays && new RawFrames(FRAME_FORMATS[feed], relays[feed]),
-    url: feed === "sip" ? config.stock.url : config.option.url,
+    url: url(config),
     proxy: upstreamProxy(config),
-    format: feed === "sip"
-      ? stockFormat({
-        quotes: channels.stockQuotes,
-        trades: channels.stockTrades,
-        bars: channels.stockBars,
-        updatedBars: channels.stockUpdatedBars,
-        dailyBars: channels.stockDailyBars,
-        statuses: channels.tradingStatuses,
-        bands: channels.priceBands,
-        corrections: channels.tradeCorrections,
-        imbalances: channels.imbalances,
-      })
-      : optionFormat({ quotes: channels.optionQuotes, trades: channels.optionTrades }),
+    format: format(config, deps),
     credentials: () => reveal(config.credentials.data),
     deliveries: () => deliveriesMade(counters),
     counters: counters.feeds[feed],
@@ -345,17 +320,16 @@ function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector
 const DATA_KEY = "Check ALPACA_KEY and ALPACA_SECRET (or ALPACA_DATA_KEY and ALPACA_DATA_SECRET)";
 
 /** What an operator can do, per feed and kind of failure. */
-const REMEDIES: Readonly<Record<FeedId, FeedLinkOptions["remedies"]>> = {
-  sip: remedies(`${DATA_KEY}, and that the plan includes ALPACA_FEED`, "ALPACA_STOCK_STREAM_URL"),
-  opra: remedies(
-    `${DATA_KEY}, and that the plan includes ALPACA_OPTIONS_FEED`,
-    "ALPACA_OPTION_STREAM_URL",
-  ),
-  trading: remedies(
-    "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV matches their account",
-    "ALPACA_TRADING_STREAM_URL",
-  ),
-};
+const REMEDIES: Readonly<Record<FeedId, FeedLinkOptions["remedies"]>> = perFeed((feed) => {
+  if (feed === "trading") {
+    return remedies(
+      "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV matches their account",
+      "ALPACA_TRADING_STREAM_URL",
+    );
+  }
+  const { plan, address } = MARKET_FEEDS[feed];
+  return remedies(plan ? `${DATA_KEY}, and that the plan includes ${plan}` : DATA_KEY, address);
+});
 
 /** `address` is the variable of the feed's address. */
 function remedies(auth: string, address: string): FeedLinkOptions["remedies"] {

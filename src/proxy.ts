@@ -17,6 +17,7 @@ import { supervise } from "./application/feeds/supervise.ts";
 import { OpeningRate } from "./application/limits/opening_rate.ts";
 import { LastEvents } from "./application/history/last_events.ts";
 import { Outages } from "./application/history/outages.ts";
+import { OrderBooks } from "./application/orderbooks/order_books.ts";
 import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
 import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
@@ -262,7 +263,8 @@ function createCore(
   });
   const events = eventsOf(() => streams);
   const calendar = new MarketCalendar(config.marketClosures);
-  const parts = { ...deps, channels, counters, events, calendar, directory };
+  const orderBooks = new OrderBooks(channels.orderbooks);
+  const parts = { ...deps, channels, counters, events, calendar, directory, orderBooks };
   const hosts = buildRestHosts(config, parts);
   const marketData = buildMarketData(config, hosts);
   const outages = new Outages({
@@ -298,6 +300,7 @@ function createCore(
     firstEvents: new LastEvents({ marketData, clock, log, purpose: "first_events" }),
     outages,
     orders: journal,
+    orderBooks,
     orderJournalMs: journal && limits.orderJournalMs,
     feeds: config.feeds,
     sinks: managers,

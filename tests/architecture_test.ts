@@ -24,6 +24,7 @@ const COMPOSERS = [
   "src/feeds.ts",
   "src/proxy.ts",
   "src/main.ts",
+  "src/market_feeds.ts",
   "src/start.ts",
   "src/stop_signals.ts",
   "src/tls.ts",
@@ -173,7 +174,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/grpc/encoding/status_response.ts#EXPANSION_STATES",
     "src/infrastructure/grpc/stream_pump.ts#MAX_MESSAGES",
     "src/infrastructure/http/live_events.ts#MAX_SKIPPED",
-    "src/infrastructure/alpaca/session.ts#MAX_MESSAGE_BYTES",
     "src/infrastructure/alpaca/order_messages.ts#MAX_LEGS",
     "src/infrastructure/alpaca/fields.ts#MAX_CODE_LENGTH",
     "src/infrastructure/alpaca/fields.ts#MAX_CODES",
@@ -202,7 +202,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/domain/subscription/reconciler.ts#SubscriptionSettings",
     "src/domain/subscription/reconciler.ts#SubscriptionReconciler",
     "src/infrastructure/alpaca/trading.ts#TradingReply",
-    "src/infrastructure/alpaca/market.ts#MarketFormat",
     "src/main.ts#Runnable",
   ],
   "Tested or fuzzed by themselves: a socket cannot produce every case": [

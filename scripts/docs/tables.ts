@@ -20,6 +20,8 @@ import {
   StreamProxyService,
 } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
+  cryptoStreamUrl,
+  NEWS_STREAM_URL,
   optionStreamUrl,
   stockStreamUrl,
   tradingHost,
@@ -31,6 +33,8 @@ import type { EventSink } from "../../src/application/ports/event_sink.ts";
 import type { MessageType } from "../../src/application/status/counters.ts";
 import { OrderEvent } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { MessageHandlers } from "../../src/infrastructure/alpaca/decode.ts";
+import { cryptoHandlers } from "../../src/infrastructure/alpaca/crypto_messages.ts";
+import { newsHandlers } from "../../src/infrastructure/alpaca/news_messages.ts";
 import { optionHandlers, stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
 import { ORDER_ENUMS } from "../../src/domain/market/order_events.ts";
 import { enumOf } from "../../src/infrastructure/grpc/encoding/order_enums.ts";
@@ -124,6 +128,10 @@ function placeOf(kind: FeedKind): [FeedId, string, string] {
         .map((word) => code(`wss://${tradingHost(word)}/stream`)).join(", "),
     ];
   }
+  if (kind === "crypto") {
+    return ["crypto", code("ALPACA_CRYPTO_LOCATION=us"), code(cryptoStreamUrl("us"))];
+  }
+  if (kind === "news") return ["news", "", code(NEWS_STREAM_URL)];
   return isOptionKind(kind)
     ? ["opra", code(`ALPACA_OPTIONS_FEED=${kind}`), code(optionStreamUrl(kind))]
     : ["sip", code(`ALPACA_FEED=${kind}`), code(stockStreamUrl(kind))];
@@ -217,6 +225,8 @@ const NAMES: Readonly<Partial<Record<MessageType, string>>> = {
   correction: "Trade correction",
   cancel_error: "Trade cancel or error",
   imbalance: "Order imbalance",
+  orderbook: "Order book, whole (`r: true`) or its changes",
+  article: "News article, or a new version of one",
 };
 
 /** Every type of message with its feed and its RPC. */
@@ -240,6 +250,17 @@ export function mappingTable(): string {
       trades: sink("StreamOptionTrades"),
     })
   );
+  const crypto = carried((sink) =>
+    cryptoHandlers({
+      quotes: sink("StreamCryptoQuotes"),
+      trades: sink("StreamCryptoTrades"),
+      bars: sink("StreamCryptoBars"),
+      updatedBars: sink("StreamCryptoUpdatedBars"),
+      dailyBars: sink("StreamCryptoDailyBars"),
+      orderbooks: sink("StreamOrderbooks"),
+    })
+  );
+  const news = carried((sink) => newsHandlers(sink("StreamNews"), 1));
   const rows = (feed: string, found: readonly Carried[]) =>
     found.map(({ word, type, rpc }) => [
       code(feed),
@@ -256,6 +277,8 @@ export function mappingTable(): string {
       "Order update",
       code("StreamOrderUpdates"),
     ],
+    ...rows("crypto", crypto),
+    ...rows("news", news),
   ]);
 }
 

@@ -88,7 +88,7 @@ class Lane {
     this.#decoder.receive(frame, this.#onControl);
   }
 
-  #watched(format: MarketFormat, fast: boolean): MarketFormat {
+  #watched(format: ReturnType<typeof stockFormat>, fast: boolean): MarketFormat {
     const decodeFrame = (frame: Uint8Array) => {
       if (!fast) return undefined;
       try {

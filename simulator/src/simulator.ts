@@ -187,6 +187,8 @@ export class Simulator implements AsyncDisposable {
       ALPACA_OPTION_STREAM_URL: streamUrls.options(
         basic ? "indicative" : "opra",
       ),
+      ALPACA_CRYPTO_STREAM_URL: streamUrls.crypto(),
+      ALPACA_NEWS_STREAM_URL: streamUrls.news,
       ALPACA_TRADING_STREAM_URL: streamUrls.trading,
       ALPACA_TRADING_API_URL: url,
       ALPACA_DATA_API_URL: url,

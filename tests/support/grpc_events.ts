@@ -5,6 +5,13 @@
  * @module
  */
 import fc from "fast-check";
+import type {
+  CryptoBar,
+  CryptoQuote,
+  CryptoTrade,
+  Orderbook,
+} from "../../src/domain/market/crypto_events.ts";
+import type { NewsArticle } from "../../src/domain/market/news_events.ts";
 import type { OptionQuote, OptionTrade } from "../../src/domain/market/option_events.ts";
 import type { OrderLeg, OrderUpdate } from "../../src/domain/market/order_events.ts";
 import type {
@@ -356,4 +363,63 @@ export const anyOptionTrade: fc.Arbitrary<OptionTrade> = fc.record({
   size,
   exchange: text,
   condition: text,
+});
+
+/** Any quote of a pair. */
+export const anyCryptoQuote: fc.Arbitrary<CryptoQuote> = fc.record({
+  symbol: text,
+  timestamp,
+  bidPrice: price,
+  bidSize: price,
+  askPrice: price,
+  askSize: price,
+});
+
+/** Any trade of a pair. */
+export const anyCryptoTrade: fc.Arbitrary<CryptoTrade> = fc.record({
+  symbol: text,
+  timestamp,
+  tradeId: int64,
+  price,
+  size: price,
+  takerSide: text,
+});
+
+/** Any bar of a pair. */
+export const anyCryptoBar: fc.Arbitrary<CryptoBar> = fc.record({
+  kind: fc.constantFrom("minute", "updated", "daily"),
+  symbol: text,
+  timestamp,
+  open: price,
+  high: price,
+  low: price,
+  close: price,
+  volume: price,
+  vwap: price,
+  tradeCount: size,
+});
+
+const levels = fc.array(fc.record({ price, size: price }), { maxLength: 40 });
+
+/** Any order book or change of one. */
+export const anyOrderbook: fc.Arbitrary<Orderbook> = fc.record({
+  symbol: text,
+  timestamp,
+  bids: levels,
+  asks: levels,
+  reset: fc.boolean(),
+});
+
+/** Any article. */
+export const anyArticle: fc.Arbitrary<NewsArticle> = fc.record({
+  id: int64,
+  headline: text,
+  summary: text,
+  author: text,
+  content: fc.string({ unit: "grapheme", maxLength: 1_000 }),
+  url: text,
+  symbols: conditions,
+  source: text,
+  createdAt: timestamp,
+  updatedAt: timestamp,
 });

@@ -11,6 +11,8 @@ const KINDS = {
   sip: "iex",
   opra: "indicative",
   trading: "trade_updates",
+  crypto: "crypto",
+  news: "news",
 } as const;
 
 /** One feed in `state`, with numbers that differ from each other. */

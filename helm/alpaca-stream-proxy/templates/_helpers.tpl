@@ -336,7 +336,7 @@ STREAM_PROXY_TLS_CLIENT_CA_FILE: {{ include "asp.tlsFolder" $ }}/{{ . }}
 {{- if gt $needed (int64 .) }}
 {{- fail (printf "the heap limit is %s MiB, but config.STREAM_PROXY_QUEUE_MEMORY_MB (%d), config.STREAM_PROXY_MAX_SYMBOLS (%d) and 120 MiB for the rest may need %d MiB: lower these two, raise resources.limits.memory (two thirds of it are the heap's) or set heapLimitMiB" . $queues $symbols $needed) }}
 {{- end }}
-{{- range $name, $bytes := dict "STOCK_QUOTES" 332 "STOCK_TRADES" 312 "STOCK_BARS" 382 "STOCK_UPDATED_BARS" 382 "STOCK_DAILY_BARS" 382 "TRADING_STATUSES" 382 "PRICE_BANDS" 302 "TRADE_CORRECTIONS" 512 "IMBALANCES" 262 "OPTIONS_QUOTES" 312 "OPTIONS_TRADES" 272 "ORDER_UPDATES" 2008 }}
+{{- range $name, $bytes := dict "STOCK_QUOTES" 332 "STOCK_TRADES" 312 "STOCK_BARS" 382 "STOCK_UPDATED_BARS" 382 "STOCK_DAILY_BARS" 382 "TRADING_STATUSES" 382 "PRICE_BANDS" 302 "TRADE_CORRECTIONS" 512 "IMBALANCES" 262 "OPTIONS_QUOTES" 312 "OPTIONS_TRADES" 272 "ORDER_UPDATES" 2008 "CRYPTO_QUOTES" 312 "CRYPTO_TRADES" 312 "CRYPTO_BARS" 382 "CRYPTO_UPDATED_BARS" 382 "CRYPTO_DAILY_BARS" 382 "ORDERBOOKS" 808 "NEWS" 4008 }}
 {{- $capacity := printf "STREAM_PROXY_%s_CAPACITY" $name }}
 {{- $most := div (mul $queues 1048576) $bytes }}
 {{- if gt (int64 (get $.Values.config $capacity)) $most }}

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Grants } from "../../domain/access/grants.ts";
-import { FEEDS } from "../../domain/connection/feed.ts";
+import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import { occRoot, parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
@@ -70,25 +70,35 @@ export function authorizeAdmin({ admin }: Grants): void {
 /**
  * Checks a request for the subscriptions of all clients.
  *
+ * @param reported the feeds whose subscriptions are reported
  * @throws {PermissionDenied}
  */
-export function authorizeSubscriptions({ feeds, symbols }: Grants): void {
-  if (symbols.isAll && FEEDS.every((feed) => feeds.has(feed))) return;
+export function authorizeSubscriptions(
+  { feeds, symbols }: Grants,
+  reported: Iterable<FeedId>,
+): void {
+  if (symbols.isAll && hasAll(feeds, reported)) return;
   const text =
     "The identity may not read the subscriptions of all clients, because its symbols or " +
     "feeds are limited; leave out include_subscriptions";
   throw new PermissionDenied("symbols", "include_subscriptions", text);
 }
 
+function hasAll(granted: ReadonlySet<FeedId>, feeds: Iterable<FeedId>): boolean {
+  for (const feed of feeds) if (!granted.has(feed)) return false;
+  return true;
+}
+
 /**
  * Checks a request for the status page, which shows the streams and subscriptions of all clients.
  *
+ * @param shown the feeds that it shows
  * @throws {PermissionDenied}
  */
-export function authorizeStatusPage(grants: Grants): void {
+export function authorizeStatusPage(grants: Grants, shown: Iterable<FeedId>): void {
   authorizeRpc(grants, "GetConnectionStatus");
   const { admin, symbols, feeds } = grants;
-  if (admin || (symbols.isAll && FEEDS.every((feed) => feeds.has(feed)))) return;
+  if (admin || (symbols.isAll && hasAll(feeds, shown))) return;
   const text =
     "The identity may not read the status page, because its symbols or feeds are limited";
   throw new PermissionDenied("symbols", "status page", text);

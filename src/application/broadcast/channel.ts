@@ -35,10 +35,10 @@ export interface ChannelKeys<T> {
   /** The symbol of an event. */
   readonly symbol: (event: T) => string;
   /**
-   * A second key: the underlying of an option, the id of an order. Read only while a stream
-   * filters by it.
+   * A second key, or several: the underlying of an option, the id of an order, the symbols of an
+   * article. Read only while a stream filters by it.
    */
-  readonly secondary?: (event: T) => string;
+  readonly secondary?: (event: T) => string | readonly string[];
   /** Derives the second key from the symbol, if possible. */
   readonly secondaryOfSymbol?: (symbol: string) => string;
 }
@@ -62,6 +62,8 @@ interface ChannelOptions<T> {
    * throughput. @default false
    */
   readonly isLastAvailable?: boolean | undefined;
+  /** Bytes of the last events of all symbols together. @default bounded by their number */
+  readonly lastBytes?: number | undefined;
 }
 
 /** Makes the queue of a stream. */
@@ -89,6 +91,10 @@ export class Channel<T> implements EventSink<T> {
   readonly #gaps: ChannelGaps;
   readonly #isLastAvailable: boolean;
   #keepsLast: boolean;
+  readonly #lastBytes: number | undefined;
+  /** Bytes of last events, the oldest first; only with a limit. */
+  readonly #lastEntries = new Map<SymbolEntry<T>, number>();
+  #lastTotal = 0;
   #retained: RetainedWindow<T> | undefined;
   #sequence = 0;
   /** Events that only streams without options received. */
@@ -108,6 +114,7 @@ export class Channel<T> implements EventSink<T> {
       retain: (gap) => this.#retained?.addGap(gap),
     });
     this.#isLastAvailable = options.isLastAvailable ?? false;
+    this.#lastBytes = options.lastBytes;
     this.#keepsLast = !this.#isLastAvailable;
   }
 
@@ -166,16 +173,35 @@ export class Channel<T> implements EventSink<T> {
     if (this.#keepsLast) {
       if (entry.last === undefined) this.#symbols.addLast(entry);
       entry.last = envelope;
+      if (this.#lastBytes !== undefined) this.#boundLast(this.#lastBytes, entry);
     }
     this.#shared.publish(envelope);
     for (const each of this.#unfiltered) each.enqueue(envelope);
     for (const each of entry.queues) each.enqueue(envelope);
     if (this.#bySecondary.size > 0 && secondary) {
-      for (const each of this.#bySecondary.get(secondary(event)) ?? NONE) each.enqueue(envelope);
+      const key = secondary(event);
+      if (typeof key !== "string") this.#enqueueByKeys(key, envelope);
+      else for (const each of this.#bySecondary.get(key) ?? NONE) each.enqueue(envelope);
     }
     if (this.#retained !== undefined) this.#retained.add(envelope);
     if (envelope.holders > 0) this.#queue.memory.hold(envelope);
     return envelope;
+  }
+
+  #enqueueByKeys(keys: readonly string[], envelope: Envelope<T>): void {
+    for (const key of keys) {
+      for (const each of this.#bySecondary.get(key) ?? NONE) each.enqueue(envelope);
+    }
+  }
+
+  /** Adds an event to the queue of one stream only, which may be shared with others. */
+  enqueueOnly(queue: EventQueue<T>, envelope: Envelope<T>): void {
+    // The queue counts itself as a holder, of which the memory must know.
+    const { holders } = envelope;
+    queue.enqueue(envelope);
+    if (envelope.holders === holders) return;
+    envelope.holders--;
+    this.#queue.memory.addHolder(envelope);
   }
 
   /**
@@ -195,6 +221,7 @@ export class Channel<T> implements EventSink<T> {
     });
     if (entry.last === undefined) this.#symbols.addLast(entry);
     entry.last = envelope;
+    if (this.#lastBytes !== undefined) this.#boundLast(this.#lastBytes, entry);
     for (const each of this.#matching(event, entry)) {
       const isReceived = !this.#plain.has(each) ||
         (origin === "reconciled" && this.#reconciled.has(each));
@@ -434,9 +461,27 @@ export class Channel<T> implements EventSink<T> {
     const { secondary } = this.#keys;
     const symbol = this.#keys.symbol(event);
     if (filter.selected?.has(symbol) === false) return false;
-    return this.matches(filter, symbol) ||
-      (filter.secondary.size > 0 && secondary !== undefined &&
-        filter.secondary.has(secondary(event)));
+    if (this.matches(filter, symbol)) return true;
+    if (filter.secondary.size === 0 || secondary === undefined) return false;
+    const key = secondary(event);
+    return typeof key === "string"
+      ? filter.secondary.has(key)
+      : key.some((each) => filter.secondary.has(each));
+  }
+
+  /** Forgets the oldest last events while all of them have more than `limit` bytes. */
+  #boundLast(limit: number, entry: SymbolEntry<T>): void {
+    const kept = this.#lastEntries;
+    const { bytes = 0 } = entry.last ?? {};
+    this.#lastTotal += bytes - (kept.get(entry) ?? 0);
+    kept.delete(entry);
+    kept.set(entry, bytes);
+    for (const [oldest, size] of kept) {
+      if (this.#lastTotal <= limit) return;
+      this.#lastTotal -= size;
+      kept.delete(oldest);
+      oldest.last = undefined;
+    }
   }
 
   #envelope(
@@ -463,7 +508,10 @@ export class Channel<T> implements EventSink<T> {
     if (entry) yield* entry.queues;
     const { secondary } = this.#keys;
     if (this.#bySecondary.size > 0 && secondary) {
-      yield* this.#bySecondary.get(secondary(event)) ?? NONE;
+      const key = secondary(event);
+      for (const each of typeof key === "string" ? [key] : key) {
+        yield* this.#bySecondary.get(each) ?? NONE;
+      }
     }
   }
 

@@ -8,7 +8,13 @@ import type { UnderlyingDirectory } from "../../domain/options/underlying_direct
 import { LATEST_CHANNELS } from "../ports/market_data.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel, type ChannelKeys } from "./channel.ts";
-import { EVENT_BYTES, orderBytes, statusBytes } from "./memory_needs.ts";
+import {
+  articleBytes,
+  EVENT_BYTES,
+  orderbookBytes,
+  orderBytes,
+  statusBytes,
+} from "./memory_needs.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 import { IdleSymbols } from "./symbol_table.ts";
 
@@ -37,6 +43,9 @@ interface ChannelsOptions {
   readonly directory: UnderlyingDirectory;
 }
 
+/** Bytes of the last versions of articles that are kept for snapshots. */
+const KEPT_ARTICLE_BYTES = 16 * 1_048_576;
+
 /** Creates the channels. */
 export function createChannels(options: ChannelsOptions): Channels {
   const { capacities, retained, orderJournal, counters, memory, directory } = options;
@@ -63,6 +72,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       retained: name === "orderUpdates" ? orderJournal ?? retained : retained,
       idleSymbols,
       isLastAvailable: lastAvailable.has(name),
+      lastBytes: name === "news" ? KEPT_ARTICLE_BYTES : undefined,
     });
   return {
     stockQuotes: channel("stockQuotes", bySymbol),
@@ -80,5 +90,17 @@ export function createChannels(options: ChannelsOptions): Channels {
       symbol: ({ order }) => order.symbol,
       secondary: ({ order }) => order.id,
     }, orderBytes),
+    cryptoQuotes: channel("cryptoQuotes", bySymbol),
+    cryptoTrades: channel("cryptoTrades", bySymbol),
+    cryptoBars: channel("cryptoBars", bySymbol),
+    cryptoUpdatedBars: channel("cryptoUpdatedBars", bySymbol),
+    cryptoDailyBars: channel("cryptoDailyBars", bySymbol),
+    orderbooks: channel("orderbooks", bySymbol, orderbookBytes),
+    // Versions of an article belong together; streams filter by any of its symbols.
+    news: channel("news", {
+      symbol: ({ id }) => String(id),
+      secondary: ({ symbols }) => symbols,
+      secondaryOfSymbol: (symbol) => symbol,
+    }, articleBytes),
   };
 }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Orderbook } from "../../domain/market/crypto_events.ts";
+import type { NewsArticle } from "../../domain/market/news_events.ts";
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import type { StockTradingStatus } from "../../domain/market/stock_events.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
@@ -25,6 +27,13 @@ export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   optionQuotes: 304,
   optionTrades: 264,
   orderUpdates: 2_000,
+  cryptoQuotes: 304,
+  cryptoTrades: 304,
+  cryptoBars: 374,
+  cryptoUpdatedBars: 374,
+  cryptoDailyBars: 374,
+  orderbooks: 800,
+  news: 4_000,
 };
 
 /** Bytes of a trading status with its envelope; its texts may have 1,024 characters. */
@@ -40,6 +49,25 @@ export function orderBytes({ source, ...update }: OrderUpdate): number {
   // Strings with characters beyond Latin-1 have two bytes per character.
   const bytes = Math.max(EVENT_BYTES.orderUpdates, 2 * JSON.stringify(update).length);
   return bytes + (source?.length ?? 0);
+}
+
+/** Bytes of an order book without its levels, and of one level. */
+const BOOK_BYTES = { base: 400, level: 48 };
+
+/** Bytes of an order book with its envelope; a whole one can have thousands of levels. */
+export function orderbookBytes({ bids, asks }: Orderbook): number {
+  return BOOK_BYTES.base + BOOK_BYTES.level * (bids.length + asks.length);
+}
+
+/** Bytes of an article without its texts and symbols, and of one symbol. */
+const ARTICLE_BYTES = { base: 700, symbol: 40 };
+
+/** Bytes of an article with its envelope and its encoded message; one can have several MiB. */
+export function articleBytes(article: NewsArticle): number {
+  const { headline, summary, author, content, url, symbols } = article;
+  const length = headline.length + summary.length + author.length + content.length + url.length;
+  // At most two bytes per character in the heap, and three in the message.
+  return ARTICLE_BYTES.base + ARTICLE_BYTES.symbol * symbols.length + 5 * length;
 }
 
 /** Bytes of one slot of a queue. */

@@ -24,6 +24,13 @@ const RPC_OF_CHANNEL: Readonly<Record<ChannelName, string>> = {
   optionQuotes: "StreamOptionQuotes",
   optionTrades: "StreamOptionTrades",
   orderUpdates: "StreamOrderUpdates",
+  cryptoQuotes: "StreamCryptoQuotes",
+  cryptoTrades: "StreamCryptoTrades",
+  cryptoBars: "StreamCryptoBars",
+  cryptoUpdatedBars: "StreamCryptoUpdatedBars",
+  cryptoDailyBars: "StreamCryptoDailyBars",
+  orderbooks: "StreamOrderbooks",
+  news: "StreamNews",
 };
 
 /**

@@ -33,6 +33,8 @@ const CHANNEL_OF_TYPE: ReadonlyMap<string, UpstreamChannel> = new Map([
   ["s", "statuses"],
   ["l", "lulds"],
   ["i", "imbalances"],
+  ["o", "orderbooks"],
+  ["n", "news"],
 ]);
 
 /** Bytes of an envelope and its message beside the bytes of the message. */

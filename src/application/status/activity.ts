@@ -1,4 +1,4 @@
-import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
+import { type FeedId, FEEDS, perFeed } from "../../domain/connection/feed.ts";
 import { BAR_CHANNELS, type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { CHANNEL_SOURCES } from "../../domain/subscription/pairs.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -49,6 +49,13 @@ const MESSAGE_TYPES_OF: Readonly<Record<ChannelName, readonly MessageType[]>> = 
   optionQuotes: ["quote"],
   optionTrades: ["trade"],
   orderUpdates: ["order_update"],
+  cryptoQuotes: ["quote"],
+  cryptoTrades: ["trade"],
+  cryptoBars: ["bar"],
+  cryptoUpdatedBars: ["updated_bar"],
+  cryptoDailyBars: ["daily_bar"],
+  orderbooks: ["orderbook"],
+  news: ["article"],
 };
 
 /**
@@ -60,8 +67,8 @@ export class Activity {
   readonly #counters: ProxyCounters;
   readonly #clock: Clock;
   readonly #last = new Map<FeedId, WallStamp>();
-  readonly #latency = latencyWindows();
-  readonly #delays = latencyWindows();
+  readonly #latency = perFeed(() => new LatencyWindow());
+  readonly #delays = perFeed(() => new LatencyWindow());
   #flows: ReadonlyMap<FlowName, Flow>;
   /** Monotonic ms. */
   #sampledAt: number;
@@ -128,10 +135,6 @@ export class Activity {
     }
     this.#flows = flows;
   }
-}
-
-function latencyWindows(): Readonly<Record<FeedId, LatencyWindow>> {
-  return { sip: new LatencyWindow(), opra: new LatencyWindow(), trading: new LatencyWindow() };
 }
 
 /** One histogram of several with the same bounds. */

@@ -7,7 +7,7 @@
  * @module
  */
 import { FAILURE_TYPES } from "../../domain/connection/failure.ts";
-import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
+import { type FeedId, perFeed } from "../../domain/connection/feed.ts";
 import {
   type ChannelName,
   CHANNELS,
@@ -29,6 +29,8 @@ export const MESSAGE_TYPES = [
   "correction",
   "cancel_error",
   "imbalance",
+  "orderbook",
+  "article",
   "order_update",
   "control",
   "unknown",
@@ -273,9 +275,7 @@ function emptyLatency(bounds = PROCESSING_BUCKETS): Latency {
 /** Makes a set of counters, all zero. */
 export function createCounters(): ProxyCounters {
   return {
-    feeds: Object.fromEntries(
-      FEEDS.map((feed) => [feed, feedCounters()]),
-    ) as Record<FeedId, FeedCounters>,
+    feeds: perFeed(feedCounters),
     channels: channelCounters(CHANNELS),
     relays: channelCounters(RELAYS),
     streams: { gaps: zeroes(GAP_REASONS), resumes: { exact: 0, inexact: 0 } },

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  BASE_FEEDS,
   type Environment,
   type FeedId,
   type FeedKind,
@@ -60,7 +61,7 @@ export interface ProxyStatus {
   /** Wall clock ms of this snapshot. */
   readonly now: number;
   readonly environment: Environment;
-  /** Always three: stocks, options, trade updates. */
+  /** Stocks, options and trade updates, then the further feeds that are enabled. */
   readonly feeds: readonly FeedStatus[];
   /** Open client streams. */
   readonly clientCount: number;
@@ -97,7 +98,7 @@ export function statusSource(inputs: StatusInputs): StatusSource {
     startedAt: started.at,
     now: inputs.clock.now(),
     environment: inputs.environment,
-    feeds: FEEDS.map((feed) => {
+    feeds: FEEDS.filter((feed) => inputs.links[feed] || BASE_FEEDS.includes(feed)).map((feed) => {
       const status = inputs.links[feed]?.status;
       if (!status) return disabledFeed(feed, inputs.kinds[feed]);
       return { ...status, freshness: inputs.freshness?.[feed]?.report };

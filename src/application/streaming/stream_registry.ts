@@ -28,11 +28,13 @@ import type { ChannelFilter } from "../broadcast/channel_gaps.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import { QueueMemory } from "../broadcast/queue_memory.ts";
+import { Subscriber } from "../broadcast/subscriber.ts";
 import { QuotaExceeded } from "../feeds/quota_check.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import { IdentityLimitExceeded, IdentityUsage } from "../limits/identity_usage.ts";
 import { OpenedTooOften, type OpeningRate } from "../limits/opening_rate.ts";
 import type { Expansions } from "../options/expansions.ts";
+import type { OrderBooks } from "../orderbooks/order_books.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { MessageRelay } from "../relay/message_relay.ts";
 import { RelayedStream } from "../relay/relayed_stream.ts";
@@ -108,6 +110,8 @@ interface StreamRegistryOptions {
   readonly firstEvents?: LastEventSource | undefined;
   /** The present state of orders. @default their last updates */
   readonly orders?: PresentState<OrderUpdate> | undefined;
+  /** The order books with which streams of them start. @default streams start with changes */
+  readonly orderBooks?: OrderBooks | undefined;
   /** How long order updates are retained, in ms. @default as those of other channels */
   readonly orderJournalMs?: number | undefined;
   /** Fills outages for streams with `backfill`. @default gaps are sent */
@@ -400,7 +404,10 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       filter,
       client,
       { watches: filter.onlySelected ?? false },
-      (source, keys, onEnd) => source.subscribe(keys, onEnd),
+      (source, keys, onEnd) =>
+        channel === "orderbooks"
+          ? this.#subscribeOrderBooks(source, keys, onEnd)
+          : source.subscribe(keys, onEnd),
     );
   }
 
@@ -411,7 +418,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     client: StreamClient = {},
   ): OpenAnnotatedStream<ChannelEvents[C]> {
     const { clock, counters, memory = new QueueMemory() } = this.#options;
-    const { freshnessOf, lastEvents, outages, orders, newId } = this.#options;
+    const { freshnessOf, lastEvents, outages, newId } = this.#options;
     const stream = this.#track(
       channel,
       filter,
@@ -429,9 +436,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
             ? (event) => (event as ChannelEvents["orderUpdates"]).eventId
             : undefined,
           fillOutage: outages?.fillerOf(channel),
-          state: channel === "orderUpdates"
-            ? orders as PresentState<ChannelEvents[C]> | undefined
-            : undefined,
+          state: this.#stateOf(channel),
           fetchLast: lastEvents && ((...request) => lastEvents.lookUp(channel, ...request)),
           clock,
           memory,
@@ -456,7 +461,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     if (drain?.reason !== undefined) throw new Draining(drain.reason);
     const relay = relays?.[feed];
     const sink = sinks[feed];
-    const channel = RELAY_OF_FEED[feed];
+    const channel = feed === "trading" ? undefined : RELAY_OF_FEED[feed];
     if (!feeds.has(feed) || !relay || !sink || !channel) throw new FeedDisabled(feed);
     this.#checkIdentity(client, 0);
     const closing = new DisposableStack();
@@ -495,6 +500,35 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       onClose: () => this.#usage.add(client, -stream.size),
     });
     return stream;
+  }
+
+  /** The present state of a channel that has one. */
+  #stateOf<C extends ChannelName>(channel: C): PresentState<ChannelEvents[C]> | undefined {
+    const { orders, orderBooks } = this.#options;
+    const states: Readonly<Partial<Record<ChannelName, PresentState<never> | undefined>>> = {
+      orderUpdates: orders as PresentState<never> | undefined,
+      orderbooks: orderBooks as PresentState<never> | undefined,
+    };
+    return states[channel];
+  }
+
+  /**
+   * A queue that starts with the whole order books. It ends instead of dropping changes, without
+   * which an order book is wrong.
+   */
+  #subscribeOrderBooks<T>(
+    source: Channel<T>,
+    keys: ChannelFilter,
+    onEnd: () => void,
+  ): Subscriber<T> {
+    // Not during a publication, which iterates over the queues.
+    const onOverflow = () => void Promise.resolve().then(() => queue.end());
+    const events = { onEnd, onOverflow };
+    const queue = source.subscribeQueue(keys, events, (options) => new Subscriber<T>(options));
+    for (const whole of this.#stateOf("orderbooks")?.present(keys, "open") ?? []) {
+      source.enqueueOnly(queue, whole as Envelope<T>);
+    }
+    return queue;
   }
 
   acknowledge(streamId: string, sequence: number, identity = ""): boolean {
@@ -557,6 +591,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   ): void {
     for (const name of channelsOf(source)) {
       this.#channel(name).notCarried(symbols, reason, since);
+      if (name === "orderbooks") this.#options.orderBooks?.drop(symbols);
     }
   }
 
@@ -600,12 +635,13 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const { feed, upstream } = CHANNEL_SOURCES[channel];
     if (!upstream) return;
     const { sinks, staleSymbolsOf } = this.#options;
-    const { symbols, secondary } = stream.filter;
+    const { secondary } = stream.filter;
+    const symbols = channel === "news" ? secondary : stream.filter.symbols;
     const requested = symbols.size + secondary.size === 0 ? [WILDCARD] : symbols;
     const states = sinks[feed]?.statesOf(upstream, requested) ?? [];
     const open = states.filter(({ state }) => state !== "acknowledged");
     if (open.length > 0) stream.subscriptions(this.#subscriptionNotices(open));
-    const isNamed = symbols.size > 0 && secondary.size === 0;
+    const isNamed = symbols.size > 0 && (secondary.size === 0 || secondary === symbols);
     const stale = staleSymbolsOf?.(feed, upstream, isNamed ? symbols : undefined);
     for (const notice of stale ?? []) stream.feed(notice);
   }
@@ -636,8 +672,12 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     if (drain?.reason !== undefined) throw new Draining(drain.reason);
     if (!feeds.has(feed)) throw new FeedDisabled(feed);
     const source: Channel<ChannelEvents[C]> = channels[channel];
-    const symbols = new Set(filter.symbols);
-    const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
+    const named = new Set(filter.symbols);
+    // An article has several symbols: they are second keys.
+    const symbols = channel === "news" ? new Set<string>() : named;
+    const secondary = channel === "news"
+      ? named
+      : new Set(filter.underlyings ?? filter.orderIds ?? []);
     const size = symbols.size + secondary.size;
     this.#checkIdentity(client, size);
     this.#checkSymbols({
@@ -647,7 +687,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     });
     const sink = sinks[feed];
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
-    const requested = isUnfiltered ? [WILDCARD] : symbols;
+    const requested = isUnfiltered ? [WILDCARD] : named;
     const holder = holderOf(client);
     if (upstream && sink) this.#checkQuota(sink, upstream, requested, holder);
     using opening = new DisposableStack();

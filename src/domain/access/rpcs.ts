@@ -20,4 +20,11 @@ export const RPCS: readonly string[] = [
   "StreamTradeCorrections",
   "StreamImbalances",
   "Acknowledge",
+  "StreamCryptoQuotes",
+  "StreamCryptoTrades",
+  "StreamCryptoBars",
+  "StreamCryptoUpdatedBars",
+  "StreamCryptoDailyBars",
+  "StreamOrderbooks",
+  "StreamNews",
 ];

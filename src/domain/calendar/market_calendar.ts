@@ -53,7 +53,7 @@ const SATURDAY = 6;
 /** Delay of the feeds that Alpaca delays, in ms. */
 const DELAY_MS = 15 * 60_000;
 
-/** Market and delay of each product; trade updates follow no market's hours. */
+/** Market and delay of each product; trade updates and news follow no market's hours. */
 const HOURS_OF_KIND: Readonly<
   Record<FeedKind, { readonly market: Market; readonly delayMs?: number } | "always" | "never">
 > = {
@@ -66,6 +66,8 @@ const HOURS_OF_KIND: Readonly<
   opra: { market: "options" },
   indicative: { market: "options", delayMs: DELAY_MS },
   trade_updates: "never",
+  crypto: "always",
+  news: "never",
 };
 
 /** The market whose hours a feed's data follow; `undefined` where no market's do. */

@@ -20,7 +20,9 @@ export type UpstreamChannel =
   | "dailyBars"
   | "statuses"
   | "lulds"
-  | "imbalances";
+  | "imbalances"
+  | "orderbooks"
+  | "news";
 
 /** Every upstream channel, in the order in which requests list them. */
 export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = [
@@ -32,7 +34,14 @@ export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = [
   "statuses",
   "lulds",
   "imbalances",
+  "orderbooks",
+  "news",
 ];
+
+/** The upstream channels of stocks, in that order. */
+export const STOCK_CHANNELS: readonly UpstreamChannel[] = UPSTREAM_CHANNELS.filter(
+  (channel) => channel !== "orderbooks" && channel !== "news",
+);
 
 /** The source of a broadcast channel. */
 interface ChannelSource {
@@ -57,6 +66,13 @@ export const CHANNEL_SOURCES: Readonly<Record<ChannelName, ChannelSource>> = {
   optionQuotes: { feed: "opra", upstream: "quotes" },
   optionTrades: { feed: "opra", upstream: "trades" },
   orderUpdates: { feed: "trading", upstream: undefined },
+  cryptoQuotes: { feed: "crypto", upstream: "quotes" },
+  cryptoTrades: { feed: "crypto", upstream: "trades" },
+  cryptoBars: { feed: "crypto", upstream: "bars" },
+  cryptoUpdatedBars: { feed: "crypto", upstream: "updatedBars" },
+  cryptoDailyBars: { feed: "crypto", upstream: "dailyBars" },
+  orderbooks: { feed: "crypto", upstream: "orderbooks" },
+  news: { feed: "news", upstream: "news" },
 };
 
 /** Every symbol of a channel. */
@@ -85,6 +101,8 @@ export function perChannel<T>(create: () => T): Readonly<Record<UpstreamChannel,
     statuses: create(),
     lulds: create(),
     imbalances: create(),
+    orderbooks: create(),
+    news: create(),
   };
 }
 

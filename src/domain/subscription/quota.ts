@@ -14,7 +14,7 @@
  *
  * @module
  */
-import type { FeedId } from "../connection/feed.ts";
+import type { MarketFeedId } from "../connection/feed.ts";
 import {
   type Pair,
   pairsOf,
@@ -83,11 +83,17 @@ const PLANS = {
 export function planLimit(
   plan: Plan,
   options: {
-    readonly feed: Exclude<FeedId, "trading">;
+    readonly feed: MarketFeedId;
     readonly counting: CountingRule;
   },
 ): PlanLimit {
   const { feed, counting } = options;
+  const isOpen = plan.name === "auto";
+  if (feed === "crypto" || feed === "news") {
+    // No plan documents a limit; older documents have one for order books.
+    const counts = new Set<UpstreamChannel>(feed === "crypto" ? ["orderbooks"] : []);
+    return { pairs: undefined, counts, wildcards: new Set(UPSTREAM_CHANNELS), isOpen };
+  }
   const limits = plan.name === "explicit" ? plan : PLANS[plan.name];
   const market = feed === "opra" ? "options" : "stocks";
   const pairs = limits[market];
@@ -97,7 +103,7 @@ export function planLimit(
   const wildcards = UPSTREAM_CHANNELS.filter((channel) =>
     feed === "opra" ? channel === "trades" : pairs === undefined || !counts.has(channel)
   );
-  return { pairs, counts, wildcards: new Set(wildcards), isOpen: plan.name === "auto" };
+  return { pairs, counts, wildcards: new Set(wildcards), isOpen };
 }
 
 /** A number of slots, and the channels whose pairs use one. */

@@ -174,6 +174,43 @@ export function readSize(
   throw new InvalidField(key, value);
 }
 
+/** Characters of the shortest text of a double from which on the number sent may be longer. */
+const FULL_PRECISION = 17;
+
+/**
+ * Reads an amount from 0 that may have a fraction. One with more digits than a double holds is
+ * noted with its digits.
+ *
+ * @param field name of the field in the message to clients
+ */
+export function readAmount(
+  message: Message,
+  key: string,
+  notes: MessageNotes,
+  field: string,
+): number {
+  const value = message[key];
+  const amount = readNumber(message, key, notes);
+  if (amount < 0) throw new InvalidField(key, value);
+  const text = String(amount);
+  if (value instanceof NumberText || typeof value === "string") {
+    if (!isSameDecimal(digitsOf(value), text)) notes.rounded(field, value);
+  } else if (text.length >= FULL_PRECISION && !Number.isInteger(amount)) {
+    // Decoded exactly if possible, which shows whether it was rounded.
+    notes.rounded(field, value);
+  }
+  return amount;
+}
+
+/** Whether texts of decimal numbers have the same value; not decided for exponents. */
+function isSameDecimal(one: string, other: string): boolean {
+  return one === other || /[eE]/.test(one + other) || withoutZeros(one) === withoutZeros(other);
+}
+
+function withoutZeros(text: string): string {
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
+
 /** Reads a size of a quote: as {@linkcode readSize}, but 0 and noted when it is absent or null. */
 export function readQuoteSize(
   message: Message,

@@ -4,7 +4,9 @@
  * @module
  */
 import { failureOfUpstream, FeedFailure } from "../../domain/connection/failure.ts";
+import type { NewsArticle } from "../../domain/market/news_events.ts";
 import type { Clock } from "../../application/ports/clock.ts";
+import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { RawSink } from "../../application/ports/raw_sink.ts";
@@ -16,6 +18,7 @@ import {
 } from "../../domain/subscription/pairs.ts";
 import { type Codec, jsonCodec, msgpackCodec } from "./codecs.ts";
 import { FrameDecoder, type StreamFormat } from "./decode.ts";
+import { cryptoHandlers, type CryptoSinks } from "./crypto_messages.ts";
 import type { FastDecoder } from "./fast/frame_batch.ts";
 import { FastOptionDecoder } from "./fast/option_frames.ts";
 import { FastStockDecoder } from "./fast/stock_frames.ts";
@@ -27,23 +30,30 @@ import {
   stockHandlers,
   type StockSinks,
 } from "./messages.ts";
-import { Session, type SessionDeadlines } from "./session.ts";
+import { newsHandlers } from "./news_messages.ts";
+import { MAX_MESSAGE_BYTES, Session, type SessionDeadlines } from "./session.ts";
 import type { UpstreamProxy } from "./tunnel_agent.ts";
 
 /** Errors after the login that end the session. */
 const FATAL: ReadonlySet<number> = new Set([401, 402, 404, 406, 407, 411]);
 const ALREADY_AUTHENTICATED = 403;
 
-/** What differs between the stock stream and the option stream. */
+/** What differs between the streams of market data and news. */
 export interface MarketFormat extends StreamFormat<Control> {
-  readonly fast: FastDecoder;
   readonly codec: Codec;
   /** Channels that a probe without symbols names. */
   readonly channels: readonly UpstreamChannel[];
+  /** Bytes of the largest frame. @default MAX_MESSAGE_BYTES */
+  readonly maxMessageBytes?: number;
+}
+
+/** A stream with a fast decoder. */
+interface FastMarketFormat extends MarketFormat {
+  readonly fast: FastDecoder;
 }
 
 /** The stock stream. */
-export function stockFormat(sinks: StockSinks): MarketFormat {
+export function stockFormat(sinks: StockSinks): FastMarketFormat {
   return {
     fast: new FastStockDecoder(sinks),
     codec: jsonCodec,
@@ -55,7 +65,7 @@ export function stockFormat(sinks: StockSinks): MarketFormat {
 }
 
 /** The option stream. */
-export function optionFormat(sinks: OptionSinks): MarketFormat {
+export function optionFormat(sinks: OptionSinks): FastMarketFormat {
   return {
     fast: new FastOptionDecoder(sinks),
     codec: msgpackCodec,
@@ -63,6 +73,36 @@ export function optionFormat(sinks: OptionSinks): MarketFormat {
     handlers: optionHandlers(sinks),
     readReply: readControl,
     channels: ["trades", "quotes"],
+  };
+}
+
+/** The crypto stream. */
+export function cryptoFormat(sinks: CryptoSinks): MarketFormat {
+  return {
+    codec: jsonCodec,
+    typeKey: "T",
+    handlers: cryptoHandlers(sinks),
+    readReply: readControl,
+    channels: ["trades", "quotes", "bars"],
+  };
+}
+
+/** Escapes of JSON take up to six bytes per character, and a frame may have several articles. */
+const FRAME_FACTOR = 8;
+
+/**
+ * The news stream.
+ *
+ * @param maxBytes of the texts of one article
+ */
+export function newsFormat(sink: EventSink<NewsArticle>, maxBytes: number): MarketFormat {
+  return {
+    codec: jsonCodec,
+    typeKey: "T",
+    handlers: newsHandlers(sink, maxBytes),
+    readReply: readControl,
+    channels: ["news"],
+    maxMessageBytes: Math.max(MAX_MESSAGE_BYTES, FRAME_FACTOR * maxBytes),
   };
 }
 
@@ -99,7 +139,8 @@ class MarketSession extends Session<Control> {
 
   constructor(stream: MarketStream, decoder: FrameDecoder<Control>, options: ConnectOptions) {
     const headers = { "Content-Type": stream.format.codec.contentType };
-    super({ ...stream, headers, decoder }, options);
+    const { maxMessageBytes } = stream.format;
+    super({ ...stream, headers, decoder, ...(maxMessageBytes && { maxMessageBytes }) }, options);
     this.#stream = stream;
   }
 

@@ -6,6 +6,7 @@
 import type { AccessPolicy } from "../../domain/access/policy.ts";
 import type { LogLevel } from "../../application/ports/log.ts";
 import type {
+  CryptoLocation,
   Environment,
   FeedId,
   OptionFeedKind,
@@ -75,6 +76,14 @@ export interface Config {
   readonly stock: { readonly kind: StockFeedKind; readonly url: string };
   /** The option feed and its WebSocket. */
   readonly option: { readonly kind: OptionFeedKind; readonly url: string };
+  /** The crypto feed and its WebSocket; opened only if `feeds` has it. */
+  readonly crypto: { readonly location: CryptoLocation; readonly url: string };
+  /** The news and their WebSocket; opened only if `feeds` has them. */
+  readonly news: {
+    readonly url: string;
+    /** Bytes of the texts of the largest article. */
+    readonly maxBytes: number;
+  };
   /** Trade updates and the trading API. */
   readonly trading: {
     /** WebSocket of the trade updates. */

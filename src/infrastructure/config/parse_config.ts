@@ -18,10 +18,12 @@ import {
 import { readKeyMaterial, UnusableKeyMaterial } from "./key_material.ts";
 import { SECRET_MARK } from "./secret.ts";
 import type { Setting } from "./setting.ts";
-import { ALL_SETTINGS, OPTION_FEEDS, SETTINGS, STOCK_FEEDS } from "./settings.ts";
+import { ALL_SETTINGS, CRYPTO_LOCATIONS, OPTION_FEEDS, SETTINGS, STOCK_FEEDS } from "./settings.ts";
 import {
+  cryptoStreamUrl,
   DATA_API_URL,
   isExposed,
+  NEWS_STREAM_URL,
   optionStreamUrl,
   stockStreamUrl,
   tradingHost,
@@ -376,7 +378,7 @@ function checkReservations(settings: SettingsReader): void {
 /** Completes the addresses and checks that they agree with other settings. */
 function resolveUpstream(
   settings: SettingsReader,
-): Pick<Config, "stock" | "option" | "trading" | "dataApiUrl"> {
+): Pick<Config, "stock" | "option" | "crypto" | "trading" | "dataApiUrl"> {
   const environment = settings.value(SETTINGS.CREAM_ENV) ?? "PAPER";
   const address = (setting: Setting<string>, fallback: string): string => {
     const url = settings.value(setting) ?? fallback;
@@ -391,7 +393,13 @@ function resolveUpstream(
   const stock = settings.value(SETTINGS.ALPACA_FEED) ?? "sip";
   const option = settings.value(SETTINGS.ALPACA_OPTIONS_FEED) ??
     (environment === "LIVE" ? "opra" : "indicative");
+  const location = settings.value(SETTINGS.ALPACA_CRYPTO_LOCATION) ?? "us";
   const trading = tradingHost(environment);
+  rejectExposed(
+    settings,
+    SETTINGS.ALPACA_NEWS_STREAM_URL,
+    settings.value(SETTINGS.ALPACA_NEWS_STREAM_URL) ?? NEWS_STREAM_URL,
+  );
   return {
     stock: {
       kind: feedOf(settings, SETTINGS.ALPACA_STOCK_STREAM_URL, {
@@ -408,6 +416,14 @@ function resolveUpstream(
         feed: SETTINGS.ALPACA_OPTIONS_FEED,
       }),
       url: address(SETTINGS.ALPACA_OPTION_STREAM_URL, optionStreamUrl(option)),
+    },
+    crypto: {
+      location: feedOf(settings, SETTINGS.ALPACA_CRYPTO_STREAM_URL, {
+        feeds: CRYPTO_LOCATIONS,
+        wanted: location,
+        feed: SETTINGS.ALPACA_CRYPTO_LOCATION,
+      }),
+      url: address(SETTINGS.ALPACA_CRYPTO_STREAM_URL, cryptoStreamUrl(location)),
     },
     trading: {
       url: account(SETTINGS.ALPACA_TRADING_STREAM_URL, `wss://${trading}/stream`),

@@ -9,12 +9,13 @@
  * @module
  */
 import {
+  type CryptoLocation,
   type Environment,
   FEEDS,
   type OptionFeedKind,
   type StockFeedKind,
 } from "../../domain/connection/feed.ts";
-import { UPSTREAM_CHANNELS } from "../../domain/subscription/pairs.ts";
+import { STOCK_CHANNELS } from "../../domain/subscription/pairs.ts";
 import { SELECTION_BOUNDS } from "../../domain/options/selection.ts";
 import { type ClientAuth, TLS_PORTS } from "../../application/connections/connection_security.ts";
 import { accessPolicy } from "./access_policy.ts";
@@ -39,7 +40,7 @@ import {
   url,
 } from "./parsers.ts";
 import { row, section, type Setting } from "./setting.ts";
-import { DATA_API_URL } from "./upstream_urls.ts";
+import { DATA_API_URL, NEWS_STREAM_URL } from "./upstream_urls.ts";
 
 /** Stock feeds that can be followed. */
 export const STOCK_FEEDS: readonly StockFeedKind[] = [
@@ -52,6 +53,8 @@ export const STOCK_FEEDS: readonly StockFeedKind[] = [
 ];
 /** Option feeds that can be followed. */
 export const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
+/** Crypto locations that can be followed. */
+export const CRYPTO_LOCATIONS: readonly CryptoLocation[] = ["us", "us-1", "us-2", "eu-1", "bs-1"];
 
 const {
   days: DAYS,
@@ -66,7 +69,7 @@ const SECONDS = integer(1, 3_600);
 const COUNT = integer(1, 1_000_000);
 const COUNT_OR_NONE = integer(0, 1_000_000);
 const CAPACITY = integer(1, 10_000_000);
-const STOCK_CHANNEL_LIST = listOf(UPSTREAM_CHANNELS, "none");
+const STOCK_CHANNEL_LIST = listOf(STOCK_CHANNELS, "none");
 const OPTION_CHANNEL_LIST = listOf(["trades", "quotes", "bars"], "none");
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
@@ -103,7 +106,7 @@ export const SETTINGS = {
       default: "PAPER",
     }),
     STREAM_PROXY_FEEDS: row(listOf(FEEDS), "feeds", {
-      description: "Sessions to open: stocks, options, trade updates",
+      description: "Sessions to open: stocks, options, trade updates, also `crypto` and `news`",
       default: "sip,opra,trading",
     }),
     ALPACA_FEED: row(oneOf(STOCK_FEEDS), "stock.kind", {
@@ -113,6 +116,15 @@ export const SETTINGS = {
     ALPACA_OPTIONS_FEED: row(oneOf(OPTION_FEEDS), "option.kind", {
       description: "Option feed: `opra` is the full one, `indicative` is free",
       whenUnset: "`opra` with `LIVE`, `indicative` with `PAPER`",
+    }),
+    ALPACA_CRYPTO_LOCATION: row(oneOf(CRYPTO_LOCATIONS), "crypto.location", {
+      description: "Where crypto trades: `us` is Alpaca, `us-1` and `eu-1` are Kraken",
+      default: "us",
+    }),
+    STREAM_PROXY_MAX_ARTICLE_MB: row(integer(1, 64), "news.maxBytes", {
+      description: "Most MiB of a news article; larger ones are counted as invalid. gRPC clients " +
+        "need a higher limit on messages for more than 4",
+      default: "4",
     }),
     STREAM_PROXY_MARKET_CLOSURES: row(dateList, "marketClosures", {
       description: "Announced days without trading; holidays and early closes are known",
@@ -128,6 +140,14 @@ export const SETTINGS = {
       description: "WebSocket of the option feed; a path that ends in a feed name selects " +
         "that feed",
       whenUnset: "Alpaca's, by `ALPACA_OPTIONS_FEED`",
+    }),
+    ALPACA_CRYPTO_STREAM_URL: row(STREAM_URL, "crypto.url", {
+      description: "WebSocket of the crypto feed; a path that ends in a location selects it",
+      whenUnset: "Alpaca's, by `ALPACA_CRYPTO_LOCATION`",
+    }),
+    ALPACA_NEWS_STREAM_URL: row(STREAM_URL, "news.url", {
+      description: "WebSocket of the news",
+      default: NEWS_STREAM_URL,
     }),
     ALPACA_TRADING_STREAM_URL: row(STREAM_URL, "trading.url", {
       description: "WebSocket of the trade updates",
@@ -575,6 +595,34 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_ORDER_UPDATES_CAPACITY: row(CAPACITY, "capacities.orderUpdates", {
       description: "Order updates a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_CRYPTO_QUOTES_CAPACITY: row(CAPACITY, "capacities.cryptoQuotes", {
+      description: "Crypto quotes a stream may fall behind",
+      default: "10000",
+    }),
+    STREAM_PROXY_CRYPTO_TRADES_CAPACITY: row(CAPACITY, "capacities.cryptoTrades", {
+      description: "Crypto trades a stream may fall behind",
+      default: "10000",
+    }),
+    STREAM_PROXY_CRYPTO_BARS_CAPACITY: row(CAPACITY, "capacities.cryptoBars", {
+      description: "Crypto bars a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_CRYPTO_UPDATED_BARS_CAPACITY: row(CAPACITY, "capacities.cryptoUpdatedBars", {
+      description: "Updated crypto bars a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_CRYPTO_DAILY_BARS_CAPACITY: row(CAPACITY, "capacities.cryptoDailyBars", {
+      description: "Daily crypto bars a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_ORDERBOOKS_CAPACITY: row(CAPACITY, "capacities.orderbooks", {
+      description: "Changes of order books a stream may fall behind before it ends",
+      default: "10000",
+    }),
+    STREAM_PROXY_NEWS_CAPACITY: row(CAPACITY, "capacities.news", {
+      description: "Articles a stream may fall behind",
       default: "1000",
     }),
     STREAM_PROXY_WEBSOCKET_CAPACITY: row(CAPACITY, "websocket.capacity", {

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import type { Environment, OptionFeedKind, StockFeedKind } from "../../domain/connection/feed.ts";
+import type {
+  CryptoLocation,
+  Environment,
+  OptionFeedKind,
+  StockFeedKind,
+} from "../../domain/connection/feed.ts";
 
 const DATA_STREAM = "wss://stream.data.alpaca.markets";
 
@@ -20,6 +25,14 @@ export function stockStreamUrl(feed: StockFeedKind): string {
 export function optionStreamUrl(feed: OptionFeedKind): string {
   return `${DATA_STREAM}/v1beta1/${feed}`;
 }
+
+/** Address of a crypto location (Alpaca docs, "Real-time Crypto Data"). */
+export function cryptoStreamUrl(location: CryptoLocation): string {
+  return `${DATA_STREAM}/v1beta3/crypto/${location}`;
+}
+
+/** Address of the news (Alpaca docs, "Real-time News"). */
+export const NEWS_STREAM_URL = `${DATA_STREAM}/v1beta1/news`;
 
 /** Host of the trading API and its stream (Alpaca docs, "Websocket Streaming"). */
 export function tradingHost(environment: Environment): string {

@@ -54,6 +54,18 @@ export const normalizeRoot: Normalize = (entry) => entry.toUpperCase().replace(O
 /** Normalizes the symbol of an order: a contract, a stock, or a crypto pair (keeps its slash). */
 export const normalizeOrder: Normalize = (entry) => normalizeStock(normalizeOption(entry));
 
+/** A pair with another separator than a slash, or without one. */
+const LOOSE_PAIR = /^([A-Z0-9]{2,10}?)[-_ ]?(USDC|USDT|USD|BTC)$/;
+
+/** Normalizes a crypto pair to the form with a slash: `BTC/USD`. */
+export const normalizePair: Normalize = (entry) => entry.toUpperCase().replace(LOOSE_PAIR, "$1/$2");
+
+/** Normalizes the symbol of articles: a ticker, or a crypto pair without its slash. */
+export const normalizeNews: Normalize = (entry) => {
+  const symbol = normalizeStock(entry);
+  return CRYPTO_PAIR.test(symbol) ? symbol.replace("/", "") : symbol;
+};
+
 /** Describes why a stream never receives a normalized symbol; undefined when it may. */
 export type CheckSymbol = (symbol: string) => string | undefined;
 
@@ -78,6 +90,19 @@ export const checkStock: CheckSymbol = (symbol) => {
   }
   return CRYPTO_PAIR.test(symbol) ? "is a crypto pair; only stocks are streamed here" : undefined;
 };
+
+/** What a crypto pair consists of. */
+const ANY_PAIR = /^[A-Z0-9]{1,20}\/[A-Z0-9]{1,20}$/;
+
+/** Refuses everything but pairs on a crypto stream. */
+export const checkPair: CheckSymbol = (symbol) =>
+  ANY_PAIR.test(symbol) ? undefined : "is not a crypto pair such as BTC/USD";
+
+/** Refuses contracts on the news stream. */
+export const checkNews: CheckSymbol = (symbol) =>
+  isContract(normalizeOption(symbol))
+    ? "is an option contract; articles are about stocks and crypto pairs"
+    : undefined;
 
 const MALFORMED =
   "is not a contract such as AAPL270115C00250000: root, expiration (YYMMDD), C or P, " +

@@ -16,13 +16,19 @@ import { readSelection } from "./request_selection.ts";
 import { RequestValidator } from "./request_validator.ts";
 import {
   checkExpiry,
+  checkNews,
   checkOption,
   checkOrder,
+  checkPair,
   checkStock,
+  type CheckSymbol,
   checkUnderlying,
   identity,
+  type Normalize,
+  normalizeNews,
   normalizeOption,
   normalizeOrder,
+  normalizePair,
   normalizeStock,
   normalizeUnderlying,
 } from "./normalize_symbols.ts";
@@ -48,21 +54,39 @@ export const DEFAULT_LIMITS: RequestLimits = {
 };
 
 /**
- * Reads the filter of a stock stream.
+ * Reads a filter that consists of symbols.
  *
  * @param validator may have violations of other fields
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
-export function stockFilter(
+type ReadSymbols = (
   request: { readonly symbols: readonly string[] },
-  limits: RequestLimits = DEFAULT_LIMITS,
-  _now = 0,
-  validator: RequestValidator = new RequestValidator(limits.maxSymbols),
-): StreamFilter {
-  const symbols = validator.list("symbols", request.symbols, normalizeStock, checkStock);
-  validator.throwIfInvalid();
-  return { symbols };
+  limits?: RequestLimits,
+  now?: number,
+  validator?: RequestValidator,
+) => StreamFilter;
+
+function symbolFilter(normalize: Normalize, check: CheckSymbol): ReadSymbols {
+  return (
+    request,
+    limits = DEFAULT_LIMITS,
+    _now = 0,
+    validator = new RequestValidator(limits.maxSymbols),
+  ) => {
+    const symbols = validator.list("symbols", request.symbols, normalize, check);
+    validator.throwIfInvalid();
+    return { symbols };
+  };
 }
+
+/** Reads the filter of a stock stream. */
+export const stockFilter: ReadSymbols = symbolFilter(normalizeStock, checkStock);
+
+/** Reads the filter of a crypto stream. */
+export const pairFilter: ReadSymbols = symbolFilter(normalizePair, checkPair);
+
+/** Reads the filter of the news stream. */
+export const newsFilter: ReadSymbols = symbolFilter(normalizeNews, checkNews);
 
 /**
  * Reads the filter of an option stream. Expired contracts are refused only when the request has

@@ -93,7 +93,8 @@ class OptionsReader {
       meta,
       notices,
       heartbeatMs: this.#heartbeat(),
-      snapshot,
+      // An order book starts with the whole one, unless the changes that were missed follow.
+      snapshot: snapshot || (this.#channel === "orderbooks" && !this.#message.resume),
       delivery,
       minIntervalMs: this.#minInterval(delivery),
       resume: this.#resume(),
@@ -105,6 +106,7 @@ class OptionsReader {
   #delivery(): DomainPolicy {
     const { delivery } = this.#message;
     const isOrders = this.#channel === "orderUpdates";
+    const isBook = this.#channel === "orderbooks";
     if (!POLICIES.has(delivery)) {
       this.#invalid(
         "delivery",
@@ -112,7 +114,15 @@ class OptionsReader {
           "DELIVERY_POLICY_EVERY_OR_END or unset",
       );
     }
-    const policy = POLICIES.get(delivery) ?? (isOrders ? "every_or_end" : "every");
+    const policy = POLICIES.get(delivery) ?? (isOrders || isBook ? "every_or_end" : "every");
+    if (isBook && policy !== "every_or_end") {
+      const given = policy === "latest" ? "LATEST" : "EVERY";
+      this.#invalid(
+        "delivery",
+        `is DELIVERY_POLICY_${given}; an order book is wrong without each of its changes, use ` +
+          "DELIVERY_POLICY_EVERY_OR_END",
+      );
+    }
     if (isOrders && policy === "latest") {
       this.#invalid(
         "delivery",

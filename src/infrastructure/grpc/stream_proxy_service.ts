@@ -20,7 +20,14 @@ import { encodeStatus } from "./encoding/status_response.ts";
 import { WriteScheduler } from "./limits/write_scheduler.ts";
 import type { OpenCalls } from "./open_calls.ts";
 import type { Handlers } from "./register_service.ts";
-import { optionFilter, orderFilter, type RequestLimits, stockFilter } from "./request_filters.ts";
+import {
+  newsFilter,
+  optionFilter,
+  orderFilter,
+  pairFilter,
+  type RequestLimits,
+  stockFilter,
+} from "./request_filters.ts";
 import { streamHandler, type StreamsContext } from "./stream_handler.ts";
 import type { WriteTicker } from "./stream_pump.ts";
 import { ResponseCache } from "./unary_responses.ts";
@@ -69,11 +76,19 @@ export function streamProxyHandlers(
     streamTradeCorrections: streamHandler("tradeCorrections", stockFilter, context),
     streamImbalances: streamHandler("imbalances", stockFilter, context),
     streamOrderUpdates: streamHandler("orderUpdates", orderFilter, context),
+    streamCryptoQuotes: streamHandler("cryptoQuotes", pairFilter, context),
+    streamCryptoTrades: streamHandler("cryptoTrades", pairFilter, context),
+    streamCryptoBars: streamHandler("cryptoBars", pairFilter, context),
+    streamCryptoUpdatedBars: streamHandler("cryptoUpdatedBars", pairFilter, context),
+    streamCryptoDailyBars: streamHandler("cryptoDailyBars", pairFilter, context),
+    streamOrderbooks: streamHandler("orderbooks", pairFilter, context),
+    streamNews: streamHandler("news", newsFilter, context),
     acknowledge: (request, { name }) => acknowledge(request, streams, name),
     getConnectionStatus: ({ includeSubscriptions }, identity) => {
       if (!includeSubscriptions) return encodeStatus(status());
-      authorizeSubscriptions(identity.grants);
-      return cache.get(() => encodeStatus(status(), subscriptions?.() ?? []));
+      const present = status();
+      authorizeSubscriptions(identity.grants, present.feeds.map(({ feed }) => feed));
+      return cache.get(() => encodeStatus(present, subscriptions?.() ?? []));
     },
   };
 }

@@ -9,6 +9,7 @@
  */
 import { type Access, Unauthenticated } from "../../application/access/access.ts";
 import { authorizeStatusPage, PermissionDenied } from "../../application/access/authorize.ts";
+import type { FeedId } from "../../domain/connection/feed.ts";
 import { readToken } from "../../application/access/read_token.ts";
 import { type Route, type RoutedRequest, type Routes, text } from "./routes.ts";
 
@@ -19,12 +20,20 @@ import { type Route, type RoutedRequest, type Routes, text } from "./routes.ts";
  */
 const CHALLENGE = 'Basic realm="alpaca-stream-proxy", charset="UTF-8"';
 
-/** Adds the check to every route; a route finds who its client is in `identity`. */
-export function requireIdentity(routes: Routes, access: Access): Routes {
+/**
+ * Adds the check to every route; a route finds who its client is in `identity`.
+ *
+ * @param feeds those that the page shows
+ */
+export function requireIdentity(
+  routes: Routes,
+  access: Access,
+  feeds: () => readonly FeedId[],
+): Routes {
   if (!access.isOn) return routes;
   const guard = (route: Route): Route => async (routed) => {
     try {
-      return await route({ ...routed, identity: await authenticate(routed, access) });
+      return await route({ ...routed, identity: await authenticate(routed, access, feeds()) });
     } catch (error) {
       return refusal(error);
     }
@@ -32,11 +41,15 @@ export function requireIdentity(routes: Routes, access: Access): Routes {
   return Object.fromEntries(Object.entries(routes).map(([path, route]) => [path, guard(route)]));
 }
 
-async function authenticate({ request, address }: RoutedRequest, access: Access) {
+async function authenticate(
+  { request, address }: RoutedRequest,
+  access: Access,
+  feeds: readonly FeedId[],
+) {
   const token = readToken(request.headers.get("authorization") ?? undefined);
   const identity = await access.authenticate({ token, address });
   try {
-    authorizeStatusPage(identity.grants);
+    authorizeStatusPage(identity.grants, feeds);
   } catch (error) {
     if (error instanceof PermissionDenied) access.denied(address, identity, error);
     throw error;

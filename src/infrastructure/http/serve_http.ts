@@ -116,7 +116,8 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
   });
   const hosts = [options.health.host, ...options.allowedHosts ?? []];
   const { access = OPEN_ACCESS } = options;
-  const guard = (routes: Routes) => limitHosts(requireIdentity(routes, access), hosts);
+  const feeds = () => options.status().feeds.map(({ feed }) => feed);
+  const guard = (routes: Routes) => limitHosts(requireIdentity(routes, access, feeds), hosts);
   const page = guard({ ...await statusPage(render), "/events": events.answer });
   const { rpc, admin } = options;
   const posts = access.isOn && admin ? guard({ "/actions": actionsRoute(admin) }) : {};

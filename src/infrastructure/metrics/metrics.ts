@@ -15,7 +15,7 @@ import { type FeedCounters, REST_PURPOSES } from "../../application/status/count
 import type { FeedQuota } from "../../application/status/reports.ts";
 import type { FeedStatus } from "../../application/status/status.ts";
 import { MARKETS } from "../../domain/calendar/market_calendar.ts";
-import { FEED_NAMES, FEEDS } from "../../domain/connection/feed.ts";
+import { FEED_NAMES } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import { CHANNELS, RELAYS, type StreamKind } from "../../domain/market/channels.ts";
 import { histogram, type Metric, type MetricsSources, seriesOf } from "./metric.ts";
@@ -35,8 +35,17 @@ export const MESSAGE_TYPE_LABELS: Readonly<Record<StreamKind, string>> = {
   optionQuotes: "option_quote",
   optionTrades: "option_trade",
   orderUpdates: "order_update",
+  cryptoQuotes: "crypto_quote",
+  cryptoTrades: "crypto_trade",
+  cryptoBars: "crypto_bar",
+  cryptoUpdatedBars: "crypto_updated_bar",
+  cryptoDailyBars: "crypto_daily_bar",
+  orderbooks: "orderbook",
+  news: "article",
   stockMessages: "stock_message",
   optionMessages: "option_message",
+  cryptoMessages: "crypto_message",
+  newsMessages: "news_message",
 };
 
 /** Every state; true where the session has an open socket. */
@@ -152,24 +161,30 @@ export const METRICS = {
     type: "counter",
     help: "Messages delivered with a size rounded or an odd field left out, by feed",
     labels: ["feed"],
-    read: ({ counters }) =>
-      FEEDS.map((feed) => ({ labels: { feed }, value: counters.feeds[feed].inexact })),
+    read: ({ status, counters }) =>
+      status().feeds.map(({ feed }) => ({
+        labels: { feed },
+        value: counters.feeds[feed].inexact,
+      })),
   },
   reconnects: {
     name: "alpaca_proxy_reconnects_total",
     type: "counter",
     help: "Reconnection attempts, by feed",
     labels: ["feed"],
-    read: ({ counters }) =>
-      FEEDS.map((feed) => ({ labels: { feed }, value: counters.feeds[feed].reconnects })),
+    read: ({ status, counters }) =>
+      status().feeds.map(({ feed }) => ({
+        labels: { feed },
+        value: counters.feeds[feed].reconnects,
+      })),
   },
   processing: {
     name: "alpaca_proxy_message_processing_seconds",
     type: "histogram",
     help: "Time from a frame's arrival until its messages are queued",
     labels: ["feed"],
-    read: ({ counters }) =>
-      FEEDS.flatMap((feed) =>
+    read: ({ status, counters }) =>
+      status().feeds.flatMap(({ feed }) =>
         histogram("alpaca_proxy_message_processing_seconds", counters.feeds[feed].processing, {
           feed,
         })
@@ -218,7 +233,7 @@ export const METRICS = {
     help: "Age of the newest data of a feed, to a second; absent before the first",
     labels: ["feed"],
     read: ({ status, activity }) =>
-      FEEDS.flatMap((feed) => {
+      status().feeds.flatMap(({ feed }) => {
         const at = activity?.lastMessageAt(feed);
         return at === undefined ? [] : { labels: { feed }, value: (status().now - at) / 1_000 };
       }),
@@ -481,8 +496,8 @@ function perFeedAnd(
   label: string,
   counts: (counters: FeedCounters) => Readonly<Record<string, number>>,
 ): Metric["read"] {
-  return ({ counters }) =>
-    FEEDS.flatMap((feed) =>
+  return ({ status, counters }) =>
+    status().feeds.flatMap(({ feed }) =>
       seriesOf(label, counts(counters.feeds[feed])).map(({ labels, value }) => ({
         labels: { feed, ...labels },
         value,

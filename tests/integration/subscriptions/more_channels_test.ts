@@ -82,7 +82,8 @@ for (const [method, channel, element, means] of CHANNELS) {
       await until("delivered", () => stream.messages.length > 0);
       assert.equal(stream.messages.length, 1);
       const message = messageOf(stream.messages[0]);
-      const { $typeName: _, timestamp: at, ...fields } = message as typeof message & object;
+      if (message === undefined || !("timestamp" in message)) assert.fail("no timestamp");
+      const { $typeName: _, timestamp: at, ...fields } = message;
       assert.deepEqual({ ...fields, at: { seconds: at?.seconds, nanos: at?.nanos } }, {
         symbol: "AAPL",
         ...means,

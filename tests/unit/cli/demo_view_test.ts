@@ -6,6 +6,7 @@ import { FeedStatusSchema, OrderUpdateSchema } from "../../../src/gen/cream/v1/s
 import type { DemoState, StreamFigures } from "../../../cli/demo_recorder.ts";
 import { sparkline } from "../../../cli/demo_tables.ts";
 import { renderDemo, share } from "../../../cli/demo_view.ts";
+import { furtherChannels } from "../../support/further_channels.ts";
 import { visibleWidth } from "../../../cli/text.ts";
 
 const figures = (total: number, perSecond: number): StreamFigures => ({
@@ -57,6 +58,7 @@ const STATE: DemoState = {
     optionQuotes: { ...figures(997, 89), dropped: 12 },
     optionTrades: figures(236, 18),
     orderUpdates: figures(36, 4.25),
+    ...furtherChannels(figures(0, 0)),
   },
   stocks: ["AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "SPY", "QQQ"].map(stock),
   options: [

@@ -4,12 +4,16 @@ import { filterFields, hasWholeSymbols } from "../../../client/channels.ts";
 
 Deno.test("holes in the sequence of a symbol are gaps, unless the filter selects within it", () => {
   const underlyings = ["SPY"];
-  assert.equal(hasWholeSymbols({ symbols: ["AAPL"] }), true);
-  assert.equal(hasWholeSymbols({ underlyings, selection: { maxDays: 3 } }), true);
-  assert.equal(hasWholeSymbols({ underlyings, selection: { onlySelected: true } }), false);
-  assert.equal(hasWholeSymbols({ orderIds: ["1"] }), false);
-  assert.equal(hasWholeSymbols({ clientOrderIdPrefixes: ["bot-"] }), false);
-  assert.equal(hasWholeSymbols({ events: ["fill"] }), false);
+  assert.equal(hasWholeSymbols("orderUpdates", { symbols: ["AAPL"] }), true);
+  assert.equal(hasWholeSymbols("orderUpdates", { underlyings, selection: { maxDays: 3 } }), true);
+  assert.equal(
+    hasWholeSymbols("orderUpdates", { underlyings, selection: { onlySelected: true } }),
+    false,
+  );
+  assert.equal(hasWholeSymbols("news", { symbols: ["AAPL"] }), false);
+  assert.equal(hasWholeSymbols("orderUpdates", { orderIds: ["1"] }), false);
+  assert.equal(hasWholeSymbols("orderUpdates", { clientOrderIdPrefixes: ["bot-"] }), false);
+  assert.equal(hasWholeSymbols("orderUpdates", { events: ["fill"] }), false);
 });
 
 Deno.test("a request has only the lists and the fields that are set", () => {

@@ -9,6 +9,7 @@
  * @module
  */
 import type { ChannelEvents, ChannelName } from "../../../domain/market/channels.ts";
+import type { BookLevel, CryptoBar } from "../../../domain/market/crypto_events.ts";
 import type {
   StockBar,
   StockCancel,
@@ -41,6 +42,20 @@ export function createEncoders(): ChannelEncoders {
     writer.double(5, bar.low);
     writer.double(6, bar.close);
     writer.int64(7, bar.volume);
+    writer.double(8, bar.vwap);
+    writer.int32(9, bar.tradeCount);
+    return writer.finish();
+  };
+  /** Encodes a `StreamCryptoBarsResponse`; those of the other bars have the same bytes. */
+  const encodeCryptoBar = (bar: CryptoBar): Uint8Array => {
+    writer.begin();
+    writer.text(1, bar.symbol);
+    writer.timestamp(2, bar.timestamp);
+    writer.double(3, bar.open);
+    writer.double(4, bar.high);
+    writer.double(5, bar.low);
+    writer.double(6, bar.close);
+    writer.double(7, bar.volume);
     writer.double(8, bar.vwap);
     writer.int32(9, bar.tradeCount);
     return writer.finish();
@@ -147,7 +162,62 @@ export function createEncoders(): ChannelEncoders {
       return writer.finish();
     },
     orderUpdates: encodeOrderUpdate,
+    /** Encodes a `StreamCryptoQuotesResponse`. */
+    cryptoQuotes(quote) {
+      writer.begin();
+      writer.text(1, quote.symbol);
+      writer.timestamp(2, quote.timestamp);
+      writer.double(3, quote.bidPrice);
+      writer.double(4, quote.bidSize);
+      writer.double(5, quote.askPrice);
+      writer.double(6, quote.askSize);
+      return writer.finish();
+    },
+    /** Encodes a `StreamCryptoTradesResponse`. */
+    cryptoTrades(trade) {
+      writer.begin();
+      writer.text(1, trade.symbol);
+      writer.timestamp(2, trade.timestamp);
+      writer.int64(3, trade.tradeId);
+      writer.double(4, trade.price);
+      writer.double(5, trade.size);
+      writer.text(6, trade.takerSide);
+      return writer.finish();
+    },
+    cryptoBars: encodeCryptoBar,
+    cryptoUpdatedBars: encodeCryptoBar,
+    cryptoDailyBars: encodeCryptoBar,
+    /** Encodes a `StreamOrderbooksResponse`. */
+    orderbooks(orderbook) {
+      writer.begin();
+      writer.text(1, orderbook.symbol);
+      writer.timestamp(2, orderbook.timestamp);
+      writeLevels(writer, 3, orderbook.bids);
+      writeLevels(writer, 4, orderbook.asks);
+      writer.bool(5, orderbook.reset);
+      return writer.finish();
+    },
+    /** Encodes a `StreamNewsResponse`. */
+    news(article) {
+      writer.begin();
+      writer.int64(1, article.id);
+      writer.text(2, article.headline);
+      writer.text(3, article.summary);
+      writer.text(4, article.author);
+      writer.text(5, article.content);
+      writer.text(6, article.url);
+      writer.texts(7, article.symbols);
+      writer.text(8, article.source);
+      writer.timestamp(9, article.createdAt);
+      writer.timestamp(10, article.updatedAt);
+      return writer.finish();
+    },
   };
+}
+
+/** Writes repeated `OrderbookLevel` fields. */
+function writeLevels(writer: WireWriter, field: number, levels: readonly BookLevel[]): void {
+  for (const { price, size } of levels) writer.doubles(field, price, size);
 }
 
 /** Writes the fields of a `CorrectedTrade`. */

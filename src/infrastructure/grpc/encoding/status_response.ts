@@ -16,9 +16,10 @@ import type {
   PriceSource,
   SymbolState as DomainSymbolState,
 } from "../../../application/status/reports.ts";
-import type {
-  Environment as DomainEnvironment,
-  FeedKind,
+import {
+  BASE_FEEDS,
+  type Environment as DomainEnvironment,
+  type FeedKind,
 } from "../../../domain/connection/feed.ts";
 import type { LinkState } from "../../../domain/connection/link.ts";
 import type { Freshness as DomainFreshness } from "../../../domain/market/notices.ts";
@@ -47,6 +48,8 @@ export const FEED_TYPES: Readonly<Record<FeedKind, FeedType>> = {
   boats: FeedType.BOATS,
   overnight: FeedType.OVERNIGHT,
   test: FeedType.TEST,
+  crypto: FeedType.CRYPTO,
+  news: FeedType.NEWS,
 };
 
 /** Schema values of the session states. */
@@ -170,6 +173,11 @@ function feedOf(
   };
 }
 
+/** Whether a feed is one of the three that the base contract has. */
+function isBase({ feed }: FeedStatus): boolean {
+  return BASE_FEEDS.includes(feed);
+}
+
 /**
  * Encodes a `GetConnectionStatusResponse`; `status` is always set.
  *
@@ -187,9 +195,11 @@ export function encodeStatus(
         version: status.version,
         startedAt: timeOf(status.startedAt),
         currentTime: timeOf(status.now),
-        feeds: status.feeds.map((feed) => feedOf(feed, subscriptions)),
+        feeds: status.feeds.filter(isBase).map((feed) => feedOf(feed, subscriptions)),
         clientCount: status.clientCount,
         environment: ENVIRONMENTS[status.environment],
+        furtherFeeds: status.feeds.filter((feed) => !isBase(feed))
+          .map((feed) => feedOf(feed, subscriptions)),
       },
     }),
   );

@@ -133,6 +133,21 @@ export class WireWriter {
     this.#at += 9;
   }
 
+  /** Writes a message field whose fields 1 and 2 are doubles. */
+  doubles(field: number, first: number, second: number): void {
+    this.#reserve(2);
+    this.#bytes[this.#at] = field << 3 | LENGTH_DELIMITED;
+    const start = this.#at += 2;
+    this.double(1, first);
+    this.double(2, second);
+    this.#bytes[start - 1] = this.#at - start;
+  }
+
+  /** Writes a bool field; false is left out. */
+  bool(field: number, value: boolean): void {
+    this.int32(field, Number(value));
+  }
+
   /** Writes an int32 field; 0 is left out, other numbers are clamped. */
   int32(field: number, value: number): void {
     const int = (value | 0) === value ? value : clampToInt32(value);

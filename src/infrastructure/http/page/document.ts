@@ -231,6 +231,13 @@ const OCCASIONAL: ReadonlySet<ChannelName> = new Set([
   "priceBands",
   "tradeCorrections",
   "imbalances",
+  "cryptoQuotes",
+  "cryptoTrades",
+  "cryptoBars",
+  "cryptoUpdatedBars",
+  "cryptoDailyBars",
+  "orderbooks",
+  "news",
 ]);
 
 function channelRows(page: Elements, view: LiveView): Markup[] {

@@ -23,8 +23,17 @@ export const CHANNEL_LABELS: Readonly<Record<StreamKind, string>> = {
   optionQuotes: "Option quotes",
   optionTrades: "Option trades",
   orderUpdates: "Order updates",
+  cryptoQuotes: "Crypto quotes",
+  cryptoTrades: "Crypto trades",
+  cryptoBars: "Crypto bars",
+  cryptoUpdatedBars: "Crypto updated bars",
+  cryptoDailyBars: "Crypto daily bars",
+  orderbooks: "Order books",
+  news: "News",
   stockMessages: "Stock messages",
   optionMessages: "Option messages",
+  cryptoMessages: "Crypto messages",
+  newsMessages: "News messages",
 };
 
 /** Message types that no channel delivers; the rest is never shown. */
@@ -39,6 +48,8 @@ export const OTHER_LABELS: Readonly<Record<MessageType, string>> = {
   correction: "Corrections",
   cancel_error: "Cancels",
   imbalance: "Imbalances",
+  orderbook: "Order books",
+  article: "Articles",
   order_update: "Other order updates",
   control: "Control messages",
   unknown: "Unknown types",

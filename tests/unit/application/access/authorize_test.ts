@@ -6,6 +6,7 @@ import {
   PermissionDenied,
 } from "../../../../src/application/access/authorize.ts";
 import type { StreamFilter } from "../../../../src/application/streaming/market_streams.ts";
+import { BASE_FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { ANONYMOUS, type Grants } from "../../../../src/domain/access/grants.ts";
 import { Patterns } from "../../../../src/domain/access/patterns.ts";
 import type { ChannelName } from "../../../../src/domain/market/channels.ts";
@@ -98,8 +99,15 @@ Deno.test("an order stream with limited symbols may not name order ids", () => {
 
 Deno.test("the subscriptions of all clients need all symbols and feeds", () => {
   const read = (grants: Partial<Grants>) =>
-    denial(() => authorizeSubscriptions({ ...ALL, ...grants }));
+    denial(() => authorizeSubscriptions({ ...ALL, ...grants }, BASE_FEEDS));
   assert.equal(read({}), "granted");
   assert.equal(read({ symbols: new Patterns(["A*"]) }), "symbols include_subscriptions");
   assert.equal(read({ feeds: new Set(["sip"]) }), "symbols include_subscriptions");
+  // A feed that is not enabled needs no grant.
+  const three = { ...ALL, feeds: new Set(BASE_FEEDS) };
+  assert.equal(denial(() => authorizeSubscriptions(three, BASE_FEEDS)), "granted");
+  assert.equal(
+    denial(() => authorizeSubscriptions(three, [...BASE_FEEDS, "news"])),
+    "symbols include_subscriptions",
+  );
 });

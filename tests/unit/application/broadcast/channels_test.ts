@@ -6,6 +6,7 @@ import { createCounters } from "../../../../src/application/status/counters.ts";
 import type { OptionQuote } from "../../../../src/domain/market/option_events.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import type { OrderDetails, OrderUpdate } from "../../../../src/domain/market/order_events.ts";
+import { furtherChannels } from "../../../support/further_channels.ts";
 import { GOLDEN_ORDER_UPDATE } from "../../../support/grpc_events.ts";
 
 const CAPACITIES = {
@@ -21,6 +22,7 @@ const CAPACITIES = {
   optionQuotes: 4,
   optionTrades: 5,
   orderUpdates: 6,
+  ...furtherChannels(13),
 };
 
 function optionQuote(symbol: string): OptionQuote {

@@ -28,7 +28,13 @@ function source() {
         },
       },
     },
-    kinds: { sip: "iex", opra: "indicative", trading: "trade_updates" },
+    kinds: {
+      sip: "iex",
+      opra: "indicative",
+      trading: "trade_updates",
+      crypto: "crypto",
+      news: "news",
+    },
     streams,
     draining: () => live.draining,
   });

@@ -55,7 +55,13 @@ Deno.test("uptime and ages of sessions and errors survive a wall clock set back"
     environment: "PAPER",
     clock,
     links: { sip: link satisfies FeedLink },
-    kinds: { sip: "iex", opra: "indicative", trading: "trade_updates" },
+    kinds: {
+      sip: "iex",
+      opra: "indicative",
+      trading: "trade_updates",
+      crypto: "crypto",
+      news: "news",
+    },
     streams: { count: 0 },
     draining: () => false,
   });

@@ -10,6 +10,7 @@ import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_d
 import { GOLDEN_QUOTE } from "../../../support/grpc_events.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
+import { furtherChannels } from "../../../support/further_channels.ts";
 import { STREAM_PORTS } from "../../../support/live_feed.ts";
 
 const CAPACITY = 10;
@@ -34,6 +35,7 @@ function watched(stalledMs = 10_000) {
       optionQuotes: CAPACITY,
       optionTrades: CAPACITY,
       orderUpdates: CAPACITY,
+      ...furtherChannels(CAPACITY),
     },
     counters,
     memory,

@@ -7,6 +7,7 @@ import { FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
+import { furtherChannels } from "../../../support/further_channels.ts";
 import { STREAM_PORTS } from "../../../support/live_feed.ts";
 
 Deno.test("the log shows the streams with losses, and only those", async () => {
@@ -25,6 +26,7 @@ Deno.test("the log shows the streams with losses, and only those", async () => {
     optionQuotes: 1,
     optionTrades: 1,
     orderUpdates: 1,
+    ...furtherChannels(1),
   };
   const channels = createChannels({
     capacities,

@@ -24,6 +24,7 @@ import {
 } from "../../../../src/domain/subscription/pairs.ts";
 import type { SymbolChange } from "../../../../src/application/streaming/upstream_events.ts";
 import { STREAM_PORTS } from "../../../support/live_feed.ts";
+import { furtherChannels } from "../../../support/further_channels.ts";
 import { NO_OPTIONS } from "../../../support/stream_options.ts";
 
 const CAPACITIES = {
@@ -39,6 +40,7 @@ const CAPACITIES = {
   optionQuotes: 10,
   optionTrades: 10,
   orderUpdates: 10,
+  ...furtherChannels(10),
 };
 
 function requested(symbol: string): SymbolChange {

@@ -73,5 +73,12 @@ Deno.test("every channel has a route", () => {
     "optionQuotes: opra quotes",
     "optionTrades: opra trades",
     "orderUpdates: trading undefined",
+    "cryptoQuotes: crypto quotes",
+    "cryptoTrades: crypto trades",
+    "cryptoBars: crypto bars",
+    "cryptoUpdatedBars: crypto updatedBars",
+    "cryptoDailyBars: crypto dailyBars",
+    "orderbooks: crypto orderbooks",
+    "news: news news",
   ]);
 });

@@ -87,7 +87,7 @@ Deno.test("a whole policy is read", () => {
   assert.deepEqual([reader?.orders, reader?.admin], [true, true]);
   assert.deepEqual(reader?.limits, FULL.roles.reader.limits);
   const other = roles.get("other");
-  assert.deepEqual([...other?.feeds ?? []], ["sip", "opra", "trading"]);
+  assert.deepEqual([...other?.feeds ?? []], ["sip", "opra", "trading", "crypto", "news"]);
   assert.deepEqual([other?.symbols.isAll, other?.rpcs.isAll], [true, true]);
   assert.deepEqual([other?.orders, other?.admin, other?.limits], [false, false, {}]);
   assert.deepEqual(identities, [

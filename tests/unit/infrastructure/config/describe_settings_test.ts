@@ -53,6 +53,7 @@ Deno.test("on a terminal only settings with another value than their default are
  ALPACA_OPTIONS_FEED indicative
  ALPACA_STOCK_STREAM_URL wss://x.test/v2?…
  ALPACA_OPTION_STREAM_URL wss://stream.data.alpaca.markets/v1beta1/indicative
+ ALPACA_CRYPTO_STREAM_URL wss://stream.data.alpaca.markets/v1beta3/crypto/us
  ALPACA_TRADING_STREAM_URL wss://paper-api.alpaca.markets/stream
  ALPACA_TRADING_API_URL https://paper-api.alpaca.markets
  STREAM_PROXY_RECONNECT_DELAY_MAX_SECS 45

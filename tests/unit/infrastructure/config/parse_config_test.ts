@@ -48,6 +48,8 @@ Deno.test("credentials alone give the documented defaults", () => {
       kind: "indicative",
       url: "wss://stream.data.alpaca.markets/v1beta1/indicative",
     },
+    crypto: { location: "us", url: "wss://stream.data.alpaca.markets/v1beta3/crypto/us" },
+    news: { url: "wss://stream.data.alpaca.markets/v1beta1/news", maxBytes: 4 * 1_048_576 },
     trading: {
       url: "wss://paper-api.alpaca.markets/stream",
       apiUrl: "https://paper-api.alpaca.markets",
@@ -141,6 +143,13 @@ Deno.test("credentials alone give the documented defaults", () => {
       optionQuotes: 50_000,
       optionTrades: 10_000,
       orderUpdates: 1_000,
+      cryptoQuotes: 10_000,
+      cryptoTrades: 10_000,
+      cryptoBars: 1_000,
+      cryptoUpdatedBars: 1_000,
+      cryptoDailyBars: 1_000,
+      orderbooks: 10_000,
+      news: 1_000,
     },
     warnings: [],
   });
@@ -228,6 +237,17 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: "14",
     STREAM_PROXY_OPTIONS_TRADES_CAPACITY: "15",
     STREAM_PROXY_ORDER_UPDATES_CAPACITY: "16",
+    STREAM_PROXY_CRYPTO_QUOTES_CAPACITY: "51",
+    STREAM_PROXY_CRYPTO_TRADES_CAPACITY: "52",
+    STREAM_PROXY_CRYPTO_BARS_CAPACITY: "53",
+    STREAM_PROXY_CRYPTO_UPDATED_BARS_CAPACITY: "54",
+    STREAM_PROXY_CRYPTO_DAILY_BARS_CAPACITY: "55",
+    STREAM_PROXY_ORDERBOOKS_CAPACITY: "56",
+    STREAM_PROXY_NEWS_CAPACITY: "57",
+    ALPACA_CRYPTO_LOCATION: "eu-1",
+    ALPACA_CRYPTO_STREAM_URL: "wss://crypto.example/v1beta3/crypto/eu-1",
+    ALPACA_NEWS_STREAM_URL: "wss://news.example/n",
+    STREAM_PROXY_MAX_ARTICLE_MB: "9",
     ALPACA_PLAN: "stocks=30, options=200",
     STREAM_PROXY_STOCK_LIMIT_CHANNELS: "bars, Statuses,updatedBars,dailyBars,lulds,imbalances",
     STREAM_PROXY_OPTION_LIMIT_CHANNELS: "none",
@@ -288,6 +308,8 @@ Deno.test("every setting has an effect under its own name", () => {
     marketClosures: ["2028-02-29", "2025-01-09"],
     stock: { kind: "iex", url: "wss://stocks.example/v2/iex" },
     option: { kind: "indicative", url: "wss://options.example/o" },
+    crypto: { location: "eu-1", url: "wss://crypto.example/v1beta3/crypto/eu-1" },
+    news: { url: "wss://news.example/n", maxBytes: 9 * 1_048_576 },
     trading: {
       url: "wss://trading.example/stream",
       apiUrl: "https://trading.example",
@@ -375,6 +397,13 @@ Deno.test("every setting has an effect under its own name", () => {
       optionQuotes: 14,
       optionTrades: 15,
       orderUpdates: 16,
+      cryptoQuotes: 51,
+      cryptoTrades: 52,
+      cryptoBars: 53,
+      cryptoUpdatedBars: 54,
+      cryptoDailyBars: 55,
+      orderbooks: 56,
+      news: 57,
     },
     warnings: [],
   });
@@ -574,13 +603,13 @@ Deno.test("all problems come together: name, value, what is accepted", () => {
   const message = errorText({
     CREAM_ENV: "prod",
     ALPACA_FEED: "nyse",
-    STREAM_PROXY_FEEDS: "sip,crypto",
+    STREAM_PROXY_FEEDS: "sip,forex",
     OTEL_ENABLED: "maybe",
   });
   assert.match(message, /4 problems/);
   assert.match(message, /CREAM_ENV="prod" is not accepted. Set it to PAPER or LIVE/);
   assert.match(message, /ALPACA_FEED="nyse"/);
-  assert.match(message, /STREAM_PROXY_FEEDS="sip,crypto" contains the unknown value "crypto"/);
+  assert.match(message, /STREAM_PROXY_FEEDS="sip,forex" contains the unknown value "forex"/);
   assert.match(message, /OTEL_ENABLED="maybe".*true, false, 1 or 0/);
 });
 

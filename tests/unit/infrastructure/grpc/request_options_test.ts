@@ -47,9 +47,18 @@ Deno.test("a request without options has none", () => {
 
 Deno.test("empty options have only the delivery policy of the channel", () => {
   for (const channel of CHANNELS) {
-    const delivery = channel === "orderUpdates" ? "every_or_end" : "every";
-    assert.deepEqual(read({}, channel), { ...NO_OPTIONS, delivery });
+    const isBook = channel === "orderbooks";
+    const delivery = channel === "orderUpdates" || isBook ? "every_or_end" : "every";
+    assert.deepEqual(read({}, channel), { ...NO_OPTIONS, delivery, snapshot: isBook });
   }
+});
+
+Deno.test("streams of order books lose no change, and start with the whole ones", () => {
+  for (const delivery of [DeliveryPolicy.LATEST, DeliveryPolicy.EVERY]) {
+    assert.deepEqual(invalid({ delivery }, "orderbooks"), ["options.delivery"]);
+  }
+  const resumed = read({ resume: { epoch: "e", sequence: 7n } }, "orderbooks");
+  assert.equal(resumed?.snapshot, false);
 });
 
 Deno.test("notices have a heartbeat every 30 seconds by default", () => {

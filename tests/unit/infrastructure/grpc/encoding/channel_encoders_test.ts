@@ -12,10 +12,17 @@ import type { ChannelName } from "../../../../../src/domain/market/channels.ts";
 import type { Timestamp } from "../../../../../src/domain/market/timestamp.ts";
 import {
   StreamBarsResponseSchema,
+  StreamCryptoBarsResponseSchema,
+  StreamCryptoDailyBarsResponseSchema,
+  StreamCryptoQuotesResponseSchema,
+  StreamCryptoTradesResponseSchema,
+  StreamCryptoUpdatedBarsResponseSchema,
   StreamDailyBarsResponseSchema,
   StreamImbalancesResponseSchema,
+  StreamNewsResponseSchema,
   StreamOptionQuotesResponseSchema,
   StreamOptionTradesResponseSchema,
+  StreamOrderbooksResponseSchema,
   StreamPriceBandsResponseSchema,
   StreamQuotesResponseSchema,
   StreamTradeCorrectionsResponseSchema,
@@ -25,9 +32,14 @@ import {
 } from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { createEncoders } from "../../../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import {
+  anyArticle,
+  anyCryptoBar,
+  anyCryptoQuote,
+  anyCryptoTrade,
   anyImbalance,
   anyOptionQuote,
   anyOptionTrade,
+  anyOrderbook,
   anyPriceBand,
   anyStockBar,
   anyStockQuote,
@@ -163,6 +175,56 @@ Deno.test("imbalances are written as the generated code writes them", () => {
     schema: StreamImbalancesResponseSchema,
     message: (imbalance) => ({
       imbalance: { ...imbalance, timestamp: proto(imbalance.timestamp) },
+    }),
+  });
+});
+
+Deno.test("messages of crypto are written as the generated code writes them", () => {
+  sameBytes("cryptoQuotes", anyCryptoQuote, {
+    schema: StreamCryptoQuotesResponseSchema,
+    message: (quote) => ({ quote: { ...quote, timestamp: proto(quote.timestamp) } }),
+  });
+  sameBytes("cryptoTrades", anyCryptoTrade, {
+    schema: StreamCryptoTradesResponseSchema,
+    message: (trade) => ({
+      trade: {
+        ...trade,
+        timestamp: proto(trade.timestamp),
+        tradeId: BigInt(trade.tradeId),
+      },
+    }),
+  });
+  for (
+    const [channel, schema] of [
+      ["cryptoBars", StreamCryptoBarsResponseSchema],
+      ["cryptoUpdatedBars", StreamCryptoUpdatedBarsResponseSchema],
+      ["cryptoDailyBars", StreamCryptoDailyBarsResponseSchema],
+    ] as const
+  ) {
+    sameBytes(channel, anyCryptoBar, {
+      schema: schema as typeof StreamCryptoBarsResponseSchema,
+      message: ({ kind: _, ...bar }) => ({ bar: { ...bar, timestamp: proto(bar.timestamp) } }),
+    });
+  }
+});
+
+Deno.test("order books and articles are written as the generated code writes them", () => {
+  sameBytes("orderbooks", anyOrderbook, {
+    schema: StreamOrderbooksResponseSchema,
+    message: ({ timestamp, bids, asks, ...orderbook }) => ({
+      orderbook: { ...orderbook, bids: [...bids], asks: [...asks], timestamp: proto(timestamp) },
+    }),
+  });
+  sameBytes("news", anyArticle, {
+    schema: StreamNewsResponseSchema,
+    message: ({ id, symbols, createdAt, updatedAt, ...article }) => ({
+      article: {
+        ...article,
+        id: BigInt(id),
+        symbols: [...symbols],
+        createdAt: proto(createdAt),
+        updatedAt: proto(updatedAt),
+      },
     }),
   });
 });

@@ -1,6 +1,7 @@
 /** Feeds and subscriptions in the status response. */
 import assert from "node:assert/strict";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
+import { sampleFeed } from "../../../../support/sample_status.ts";
 import type { FeedStatus, ProxyStatus } from "../../../../../src/application/status/status.ts";
 import type { FeedSubscriptions } from "../../../../../src/application/status/reports.ts";
 import {
@@ -64,7 +65,19 @@ Deno.test("every upstream product has the feed type of the contract", () => {
     boats: 7,
     overnight: 8,
     test: 9,
+    crypto: 10,
+    news: 11,
   });
+});
+
+Deno.test("the feeds beyond the first three are in a field of their own", () => {
+  const feeds = (["sip", "opra", "trading", "crypto", "news"] as const)
+    .map((feed) => sampleFeed(feed, "connected"));
+  const further = read(feeds);
+  assert.deepEqual(further.feeds.map(({ feedType }) => feedType), [2, 4, 5]);
+  assert.deepEqual(further.furtherFeeds.map(({ feedType }) => feedType), [10, 11]);
+  const base = encodeStatus({ ...PROXY, feeds: feeds.slice(0, 3) });
+  assert.deepEqual(decode(base).furtherFeeds, []);
 });
 
 Deno.test("every session state has the number of the contract", () => {
