@@ -4,93 +4,25 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Code, ConnectError } from "@connectrpc/connect";
-import type { Simulator } from "@alpaca-stream-proxy/simulator";
 import {
   DeliveryPolicy,
   ExpansionState,
   OptionRight,
-  Origin,
-  SelectionChange,
-  SelectionChangeSchema,
   StreamProxyService,
-  SymbolStateSchema,
   UnderlyingPriceSource,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { enumName } from "../../../cli/text.ts";
-import { type Connected, connectTo } from "../../support/grpc_client.ts";
+import { connectTo } from "../../support/grpc_client.ts";
 import { startHarness } from "../../support/harness.ts";
-import { settle } from "../../support/manual_clock.ts";
 import { until } from "../../support/until.ts";
-
-type Client = Connected<typeof StreamProxyService>;
-type Request = Parameters<Client["streamOptionQuotes"]>[0];
+import { emit, SelectionStream, subscribed } from "./selection_stream.ts";
 
 const CALLS = { maxContracts: 2, maxExpiries: 1, right: OptionRight.CALL };
-
-function subscribed(simulator: Simulator): readonly string[] {
-  return simulator.sessions()
-    .filter(({ endpoint }) => endpoint === "opra")
-    .flatMap(({ subscriptions }) => subscriptions.quotes ?? []);
-}
-
-function emit(simulator: Simulator, symbols: readonly string[], bp: number): void {
-  const t = new Date().toISOString();
-  simulator.emit(
-    "opra",
-    symbols.map((symbol) => ({
-      ...{ T: "q", S: symbol, bx: "C", bp, bs: 1, ax: "C", ap: bp + 1, as: 1, c: "A", t },
-    })),
-  );
-}
-
-/** A stream that collects what matters here as text, until disposed. */
-class Stream implements AsyncDisposable {
-  readonly quotes: string[] = [];
-  readonly changes: string[] = [];
-  /** Symbols that have entered and not left. */
-  readonly selected = new Set<string>();
-  readonly #over = new AbortController();
-  readonly #reading: Promise<void>;
-
-  constructor(client: Client, request: Request) {
-    this.#reading = this.#read(client.streamOptionQuotes(request, { signal: this.#over.signal }));
-  }
-
-  async #read(responses: ReturnType<Client["streamOptionQuotes"]>): Promise<void> {
-    try {
-      for await (const { quote, meta, notice } of responses) {
-        const origin = meta?.origin === Origin.SNAPSHOT ? "snapshot " : "";
-        if (quote) this.quotes.push(`${origin}${quote.symbol} ${quote.bidPrice}`);
-        if (notice?.kind.case !== "subscription") continue;
-        const { symbol, state, reason, underlying, selection } = notice.kind.value;
-        if (selection === SelectionChange.UNSPECIFIED) continue;
-        if (selection === SelectionChange.ENTERED) this.selected.add(symbol);
-        if (selection === SelectionChange.LEFT) this.selected.delete(symbol);
-        const change = enumName(SelectionChangeSchema, selection);
-        this.changes.push(
-          `${change} ${symbol} of ${underlying}, ${enumName(SymbolStateSchema, state)}: ${reason}`,
-        );
-      }
-    } catch (error) {
-      if (!this.#over.signal.aborted) throw error;
-      assert.equal(ConnectError.from(error).code, Code.Canceled);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#over.abort();
-    await this.#reading;
-    // The client of connect-node starts a timer when the stream is closed.
-    await settle();
-  }
-}
 
 Deno.test("two calls are all that a stream receives while others have 40 contracts", async () => {
   await using harness = await startHarness();
   const { simulator, address } = harness;
   using client = connectTo({ url: `http://${address}` }, StreamProxyService);
-  await using all = new Stream(client, {
+  await using all = new SelectionStream(client, {
     underlyings: ["SPY"],
     optionSelection: { maxContracts: 40 },
   });
@@ -104,7 +36,7 @@ Deno.test("two calls are all that a stream receives while others have 40 contrac
     { options: { ...options, maxUnacknowledged: 1_000 } },
   ].map((more) =>
     streams.use(
-      new Stream(client, {
+      new SelectionStream(client, {
         underlyings: ["SPY"],
         optionSelection: { ...CALLS, onlySelected: true },
         ...more,
@@ -136,7 +68,7 @@ Deno.test("contracts that enter and leave are visible, with their first quotes",
     simulator.emit("sip", [{ T: "t", S: "SPY", p, s: 1, t: new Date().toISOString() }]);
   trade(571.9);
   using client = connectTo({ url: `http://${address}` }, StreamProxyService);
-  await using stream = new Stream(client, {
+  await using stream = new SelectionStream(client, {
     underlyings: ["SPY"],
     optionSelection: { ...CALLS, onlySelected: true },
     options: { meta: true, notices: true, snapshot: true },
@@ -179,10 +111,10 @@ Deno.test("a stream whose selection has no slots is informed, also in the status
   await using harness = await startHarness({ env: { ALPACA_PLAN: "options=2" } });
   const { address } = harness;
   using client = connectTo({ url: `http://${address}` }, StreamProxyService);
-  await using _named = new Stream(client, {
+  await using _named = new SelectionStream(client, {
     symbols: ["AAPL990315C00172500", "AAPL990315P00172500"],
   });
-  await using stream = new Stream(client, {
+  await using stream = new SelectionStream(client, {
     underlyings: ["SPY"],
     optionSelection: CALLS,
     options: { meta: true, notices: true },
