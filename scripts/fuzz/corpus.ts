@@ -39,6 +39,7 @@ export const FOUND: Readonly<
       "223a22323032362d30392d31345431343a33313a30375a227d7d",
   },
   request: {},
+  websocket: {},
 };
 
 /** Inputs of one decoder, as bytes. */

@@ -70,6 +70,7 @@ function count(name: string, text: string): number {
 /** Imports the decoders late, so that coverage includes every function. */
 async function makeTarget(name: DecoderName): Promise<Target> {
   if (name === "request") return new (await import("./request_target.ts")).RequestTarget();
+  if (name === "websocket") return new (await import("./websocket_target.ts")).WebSocketTarget();
   if (name === "order") return new (await import("./order_target.ts")).OrderTarget();
   return new (await import("./market_target.ts")).MarketTarget(name);
 }

@@ -29,7 +29,7 @@ export interface Target {
 }
 
 /** Names of the decoders: messages of Alpaca, and requests of clients. */
-export const DECODERS = ["stock", "option", "order", "request"] as const;
+export const DECODERS = ["stock", "option", "order", "request", "websocket"] as const;
 
 /** The name of a decoder. */
 export type DecoderName = typeof DECODERS[number];

@@ -2,13 +2,13 @@
  * Limits how many client connections are open, and keeps descriptors in reserve for the sessions to
  * Alpaca.
  *
- * - gRPC and HTTP connections: at the limit, the longest idle one (without a stream, without a
- *   request) is closed for a new one; if none is idle, the new one is refused. Both are counted as
- *   refusals. The same applies to the connections of one address, IPv6 by /64.
+ * - gRPC, WebSocket and HTTP connections: at the limit, the longest idle one (without a stream,
+ *   without a request) is closed for a new one; if none is idle, the new one is refused. Both are
+ *   counted as refusals. The same applies to the connections of one address, IPv6 by /64.
  * - File descriptors: the limit is learned from the first failed accept. Then some connections are
  *   closed, so that the reserve is free again, and new ones are refused before the reserve is used.
  *
- * A shortage of descriptors closes idle HTTP connections first, then idle gRPC connections, then
+ * A shortage of descriptors closes idle HTTP connections first, then idle ones of clients, then
  * the newest of those, at most a quarter of all at a time. The learned limit expires and is tested
  * again. A few HTTP connections are admitted in a shortage too, because an orchestrator restarts a
  * process whose health checks fail.
@@ -23,12 +23,18 @@ import { WallStamp } from "../status/wall_stamp.ts";
 import { DescriptorUse, LIMIT_VALID_MS } from "./descriptor_use.ts";
 
 /** Kinds of connections; the health and metrics ports share one limit. */
-export type ConnectionKind = "grpc" | "http";
+export type ConnectionKind = "grpc" | "websocket" | "http";
 
 /** Limits on connections, by kind. */
 const LIMITS = {
   grpc: {
     name: "gRPC",
+    limit: "connections",
+    variable: "STREAM_PROXY_MAX_CONNECTIONS",
+    perAddress: "STREAM_PROXY_MAX_CONNECTIONS_PER_ADDRESS",
+  },
+  websocket: {
+    name: "WebSocket",
     limit: "connections",
     variable: "STREAM_PROXY_MAX_CONNECTIONS",
     perAddress: "STREAM_PROXY_MAX_CONNECTIONS_PER_ADDRESS",
@@ -93,11 +99,11 @@ export interface ConnectionReport {
 
 /** What {@linkcode ConnectionLimits} needs. */
 export interface ConnectionLimitsOptions {
-  /** gRPC connections at a time. */
+  /** gRPC connections at a time, and as many WebSocket connections. */
   readonly maxGrpc: number;
   /** HTTP connections at a time, over all HTTP ports. */
   readonly maxHttp: number;
-  /** gRPC connections of one address at a time; 0 for no limit. @default 0 */
+  /** The same of one address; 0 for no limit. @default 0 */
   readonly maxGrpcPerAddress?: number;
   /** HTTP connections of one address at a time; 0 for no limit. @default 0 */
   readonly maxHttpPerAddress?: number;
@@ -111,6 +117,7 @@ export interface ConnectionLimitsOptions {
 /** Figures for metrics. */
 export interface ConnectionFigures {
   readonly grpc: number;
+  readonly websocket: number;
   readonly http: number;
   /** Descriptors in use, at least. */
   readonly descriptors: number;
@@ -125,11 +132,13 @@ export class ConnectionLimits {
   readonly #options: ConnectionLimitsOptions;
   readonly #open: Readonly<Record<ConnectionKind, Set<AcceptedConnection>>> = {
     grpc: new Set(),
+    websocket: new Set(),
     http: new Set(),
   };
   /** The same by block of addresses; no entry is empty. */
   readonly #byAddress: Readonly<Record<ConnectionKind, Map<string, Set<AcceptedConnection>>>> = {
     grpc: new Map(),
+    websocket: new Map(),
     http: new Map(),
   };
   /** Number, kind and start of every open connection, the oldest first. */
@@ -154,6 +163,7 @@ export class ConnectionLimits {
   get figures(): ConnectionFigures {
     return {
       grpc: this.#open.grpc.size,
+      websocket: this.#open.websocket.size,
       http: this.#open.http.size,
       descriptors: this.#use.open(this.#size),
       descriptorLimit: this.#use.limit,
@@ -242,14 +252,15 @@ export class ConnectionLimits {
   }
 
   get #size(): number {
-    return this.#open.grpc.size + this.#open.http.size;
+    const { grpc, websocket, http } = this.#open;
+    return grpc.size + websocket.size + http.size;
   }
 
   /** Whether its address may have another connection, for which an idle one may be closed. */
   #makeRoomOfAddress(kind: ConnectionKind, connection: AcceptedConnection): boolean {
     const { maxGrpcPerAddress = 0, maxHttpPerAddress = 0 } = this.#options;
     const { name, perAddress } = LIMITS[kind];
-    const most = kind === "grpc" ? maxGrpcPerAddress : maxHttpPerAddress;
+    const most = kind === "http" ? maxHttpPerAddress : maxGrpcPerAddress;
     if (most === 0 || connection.address === undefined) return true;
     const block = addressBlock(connection.address);
     const open = this.#byAddress[kind].get(block);
@@ -272,14 +283,14 @@ export class ConnectionLimits {
       if (!hasRoom) return false;
     }
     if (!this.#isShort || (kind === "http" && open.size < HTTP_IN_SHORTAGE)) return true;
-    // Not an idle HTTP connection for a gRPC one: it may be a probe that has just connected.
+    // Not an idle HTTP connection for another one: it may be a probe that has just connected.
     const hasRoom = this.#closeIdle(kind);
-    if (kind === "grpc" || !hasRoom) this.#refusedInShortage(peer);
+    if (kind !== "http" || !hasRoom) this.#refusedInShortage(peer);
     return hasRoom;
   }
 
   #maxOf(kind: ConnectionKind): number {
-    return kind === "grpc" ? this.#options.maxGrpc : this.#options.maxHttp;
+    return kind === "http" ? this.#options.maxHttp : this.#options.maxGrpc;
   }
 
   /** True when another connection would use the reserve. */
@@ -310,10 +321,11 @@ export class ConnectionLimits {
     return true;
   }
 
-  /** Closes the newest gRPC connection; false if there is none. */
-  #closeNewest(): boolean {
-    const newest = [...this.#open.grpc].at(-1);
-    if (newest) this.#close("grpc", newest);
+  /** Closes an idle gRPC or WebSocket connection, or else the newest; false if there is none. */
+  #closeClient(): boolean {
+    if (this.#closeIdle("grpc") || this.#closeIdle("websocket")) return true;
+    const newest = [...this.#admitted].findLast(([, { kind }]) => kind !== "http");
+    if (newest) this.#close(newest[1].kind, newest[0]);
     return newest !== undefined;
   }
 
@@ -345,7 +357,7 @@ export class ConnectionLimits {
     let closed = 0;
     while (closed < quota && this.#closeIdle("http")) closed++;
     const { refusals } = this.#options.counters;
-    while (closed < quota && (this.#closeIdle("grpc") || this.#closeNewest())) {
+    while (closed < quota && this.#closeClient()) {
       closed++;
       refusals.descriptors++;
     }

@@ -114,7 +114,7 @@ export interface Config {
     readonly isEphemeral?: boolean | undefined;
     /** Messages that a client may fall behind. */
     readonly capacity: number;
-    /** How long a client may lose messages without a break, in ms; 0: no limit. */
+    /** How long a client that has lost messages may take to catch up, in ms; 0: no limit. */
     readonly maxSlowMs: number;
     /** Time between two pings of a client, in ms. */
     readonly pingMs: number;

@@ -417,16 +417,17 @@ export const SETTINGS = {
   }),
   ...section("Limits", {
     STREAM_PROXY_MAX_CONNECTIONS: row(COUNT, "limits.maxConnections", {
-      description: "gRPC connections at a time; above it, those without a stream are " +
-        "closed, or else new ones are reset",
+      description: "gRPC connections at a time, and as many WebSocket connections; above it, " +
+        "those without a stream are closed, or else new ones are reset",
       default: "2048",
     }),
     STREAM_PROXY_MAX_CONNECTIONS_PER_ADDRESS: row(
       COUNT_OR_NONE,
       "limits.maxConnectionsPerAddress",
       {
-        description: "gRPC connections of one address (IPv6: of one /64) at a time; 0 for no " +
-          "limit. Clients behind one balancer or NAT share an address",
+        description: "gRPC connections of one address (IPv6: of one /64) at a time, and as many " +
+          "WebSocket connections; 0 for no limit. Clients behind one balancer or NAT share an " +
+          "address",
         default: "1024",
       },
     ),
@@ -538,8 +539,8 @@ export const SETTINGS = {
       default: "10",
     }),
     STREAM_PROXY_WEBSOCKET_SLOW_SECS: row(integer(0, 86_400), "websocket.maxSlowMs", {
-      description: "A WebSocket client that loses messages for this long without a break is " +
-        "disconnected; 0 never",
+      description: "A WebSocket client that has lost messages and has not caught up for this " +
+        "long is disconnected; 0 never",
       default: "60",
     }),
     STREAM_PROXY_STALLED_STREAM_SECS: row(integer(0, 86_400), "limits.stalledStreamMs", {

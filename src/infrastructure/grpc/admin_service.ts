@@ -52,7 +52,11 @@ interface AdminDependencies {
   readonly clock: Pick<Clock, "now">;
 }
 
-const KINDS: Readonly<Record<ConnectionKind, Kind>> = { grpc: Kind.GRPC, http: Kind.HTTP };
+const KINDS: Readonly<Record<ConnectionKind, Kind>> = {
+  grpc: Kind.GRPC,
+  websocket: Kind.WEBSOCKET,
+  http: Kind.HTTP,
+};
 
 const POLICIES: Readonly<Record<DeliveryPolicy, Policy>> = {
   every: Policy.EVERY,

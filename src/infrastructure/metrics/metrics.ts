@@ -139,7 +139,7 @@ export const METRICS = {
   clients: {
     name: "alpaca_proxy_grpc_clients",
     type: "gauge",
-    help: "Open gRPC client streams",
+    help: "Open client streams, of gRPC and of the WebSocket API",
     read: ({ status }) => status().clientCount,
   },
   subscriptions: {
@@ -429,6 +429,12 @@ export const METRICS = {
     type: "gauge",
     help: "Open gRPC connections",
     read: ({ connections }) => connections?.().grpc ?? [],
+  },
+  websocketConnections: {
+    name: "alpaca_proxy_websocket_client_connections",
+    type: "gauge",
+    help: "Open connections of clients of the WebSocket API",
+    read: ({ connections }) => connections?.().websocket ?? [],
   },
   httpConnections: {
     name: "alpaca_proxy_http_connections",

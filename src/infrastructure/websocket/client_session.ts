@@ -46,7 +46,7 @@ export interface SessionContext {
   readonly scheduler: FlushScheduler;
   /** Most symbols of one channel of a client. */
   readonly maxSymbols: number;
-  /** How long a client may lose messages without a break, in ms; 0: no limit. */
+  /** How long a client that has lost messages may take to catch up, in ms; 0: no limit. */
   readonly maxSlowMs: number;
   /** Why new streams are refused; `undefined` while they are not. */
   readonly drainReason: () => string | undefined;

@@ -50,13 +50,12 @@ interface MarketPath {
 export class MarketSession extends ClientSession {
   readonly #path: MarketPath;
   #stream: RelayedStream | undefined;
-  /** Messages that were dropped before the last error about it, and at the last tick. */
-  #droppedThen = 0;
-  #droppedAtTick = 0;
-  /** Whether messages are dropped since the queue was empty. */
-  #isBehind = false;
-  /** Monotonic ms since which messages are dropped without a break. */
-  #slowSince: number | undefined;
+  /** Messages that were dropped when that was last checked. */
+  #dropped = 0;
+  /** Monotonic ms of the first drop since the queue was last empty. */
+  #behindSince: number | undefined;
+  /** Whether the client was sent an error about that. */
+  #isNotified = false;
 
   constructor(context: SessionContext, client: SessionClient, path: MarketPath) {
     super(context, client);
@@ -76,32 +75,30 @@ export class MarketSession extends ClientSession {
   override tick(now: number): void {
     super.tick(now);
     const { maxSlowMs, clock } = this.context;
-    const queue = this.#stream?.queue;
-    if (queue === undefined) return;
-    const isSlow = queue.dropped > this.#droppedAtTick;
-    this.#droppedAtTick = queue.dropped;
-    const monotonic = clock.monotonic();
-    if (isSlow) this.#slowSince ??= monotonic;
-    else this.#slowSince = undefined;
-    if (maxSlowMs === 0 || this.#slowSince === undefined) return;
-    if (monotonic - this.#slowSince >= maxSlowMs) this.terminate("slow client");
+    if (this.#stream) this.#checkDrops(this.#stream);
+    if (maxSlowMs === 0 || this.#behindSince === undefined) return;
+    if (clock.monotonic() - this.#behindSince >= maxSlowMs) this.terminate("slow client");
   }
 
   protected takeFrames(replies: Uint8Array[]): readonly Uint8Array[] {
-    const queue = this.#stream?.queue;
-    if (queue === undefined) return [];
+    const stream = this.#stream;
+    if (stream === undefined) return [];
+    const { queue } = stream;
     queue.releaseInFlight();
     if (!queue.isReady) {
       queue.onReady(this.schedule);
       return [];
     }
-    if (queue.dropped > this.#droppedThen) {
-      this.#droppedThen = queue.dropped;
-      if (!this.#isBehind) replies.push(this.#frameOf(errorMessage(new StreamError(407))));
-      this.#isBehind = true;
+    this.#checkDrops(stream);
+    if (this.#behindSince !== undefined && !this.#isNotified) {
+      this.#isNotified = true;
+      replies.push(this.#frameOf(errorMessage(new StreamError(407))));
     }
     const batch = queue.take(MAX_MESSAGES);
-    if (!queue.isReady) this.#isBehind = false;
+    if (!queue.isReady) {
+      this.#behindSince = undefined;
+      this.#isNotified = false;
+    }
     return batch.length > 0 ? this.#path.frames.of(batch, this.#path.format) : [];
   }
 
@@ -139,6 +136,13 @@ export class MarketSession extends ClientSession {
     const { sent = 0, dropped = 0 } = stream?.queue ?? {};
     this.client.span.set({ "stream.sent": sent, "stream.dropped": dropped });
     stream?.[Symbol.dispose]();
+  }
+
+  /** Notes since when the client loses messages. */
+  #checkDrops({ queue: { dropped } }: RelayedStream): void {
+    if (dropped === this.#dropped) return;
+    this.#dropped = dropped;
+    this.#behindSince ??= this.context.clock.monotonic();
   }
 
   async #logIn(key: string, secret: string): Promise<void> {

@@ -187,7 +187,7 @@ export class WebSocketApi implements AsyncDisposable {
   #connect(socket: Socket): void {
     const { connections, security, clock } = this.#options;
     const state: { idleSince: number | undefined } = { idleSince: clock.monotonic() };
-    const release = connections.admit("grpc", {
+    const release = connections.admit("websocket", {
       close: () => socket.destroy(),
       bytes: () => ({ received: socket.bytesRead, sent: socket.bytesWritten }),
       idleSince: () => state.idleSince,

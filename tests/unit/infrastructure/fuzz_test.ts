@@ -10,6 +10,7 @@ import { OrderTarget } from "../../../scripts/fuzz/order_target.ts";
 import { problemOf, withPlainKeys } from "../../../scripts/fuzz/plain_keys.ts";
 import { RequestTarget } from "../../../scripts/fuzz/request_target.ts";
 import { DECODERS, type Target } from "../../../scripts/fuzz/target.ts";
+import { WebSocketTarget } from "../../../scripts/fuzz/websocket_target.ts";
 
 const RUNS = 34_000;
 
@@ -18,6 +19,7 @@ const TARGETS: Readonly<Record<Target["name"], () => Target>> = {
   option: () => new MarketTarget("option"),
   order: () => new OrderTarget(),
   request: () => new RequestTarget(),
+  websocket: () => new WebSocketTarget(),
 };
 
 for (const decoder of DECODERS) {

@@ -1,0 +1,161 @@
+/**
+ * Clients of the WebSocket API as identities: logins, grants and limits, reports and ends.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { admin } from "../../../cli/admin.ts";
+import { digestOf } from "../../support/access.ts";
+import { AlpacaClient } from "../../support/alpaca_client.ts";
+import { type Harness, startHarness } from "../../support/harness.ts";
+import { PROXY_CA, tlsEnvironment } from "../../support/proxy_certificates.ts";
+import { RecordingTerminal } from "../../support/recording_terminal.ts";
+import { until } from "../../support/until.ts";
+
+const token = (letter: string) => `asp_${letter.repeat(43)}`;
+const TOKENS = { all: token("A"), limited: token("L"), plain: "plain-token-of-the-operator" };
+
+const POLICY = {
+  roles: {
+    all: { admin: true },
+    limited: {
+      feeds: ["sip"],
+      symbols: ["AAPL", "SPY*"],
+      rpcs: ["StreamQuotes", "StreamTrades"],
+      orders: false,
+      limits: { streams: 2, symbols: 3 },
+    },
+    own: {},
+  },
+  identities: [
+    { name: "all", role: "all", tokens: [digestOf(TOKENS.all)] },
+    { name: "limited", role: "limited", tokens: [digestOf(TOKENS.limited)] },
+    { name: "plain", role: "all", tokens: [digestOf(TOKENS.plain)] },
+    // The proxy's own secret for Alpaca, by mistake.
+    { name: "own", role: "own", tokens: [digestOf("SIM_SECRET")] },
+  ],
+};
+
+const start = () =>
+  startHarness({ websocket: true, env: { STREAM_PROXY_ACCESS: JSON.stringify(POLICY) } });
+
+/** Connects and logs in with a key and a secret; returns the answer too. */
+async function logIn(url: string, key: string, secret: string) {
+  const client = new AlpacaClient(url);
+  await client.next();
+  const { code, msg } = await client.request({ action: "auth", key, secret });
+  return { client, answer: code === undefined ? msg : code };
+}
+
+Deno.test("a token is accepted as the secret, or as the key", async () => {
+  await using harness = await start();
+  const url = `${harness.websocket}/v2/sip`;
+  const cases: [string, string, unknown][] = [
+    ["anything", TOKENS.all, "authenticated"],
+    [TOKENS.all, "anything", "authenticated"],
+    ["access_token", TOKENS.plain, "authenticated"],
+    ["K", "unknown", 402],
+    ["", "", 402],
+    // Never as a token, and without a policy never needed.
+    ["SIM_KEY", "SIM_SECRET", 402],
+  ];
+  for (const [key, secret, expected] of cases) {
+    const { client, answer } = await logIn(url, key, secret);
+    await using _client = client;
+    assert.equal(answer, expected, `${key} ${secret}`);
+  }
+  const shown = JSON.stringify(harness.log.records);
+  for (const secret of Object.values(TOKENS)) assert.ok(!shown.includes(secret), "no token");
+});
+
+Deno.test("an identity subscribes to what its role grants", async () => {
+  await using harness = await start();
+  const { client } = await logIn(`${harness.websocket}/v2/sip`, "K", TOKENS.limited);
+  await using _client = client;
+  const subscribe = async (channels: Readonly<Record<string, readonly string[]>>) => {
+    const { T, code, msg } = await client.request({ action: "subscribe", ...channels });
+    return T === "subscription" ? "ok" : [code, msg];
+  };
+  const scope = [411, "insufficient scope"];
+  assert.equal(await subscribe({ quotes: ["AAPL", "SPYX"] }), "ok");
+  assert.deepEqual(await subscribe({ quotes: ["MSFT"] }), scope);
+  assert.deepEqual(await subscribe({ quotes: ["*"] }), scope);
+  assert.deepEqual(await subscribe({ bars: ["AAPL"] }), scope);
+  const over = "symbol limit exceeded: 1 of 3 left, 2 more requested";
+  assert.deepEqual(await subscribe({ trades: ["AAPL", "SPY"] }), [405, over]);
+  assert.equal(await subscribe({ trades: ["AAPL"] }), "ok");
+  const options = new AlpacaClient(`${harness.websocket}/v1beta1/opra`, { format: "msgpack" });
+  await using _options = options;
+  await options.next();
+  const login = { action: "auth", key: "K", secret: TOKENS.limited };
+  assert.equal((await options.request(login)).code, 409);
+  const orders = new AlpacaClient(`${harness.websocket}/stream`);
+  await using _orders = orders;
+  await orders.opened();
+  const { data } = await orders.request(login);
+  assert.equal((data as { readonly status: string }).status, "unauthorized");
+});
+
+Deno.test("an identity with too many streams may log in again once one is closed", async () => {
+  await using harness = await start();
+  const url = `${harness.websocket}/v2/sip`;
+  const first = await logIn(url, "K", TOKENS.limited);
+  await using second = (await logIn(url, "K", TOKENS.limited)).client;
+  const third = await logIn(url, "K", TOKENS.limited);
+  await using client = third.client;
+  assert.equal(third.answer, 406);
+  await first.client[Symbol.asyncDispose]();
+  const login = { action: "auth", key: "K", secret: TOKENS.limited };
+  await until("the first one is released", async () => {
+    return (await client.request(login)).msg === "authenticated";
+  });
+  assert.equal(second.socket.readyState, second.socket.OPEN);
+});
+
+async function run({ address }: Harness, ...args: readonly string[]) {
+  const terminal = new RecordingTerminal({ env: { STREAM_PROXY_TOKEN: TOKENS.all } });
+  const code = await admin([...args, "--address", address], terminal);
+  assert.equal(code, 0, terminal.errorLines.join("\n"));
+  return terminal.output;
+}
+
+Deno.test("operators list a client with what it receives, and end it", async () => {
+  await using harness = await start();
+  const { client } = await logIn(`${harness.websocket}/v2/sip`, "K", TOKENS.plain);
+  await using _client = client;
+  await client.request({ action: "subscribe", trades: ["AAPL"], bars: ["*"] });
+  const list = await run(harness, "list");
+  assert.match(list, /\/v2\/sip/);
+  assert.match(list, /trades AAPL, bars \*/);
+  assert.match(list, /plain/);
+  const [id = ""] = /\b[0-9a-f]{6}-\d+\b/.exec(list) ?? [];
+  assert.match(await run(harness, "connections"), /WEBSOCKET/i);
+  await run(harness, "end", id);
+  assert.equal((await client.closed).code, 1001);
+  const audit = () =>
+    harness.log.records.find(({ message, fields }) =>
+      message === "Stream ended" && fields?.identity === "plain"
+    );
+  await until("the audit line", () => audit() !== undefined);
+  assert.equal(audit()?.fields?.ended_by, "proxy");
+  assert.equal(audit()?.fields?.filter, "trades AAPL, bars *");
+});
+
+Deno.test("while the proxy drains, new clients are asked to come back", async () => {
+  await using harness = await start();
+  const url = `${harness.websocket}/v2/sip`;
+  const { client } = await logIn(url, "K", TOKENS.plain);
+  await using _client = client;
+  await run(harness, "drain", "--end-streams");
+  assert.equal((await client.closed).code, 1012);
+  await using late = new AlpacaClient(url);
+  await assert.rejects(late.opened(), /503/);
+});
+
+Deno.test("the port is encrypted with the certificate of the proxy", async () => {
+  await using harness = await startHarness({ websocket: true, env: tlsEnvironment() });
+  const url = `wss://localhost:${harness.proxy.ports.websocket}/v2/sip`;
+  await using client = await AlpacaClient.logIn(url, { ca: PROXY_CA });
+  const ack = await client.request({ action: "subscribe", trades: ["AAPL"] });
+  assert.deepEqual(ack.trades, ["AAPL"]);
+});
