@@ -146,11 +146,14 @@ async function missingForRust(): Promise<string | undefined> {
 
 async function prepareRust(folder: string): Promise<Command> {
   const target = Deno.env.get("CARGO_TARGET_DIR") ?? `${folder}/target`;
+  await Deno.mkdir(target, { recursive: true });
+  // The next build in a shared target folder, also of another process, replaces the program there.
+  using lock = await Deno.open(`${target}/quotes.lock`, { create: true, write: true });
+  await lock.lock(true);
   await run(["cargo", "build", "--locked", "--quiet"], folder, {
     STREAM_PROXY_PROTO: PROTO,
     CARGO_TARGET_DIR: target,
   });
-  // The next build in a shared target folder replaces the program there.
   await Deno.copyFile(`${target}/debug/quotes`, `${folder}/quotes`);
   return { words: [`${folder}/quotes`] };
 }
