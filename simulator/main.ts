@@ -81,9 +81,13 @@ function rates(
   };
 }
 
-/** Throws a SyntaxError for an invalid pattern. */
 function untradable(pattern: string | undefined): Pick<SimulatorOptions, "rest"> {
-  return pattern === undefined ? {} : { rest: { untradableContracts: new RegExp(pattern) } };
+  if (pattern === undefined) return {};
+  try {
+    return { rest: { untradableContracts: new RegExp(pattern) } };
+  } catch {
+    throw new RangeError(`--untradable must be a regular expression, received "${pattern}"`);
+  }
 }
 
 /** An auto trader, so that the trading stream has updates. */

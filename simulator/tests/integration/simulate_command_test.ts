@@ -44,6 +44,7 @@ Deno.test("task simulate rejects invalid flags with code 2 and the remedy", asyn
       ["--orders", "1001"],
       /ordersPerSecond must be .* at most 1000, received 1001/,
     ],
+    [["--untradable", "("], /--untradable must be a regular expression, received "\("/],
     [["--plan", "gold"], /plan must be one of basic, plus/],
     [["--bogus"], /Unknown option '--bogus'/],
   ];
@@ -76,6 +77,14 @@ Deno.test("--orders starts the auto trader", () => {
   };
   assert.deepEqual(options("--orders", "2"), trading);
   assert.equal(options(), undefined);
+});
+
+Deno.test("--untradable is a pattern of contracts", () => {
+  const parsed = parseFlags(["--untradable", "^SPY.*P"]);
+  assert.ok(parsed !== "help");
+  assert.deepEqual(parsed.rest, { untradableContracts: /^SPY.*P/ });
+  const none = parseFlags([]);
+  assert.ok(none !== "help" && none.rest === undefined);
 });
 
 Deno.test("task simulate reports that its port is taken", async () => {

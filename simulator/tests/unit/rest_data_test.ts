@@ -94,6 +94,16 @@ Deno.test("contracts are filtered by type, strike, root, style and status", asyn
   assert.equal(await count("status=inactive"), 0);
 });
 
+Deno.test("contracts that match a pattern are listed as not tradable", async () => {
+  using api = restHarness({ untradableContracts: /P\d{8}$/ }, chain(300));
+  const page = await api.get(
+    "/v2/options/contracts?expiration_date_lte=2030-01-01&limit=1000",
+  );
+  const listed: { symbol: string; type: string; tradable: boolean }[] = page.option_contracts;
+  assert.equal(listed.length, 300);
+  for (const { symbol, type, tradable } of listed) assert.equal(tradable, type === "call", symbol);
+});
+
 Deno.test("a contract is listed with its terms", async () => {
   using api = restHarness();
   const { option_contracts: [listed] } = await api.get(
