@@ -106,6 +106,7 @@ export type GrpcHarnessOptions =
       | "openings"
       | "keepaliveMs"
       | "keepaliveTimeoutMs"
+      | "security"
     >
   >
   & { readonly market?: MemoryMarket };

@@ -191,6 +191,14 @@ export class MemoryMarket implements MarketStreams {
     return streamId.startsWith("open");
   }
 
+  announceEnd(peer: string, reason: string, graceMs: number): void {
+    for (const stream of this.streams) {
+      if (stream.client.peer === peer) {
+        stream.notify({ type: "draining", at: 0, reason, graceMs });
+      }
+    }
+  }
+
   endAll(reason: string, graceMs: number): Promise<void> {
     const streams = Array.from(this.streams, (stream) => ({
       isOpen: true,

@@ -137,6 +137,12 @@ export interface MarketStreams {
    */
   acknowledge(streamId: string, sequence: number, identity?: string): boolean;
   /**
+   * Sends a notice to the streams with notices of a client that it has to leave within `graceMs`.
+   *
+   * @param peer address and port of the client
+   */
+  announceEnd(peer: string, reason: string, graceMs: number): void;
+  /**
    * Ends every open stream within `graceMs`, one after the other; streams with notices receive one
    * first. Resolves when the last one was asked to end.
    */

@@ -538,6 +538,14 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     return true;
   }
 
+  announceEnd(peer: string, reason: string, graceMs: number): void {
+    for (const { stream, client } of this.#open) {
+      if (client.peer === peer && stream instanceof AnnotatedStream) {
+        stream.draining(reason, graceMs);
+      }
+    }
+  }
+
   endAll(reason: string, graceMs: number): Promise<void> {
     const { clock } = this.#options;
     const all = this.#open;

@@ -7,13 +7,16 @@
  *
  * @module
  */
+import type { Clock } from "../../application/ports/clock.ts";
+import { endStreams } from "../../application/streaming/end_streams.ts";
 import type { Call } from "./call.ts";
-import { type CallError, ClientGone } from "./call_error.ts";
+import { type CallError, ClientGone, unavailable } from "./call_error.ts";
 import type { Expirations } from "./expirations.ts";
 
 /** Tracks open calls and ends them. */
 export class OpenCalls {
-  readonly #calls = new Set<AbortController>();
+  /** Open calls, with the address and port of their client where they are known. */
+  readonly #calls = new Map<AbortController, string | undefined>();
   readonly #emptyListeners: (() => void)[] = [];
   readonly #expirations: Expirations | undefined;
   #refusal: CallError | undefined;
@@ -41,9 +44,9 @@ export class OpenCalls {
    * @throws {CallError} when new calls are refused; the call counts as open until its status is
    *   sent
    */
-  track(call: Pick<Call, "once"> & Partial<Pick<Call, "identity">>): AbortController {
+  track(call: Pick<Call, "once"> & Partial<Pick<Call, "identity" | "peer">>): AbortController {
     const controller = new AbortController();
-    this.#calls.add(controller);
+    this.#calls.set(controller, call.peer);
     call.once("cancelled", () => {
       this.#calls.delete(controller);
       controller.abort(new ClientGone());
@@ -62,7 +65,30 @@ export class OpenCalls {
 
   /** Fires the signal of every open call. */
   endAll(reason: CallError): void {
-    for (const controller of [...this.#calls]) controller.abort(reason);
+    for (const controller of [...this.#calls.keys()]) controller.abort(reason);
+  }
+
+  /**
+   * Ends the calls of a client with UNAVAILABLE, one after the other; resolves when the last one
+   * was asked to end.
+   *
+   * @param peer address and port of the client
+   * @param options.graceMs time that this may take
+   */
+  endOf(
+    peer: string,
+    reason: string,
+    options: { readonly graceMs: number; readonly clock: Pick<Clock, "monotonic" | "sleep"> },
+  ): Promise<void> {
+    const calls = this.#calls;
+    const own = [...calls].filter(([, of]) => of === peer).map(([controller]) => ({
+      get isOpen() {
+        return calls.has(controller);
+      },
+      announce: undefined,
+      end: (text: string) => controller.abort(unavailable(text)),
+    }));
+    return endStreams(own, { ...options, reason });
   }
 
   /** Resolves when no call is open. */

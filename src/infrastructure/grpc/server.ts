@@ -154,6 +154,8 @@ export class GrpcServer implements AsyncDisposable {
       keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
       ...options,
       ...shared,
+      calls: this.#calls,
+      announceEnd: (...end) => options.streams.announceEnd(...end),
       limits: admission,
       methods: new Map([
         ...methodKinds(StreamProxyService),

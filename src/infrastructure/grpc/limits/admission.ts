@@ -35,6 +35,7 @@ import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
 import { EndedStreams, guardStream } from "../http2_workarounds/stream_end.ts";
 import type { CallCounts, MethodKind } from "./call_counts.ts";
 import { ClientConnection, type ConnectionShared } from "./client_connection.ts";
+import { ConnectionEnds, type ConnectionEndsOptions } from "./connection_ends.ts";
 import type { PendingRequests } from "./pending_requests.ts";
 import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
 import { READ_LIMITS, TurnScheduler } from "./turn_scheduler.ts";
@@ -55,15 +56,14 @@ export interface AdmissionLimits {
   readonly connectionGraceMs?: number;
 }
 
-/** Part of the age of connections by which they differ. */
-const JITTER = 0.1;
-/** Time between two checks whether an old connection has streams, in ms. */
-const IDLE_CHECK_MS = 1_000;
 /** What HTTP/2 adds to each header when it measures a list of them. */
 const HEADER_OVERHEAD = 32;
 
 /** What {@linkcode Admission} needs. */
-interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
+interface AdmissionOptions
+  extends
+    Omit<SessionEndOptions, "scheduler">,
+    Pick<ConnectionEndsOptions, "announceEnd" | "calls"> {
   /** Counts and limits the connections of this and all other ports. */
   readonly connections: ConnectionLimits;
   readonly limits: AdmissionLimits;
@@ -90,6 +90,7 @@ export class Admission {
   readonly #open = new Set<ClientConnection>();
   /** Sockets whose handshake is not complete. */
   readonly #handshaking = new Set<Socket>();
+  readonly #ends: ConnectionEnds;
   readonly #corker = new WriteCorker();
   readonly #connections = new WeakMap<object, ClientConnection>();
   /** The session of the connection that is being given to HTTP/2. */
@@ -98,6 +99,7 @@ export class Admission {
   constructor(server: Server, options: AdmissionOptions) {
     const { clock } = options;
     this.#options = options;
+    this.#ends = new ConnectionEnds(options);
     const scheduler = new TurnScheduler(READ_LIMITS);
     this.#shared = {
       ...options,
@@ -188,31 +190,11 @@ export class Admission {
       this.#connections.set(session, connection);
       this.#open.add(connection);
       socket.once("close", () => this.#open.delete(connection));
-      if (this.#options.limits.maxConnectionAgeMs) void this.#endOld(socket, connection);
+      const closed = new AbortController();
+      socket.once("close", () => closed.abort());
+      void this.#ends.watch(connection, closed.signal);
     }
     return connection;
-  }
-
-  /**
-   * Sends GOAWAY to a connection once it is old, so that its client opens streams on a new one, and
-   * ends it when it has no stream any more or the grace period expires. Without a jitter, clients
-   * that have connected together would do so again.
-   */
-  async #endOld(socket: Socket, connection: ClientConnection): Promise<void> {
-    const { clock, limits: { maxConnectionAgeMs = 0, connectionGraceMs = 0 } } = this.#options;
-    const { session } = connection;
-    const closed = new AbortController();
-    socket.once("close", () => closed.abort());
-    const age = maxConnectionAgeMs * (1 - JITTER + 2 * JITTER * Math.random());
-    await clock.sleep(age, closed.signal);
-    if (session === undefined || closed.signal.aborted || session.destroyed) return;
-    connection.announceClose();
-    const until = clock.monotonic() + connectionGraceMs;
-    while (connection.idleSince === undefined && clock.monotonic() < until) {
-      await clock.sleep(Math.min(IDLE_CHECK_MS, connectionGraceMs), closed.signal);
-      if (closed.signal.aborted) return;
-    }
-    session.destroy();
   }
 
   /** Asks the clients of connections without a stream for `idleMs` to open none any more. */
