@@ -11,7 +11,9 @@ import {
   type DemoMarketOptions,
   startDemoMarket,
 } from "./demo_market.ts";
+import { parseAddress } from "./address.ts";
 import { DemoRecorder } from "./demo_recorder.ts";
+import { type DemoSecurity, securityReport } from "./demo_security.ts";
 import { renderDemo } from "./demo_view.ts";
 import { describeFlags, type FlagTable, readArguments, UsageError } from "./flags.ts";
 import { endingWith, EXIT, runCommand, Screen, type Terminal } from "./terminal.ts";
@@ -27,6 +29,7 @@ const FLAGS = {
     value: "A,B,C",
     help: "stocks to follow (default AAPL,MSFT,NVDA,TSLA,AMZN,SPY,QQQ)",
   },
+  secure: { help: "TLS, tokens and two identities: shows what each may do" },
   seed: { value: "TEXT", help: "the same text makes the same market" },
   plain: { help: "lines instead of a screen, also on a terminal" },
   all: { help: "lines: every message, not two of each kind per second" },
@@ -81,6 +84,7 @@ export function parseDemoArguments(
     messagesPerSecond: flags.number("rate", { min: 1, max: 200_000 }) ?? 200,
     symbols: readSymbols(flags.text("symbols") ?? DEFAULT_SYMBOLS),
     seed: flags.text("seed") ?? "demo",
+    secure: flags.has("secure"),
     plain: flags.has("plain"),
     all: flags.has("all"),
   };
@@ -149,13 +153,31 @@ async function run(task: DemoTask, terminal: Terminal): Promise<void> {
       stocks: market.stocks,
       options: market.options,
     }, wallClock),
-    terminal: endingWith(done.signal, terminal),
+    terminal: { ...endingWith(done.signal, terminal), readLine: terminal.readLine },
     end: () => done.abort(),
   };
   const onScreen = !task.plain &&
     supportsAnsi(terminal.isTerminal, terminal.env);
+  if (market.security) await showSecurity(running, market.security, onScreen);
   await (onScreen ? showScreen(running) : showLines(running));
   await terminal.write(`${summary(running.recorder.state()).join("\n")}\n`);
+}
+
+/** Shows what each client gets; before a screen, which would hide it, waits for Enter. */
+async function showSecurity(
+  { market, terminal }: Demo,
+  security: DemoSecurity,
+  waits: boolean,
+): Promise<void> {
+  const colors = chooseColors(terminal.isTerminal, terminal.env);
+  const address = parseAddress(market.addresses.grpc, "the demo's address");
+  const lines = await securityReport(address, { ...security, stocks: market.stocks, colors });
+  await terminal.write(`${lines.join("\n")}\n\n`);
+  if (!waits || terminal.readLine === undefined) return;
+  await terminal.write("Press Enter for the market as trader sees it. ");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  terminal.signal.addEventListener("abort", () => resolve(), { once: true });
+  await Promise.race([promise, terminal.readLine()]);
 }
 
 /**

@@ -5,6 +5,7 @@
  * @module
  */
 import { ProxyClient } from "../client/client.ts";
+import type { Credentials } from "../client/credentials.ts";
 import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "../client/retry.ts";
 import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import type { Clock } from "../src/application/ports/clock.ts";
@@ -22,6 +23,7 @@ import { shownMessage, STREAM_KINDS, type StreamKind, type StreamMessage } from 
 export interface DemoClientOptions {
   /** Where the proxy listens: `127.0.0.1:50052`. */
   readonly dial: { readonly grpc: string; readonly metrics: string };
+  readonly credentials: Credentials;
   readonly stocks: readonly string[];
   readonly options: readonly string[];
   /** Called with the messages of each stream, after the recorder. */
@@ -41,8 +43,9 @@ const DEMO_KINDS = Object.values(STREAM_KINDS).filter(({ channel }) =>
 /** Follows everything until the signal fires. */
 export async function runDemoClient(options: DemoClientOptions): Promise<void> {
   const address = parseAddress(options.dial.grpc, "the demo's address");
-  using rpc = new RpcClient(address);
-  using client = new ProxyClient({ address }, { clock: options.clock });
+  const { credentials, clock } = options;
+  using rpc = new RpcClient(address, {}, credentials);
+  using client = new ProxyClient({ address, ...credentials }, { clock });
   await Promise.all([
     ...DEMO_KINDS.map((kind) => followStream(kind, client, options)),
     retry(() => watchStatus(rpc, options), options),

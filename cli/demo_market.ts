@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Credentials } from "../client/credentials.ts";
 import type { Log, LogFields } from "../src/application/ports/log.ts";
 import { BASE_FEEDS, FEED_NAMES, type FeedId } from "../src/domain/connection/feed.ts";
 import { parseConfig } from "../src/infrastructure/config/parse_config.ts";
@@ -11,6 +12,7 @@ import { noTracing } from "../src/infrastructure/telemetry/tracing.ts";
 import { startProxy } from "../src/proxy.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import type { DemoAddresses, DemoEvent } from "./demo_recorder.ts";
+import { type DemoSecurity, makeDemoSecurity } from "./demo_security.ts";
 import { UsageError } from "./flags.ts";
 
 /** Length of a bar; a minute, as at Alpaca, is too long for a demo. */
@@ -31,6 +33,8 @@ export interface DemoMarketOptions {
   /** Stocks. */
   readonly symbols: readonly string[];
   readonly seed: string;
+  /** Whether the gRPC port has TLS, and clients need a token. */
+  readonly secure: boolean;
 }
 
 /** A running simulator with a proxy; disposing it stops both. */
@@ -38,6 +42,10 @@ export interface DemoMarket extends AsyncDisposable {
   readonly addresses: DemoAddresses;
   /** The same as `addresses`, by IP address. */
   readonly dial: { readonly grpc: string; readonly metrics: string };
+  /** What its own client presents. */
+  readonly credentials: Credentials;
+  /** TLS and the access policy; undefined without `secure`. */
+  readonly security: DemoSecurity | undefined;
   readonly stocks: readonly string[];
   /** Option contracts to follow, by OCC symbol. */
   readonly options: readonly string[];
@@ -62,8 +70,10 @@ export async function startDemoMarket(
   const options = chooseContracts(stocks, simulator.market);
   // Of each symbol, so that other clients of the demo do not change what it shows.
   simulator.market.messagesPerSymbol = task.messagesPerSecond / (stocks.length + options.length);
+  const security = task.secure ? await makeDemoSecurity(stocks) : undefined;
   const config = parseConfig({
     ...simulator.environment(),
+    ...security?.settings,
     STREAM_PROXY_HOST: HOST,
     STREAM_PROXY_GRPC_PORT: freePort(PORTS.grpc),
     STREAM_PROXY_WEBSOCKET_PORT: freePort(PORTS.websocket),
@@ -77,13 +87,16 @@ export async function startDemoMarket(
   );
   const running = parts.move();
   const metrics = ports.metrics ?? ports.health;
+  const scheme = security ? "https://" : "";
   return {
     addresses: {
-      grpc: `localhost:${ports.grpc}`,
+      grpc: `${scheme}localhost:${ports.grpc}`,
       health: `localhost:${ports.health}`,
       metrics: `localhost:${metrics}`,
     },
-    dial: { grpc: `${HOST}:${ports.grpc}`, metrics: `${HOST}:${metrics}` },
+    security,
+    credentials: security ? { token: security.trader.token, tls: { ca: security.ca } } : {},
+    dial: { grpc: `${scheme}${HOST}:${ports.grpc}`, metrics: `${HOST}:${metrics}` },
     stocks,
     options,
     ...faultsOf(simulator),

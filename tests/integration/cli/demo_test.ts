@@ -93,3 +93,38 @@ Deno.test("a closed pipe is a normal end of a demo", async () => {
   terminal.broken = true;
   assert.equal(await done, 0);
 });
+
+Deno.test("a secure demo shows what each identity gets, and how to be one of them", async () => {
+  const terminal = new RecordingTerminal();
+  const running = demo(["--secure", "--symbols", "SPY,QQQ,AAPL"], terminal);
+  await terminal.until(() => terminal.lines.some((line) => kindOf(line) === "quote"));
+
+  const outcomes = (call: string) =>
+    terminal.lines.find((line) => line.startsWith(call))?.slice(call.length).trim().split(/ +/);
+  const [none, denied] = ["UNAUTHENTICATED", "PERMISSION_DENIED"];
+  assert.deepEqual(outcomes("quotes of SPY, QQQ "), [none, "served", "served"]);
+  assert.deepEqual(outcomes("quotes of AAPL "), [none, denied, "served"]);
+  assert.deepEqual(outcomes("quotes of all stocks "), [none, denied, "served"]);
+  assert.deepEqual(outcomes("order updates "), [none, denied, "served"]);
+  assert.match(terminal.output, /Without TLS: no connection\..* CA .*: no connection\./);
+
+  const exported = (name: string) =>
+    [...terminal.output.matchAll(new RegExp(`^export ${name}=('[^']+'|\\S+)`, "gm"))]
+      .map(([, value = ""]) => value.replaceAll("'", ""));
+  const [ca = ""] = exported("STREAM_PROXY_CLIENT_CA");
+  const [viewer = "", trader = ""] = exported("STREAM_PROXY_TOKEN");
+  const [, address = ""] = /--address (https:\S+)/.exec(terminal.output) ?? [];
+  const exitCode = async (token: string, symbol: string) => {
+    const env = { STREAM_PROXY_CLIENT_CA: ca, STREAM_PROXY_TOKEN: token };
+    const client = new RecordingTerminal({ env });
+    return await tail(
+      ["quotes", symbol, "--count=1", "--no-reconnect", "--address", address],
+      client,
+    );
+  };
+  assert.equal(await exitCode(viewer, "SPY"), 0);
+  assert.equal(await exitCode(viewer, "AAPL"), 1);
+  assert.equal(await exitCode(trader, "AAPL"), 0);
+  terminal.interrupt.abort();
+  assert.equal(await running, 0);
+});

@@ -8,19 +8,21 @@ Deno.test("a demo without flags follows well-known stocks until interrupted", ()
     messagesPerSecond: 200,
     symbols: ["AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "SPY", "QQQ"],
     seed: "demo",
+    secure: false,
     plain: false,
     all: false,
   });
 });
 
 Deno.test("a demo reads every flag", () => {
-  const line = "--seconds 8 --rate 5000 --symbols spy,aapl,SPY --seed x --all";
+  const line = "--seconds 8 --rate 5000 --symbols spy,aapl,SPY --seed x --all --secure";
   assert.deepEqual(parseDemoArguments([...line.split(" "), "--plain"]), {
     type: "demo",
     seconds: 8,
     messagesPerSecond: 5000,
     symbols: ["SPY", "AAPL"],
     seed: "x",
+    secure: true,
     plain: true,
     all: true,
   });
