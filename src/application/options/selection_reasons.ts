@@ -8,7 +8,7 @@
  */
 import { dateOfDay, exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import { seriesOf } from "../../domain/options/chain_index.ts";
+import { hasTradable, seriesOf } from "../../domain/options/chain_index.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { isByDelta } from "../../domain/options/delta_range.ts";
 import { lastTradingMoment } from "../../domain/options/last_trading.ts";
@@ -145,6 +145,11 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
   if (contracts.length === 0 || !facts.selected) return;
   if (selected > 0) yield* fewExpiries(chain, facts, facts.selected.expiries);
   yield* accuracyReasons(facts, facts.selected);
+  if (selected > 0 && !hasTradable(contracts)) {
+    const text = `Alpaca trades no option contract of ${underlying}: they are selected for their ` +
+      "market data";
+    yield { kind: "limit", text };
+  }
 }
 
 /** That a chain has fewer expiries than requested: a limit once its list is confirmed. */

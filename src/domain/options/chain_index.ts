@@ -45,10 +45,18 @@ export function seriesOf(chain: readonly OptionContract[]): readonly Series[] {
  * have data of an index whose options it does not trade.
  */
 export function tradableOf(chain: readonly OptionContract[]): readonly OptionContract[] {
-  const isTradable = (contract: OptionContract) => contract.isTradable !== false;
   if (chain.every(isTradable)) return chain;
   const tradable = chain.filter(isTradable);
   return tradable.length > 0 ? tradable : chain;
+}
+
+/** Whether any contract of a chain is tradable; a contract that does not say is. */
+export function hasTradable(chain: readonly OptionContract[]): boolean {
+  return chain.some(isTradable);
+}
+
+function isTradable(contract: OptionContract): boolean {
+  return contract.isTradable !== false;
 }
 
 function group(chain: readonly OptionContract[]): readonly Series[] {

@@ -681,6 +681,21 @@ Deno.test("an underlying without options is reported as such", async () => {
   assert.equal(rig.catalog.priced.length, 0);
 });
 
+Deno.test("contracts that are all listed as not tradable stay, with a reason", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { maxContracts: 8 });
+  const listed = rig.catalog.listed.get("SPY") ?? [];
+  rig.catalog.listed.set("SPY", listed.map((each) => ({ ...each, isTradable: false })));
+  await rig.move("SPY", 113);
+  await rig.clock.advance(60_000);
+  assert.equal(rig.catalog.asked.length, 2, "the list was loaded again");
+  assert.equal(rig.sink.symbols().length, 8);
+  assert.match(
+    rig.expansions.reports()[0]?.reason ?? "",
+    /Alpaca trades no option contract of SPY: they are selected for their market data$/,
+  );
+});
+
 Deno.test("a selection without contracts is reported as such", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { minDays: 20, maxDays: 30 });

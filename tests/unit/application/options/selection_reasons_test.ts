@@ -113,3 +113,23 @@ Deno.test("the default maximum is a limit, a requested one is a problem", () => 
   const both = reasonsOf({ selected, price: priceWith("HTTP 503") });
   assert.deepEqual([both.kinds, both.isProblem], ["price,limit", true]);
 });
+
+Deno.test("contracts of which Alpaca trades none are a limit, not a problem", () => {
+  const all = contracts.map((contract) => ({ ...contract, isTradable: false }));
+  const some = all.map((contract, at) => at === 0 ? { ...contract, isTradable: true } : contract);
+  const reasonsFor = (listed: typeof all) =>
+    reasonsOf({
+      chain: {
+        at: "ready",
+        chain: { ...chain, contracts: listed },
+        reason: undefined,
+        areExpiriesConfirmed: true,
+      },
+    });
+  assert.deepEqual(reasonsFor(all), {
+    text: "Alpaca trades no option contract of SPY: they are selected for their market data",
+    kinds: "limit",
+    isProblem: false,
+  });
+  assert.equal(reasonsFor(some).text, undefined);
+});
