@@ -5,7 +5,8 @@
  * contracts are missing that still trade is probably incomplete, so that they stay in
  * the chain, together with all that is listed, until the same list has been read again
  * for a while. Contracts that are not tradable any more count as missing. What counts
- * is the number per expiry and right, not the symbols: a split renames every contract.
+ * is the number per expiry and right, and the strikes unless most of them are others:
+ * a split renames every contract or replaces its strike.
  *
  * @module
  */
@@ -14,6 +15,8 @@ import type { OptionContract } from "./contract.ts";
 
 /** Calls, and puts, of each expiry that a plausible list has at least, as a fraction. */
 const LEAST_OF_RIGHT = 0.9;
+/** With more than this fraction of the same strikes the others are missing, not replaced. */
+const MOST_REPLACED = 0.5;
 /** Lists of about the same length that confirm a shorter chain. */
 const CONFIRMING_LISTS = 3;
 /** Difference of their lengths, as a fraction of the longer one. */
@@ -112,12 +115,23 @@ function lossOf(
   listed: readonly OptionContract[],
   isTrading: ReadMoment["isTrading"],
 ): Loss {
-  const old = countByRight(tradableOf(before).filter(isTrading));
-  const now = countByRight(tradableOf(listed).filter(isTrading));
-  if (total(now) < total(old) / 2) return "large";
-  const isPlausible = [...old]
-    .every(([key, count]) => (now.get(key) ?? 0) >= count * LEAST_OF_RIGHT);
+  const expected = tradableOf(before).filter(isTrading);
+  const found = tradableOf(listed).filter(isTrading);
+  const terms = new Set(found.map(termsOf));
+  const same = countByRight(expected.filter((contract) => terms.has(termsOf(contract))));
+  const now = countByRight(found);
+  if (found.length < expected.length / 2) return "large";
+  const isPlausible = [...countByRight(expected)].every(([key, count]) => {
+    const least = count * LEAST_OF_RIGHT;
+    const left = same.get(key) ?? 0;
+    return (now.get(key) ?? 0) >= least && (left >= least || left <= count * MOST_REPLACED);
+  });
   return isPlausible ? "none" : "some";
+}
+
+/** Expiry, right and strike of a contract: what follows the root in its OCC symbol. */
+function termsOf({ symbol }: OptionContract): string {
+  return symbol.slice(-15);
 }
 
 /** Contracts by expiry and right: twice the day for calls, one more for puts. */
@@ -139,12 +153,6 @@ function withTradable(
   const tradable = new Map<string, OptionContract>();
   for (const one of accepted) if (one.isTradable !== false) tradable.set(one.symbol, one);
   return listed.map((one) => one.isTradable === false ? tradable.get(one.symbol) ?? one : one);
-}
-
-function total(counts: ReadonlyMap<number, number>): number {
-  let sum = 0;
-  for (const count of counts.values()) sum += count;
-  return sum;
 }
 
 function isSimilar(a: number, b: number): boolean {

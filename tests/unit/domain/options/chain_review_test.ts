@@ -38,6 +38,13 @@ Deno.test("a first list is accepted, however short", () => {
 
 const PLAUSIBLE = [
   ["without a tenth of the contracts", CHAIN.filter((_, at) => at % 20 !== 0 && at % 20 !== 11)],
+  [
+    "with adjusted contracts beside others after a split",
+    [
+      ...gridOf({ root: "SPY1", days: [10, 17, 24], strikes: strikesFrom(91, 100) }),
+      ...gridOf({ days: [10, 17, 24], strikes: strikesFrom(84, 97) }),
+    ],
+  ],
   ["with other symbols after a split", gridOf({ days: [10, 17, 24], strikes: strikesFrom(1, 10) })],
   ["with another expiry", [...CHAIN, ...gridOf({ days: [31], strikes: [100] })]],
 ] as const;
@@ -84,6 +91,17 @@ for (const [what, isListed] of DOUBTED) {
     });
   }
 }
+
+Deno.test("added strikes do not make up for missing ones", () => {
+  const added = gridOf({ days: [10, 17, 24], strikes: strikesFrom(101, 110) });
+  const listed = [...CHAIN.filter(({ strike }) => strike < 95 || strike > 96), ...added];
+  const review = accepted();
+  const { doubted, contracts, unlisted } = listAt(review, listed, { firstDay: 10, now: 1 });
+  assert.deepEqual([doubted, unlisted], [1, 12]);
+  assert.deepEqual(new Set(contracts), new Set([...CHAIN, ...added]));
+  const complete = [...CHAIN, ...added];
+  assert.equal(listAt(review, complete, { firstDay: 10, now: 2 }).doubted, 0);
+});
 
 Deno.test("a list in which most contracts are not tradable is accepted after 24 hours", () => {
   const review = accepted();
