@@ -1,5 +1,6 @@
 /**
- * The limit of the WebSocket library: a server that only writes frames made before the run.
+ * The limits of the WebSocket library: a server that only writes frames made before the run, or
+ * forwards those of an upstream as they are.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { encode } from "@msgpack/msgpack";
 // @ts-types="@types/ws"
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { answerCommands } from "../control.ts";
 import { type FeedFormat, FramePool } from "../feed/frame_pool.ts";
 import type { ProcessUse } from "../process_use.ts";
@@ -45,6 +46,23 @@ async function listen(chosen: FeedFormat): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** Forwards every frame of an upstream to every client, unread. */
+function relay(url: string): void {
+  const upstream = new WebSocket(url, { perMessageDeflate: false });
+  let replies = 0;
+  upstream.on("message", (frame: Buffer, binary) => {
+    if (++replies === 1) upstream.send('{"action":"auth","key":"k","secret":"s"}');
+    else if (replies === 2) upstream.send('{"action":"subscribe","quotes":["*"]}');
+    else if (replies > 3) {
+      for (const client of clients) {
+        if (client.bufferedAmount > BUSY_BYTES) continue;
+        client.send(frame, { binary });
+        writes++;
+      }
+    }
+  });
+}
+
 /** Writes a batch to every client each `everyMs`; skips clients that are full. */
 async function writePaced(batch: number, everyMs: number, id: number): Promise<void> {
   const pool = new FramePool({ format, perFrame: batch, symbols: 1_000 });
@@ -71,6 +89,7 @@ await answerCommands({
   start({ batch, everyMs }: { batch: number; everyMs: number }): void {
     writePaced(Math.round(batch), everyMs, ++run);
   },
+  relay: ({ url }: { url: string }) => relay(url),
   stop: () => void run++,
   use(): ProcessUse {
     const { user, system } = process.cpuUsage();

@@ -47,6 +47,25 @@ export async function startFloor(
   return { server, port };
 }
 
+/** Starts a feeder of JSON and the library alone, which forwards its frames as they are. */
+export async function startRelay(
+  perFrame: number,
+): Promise<{ readonly server: Remote; readonly feeder: Remote; readonly port: number }> {
+  const { server, port } = await startFloor("json");
+  const { feeder, url } = await startFeeder(perFrame);
+  await server.call("relay", { url });
+  return { server, feeder, port };
+}
+
+async function startFeeder(
+  perFrame: number,
+): Promise<{ readonly feeder: Remote; readonly url: string }> {
+  const feeder = new Remote("feeder.ts", { flags: [NET] });
+  const shape = { format: "json", perFrame, symbols: 1_000 };
+  const { port } = await feeder.call<{ port: number }>("prepare", shape);
+  return { feeder, url: `ws://127.0.0.1:${port}${PATH}` };
+}
+
 /** A Python with `websockets`; undefined where there is none. */
 export async function findPython(): Promise<string | undefined> {
   const named = Deno.env.get("ALPACA_PY_PYTHON") ?? Deno.env.get("CLIENTS_PYTHON");
@@ -69,10 +88,7 @@ export async function startNaive(
   perFrame: number,
 ): Promise<{ readonly server: Remote; readonly feeder: Remote; readonly port: number }> {
   const server = new Remote("naive_fan_out.py", { flags: [], interpreter: python });
-  const feeder = new Remote("feeder.ts", { flags: [NET] });
-  const shape = { format: "json", perFrame, symbols: 1_000 };
-  const { port: upstream } = await feeder.call<{ port: number }>("prepare", shape);
-  const url = `ws://127.0.0.1:${upstream}${PATH}`;
+  const { feeder, url } = await startFeeder(perFrame);
   const { port } = await server.call<{ port: number }>("start", { url });
   return { server, feeder, port };
 }
