@@ -166,7 +166,15 @@ function jsonFrame(parts: readonly RelayedMessage[], bytes: number): Uint8Array 
   const frame = new Uint8Array(header + length);
   writeHeader(frame, { at: 0, length, opcode: "text" });
   let at = header;
-  for (const { frame: source, start, end } of parts) {
+  for (let i = 0; i < parts.length;) {
+    const { frame: source, start, end: first } = parts[i++] as RelayedMessage;
+    let end = first;
+    // Messages that follow one another in a frame are copied together.
+    for (; i < parts.length; i++) {
+      const next = parts[i] as RelayedMessage;
+      if (next.frame !== source || next.start !== end + 1 || source[end] !== COMMA) break;
+      end = next.end;
+    }
     frame[at] = at === header ? OPEN_LIST : COMMA;
     frame.set(source.subarray(start, end), at + 1);
     at += 1 + end - start;
@@ -194,7 +202,14 @@ function msgpackFrame(parts: readonly RelayedMessage[], bytes: number): Uint8Arr
     new DataView(frame.buffer).setUint32(at + 1, count);
   }
   at += list;
-  for (const { frame: source, start, end } of parts) {
+  for (let i = 0; i < parts.length;) {
+    const { frame: source, start, end: first } = parts[i++] as RelayedMessage;
+    let end = first;
+    for (; i < parts.length; i++) {
+      const next = parts[i] as RelayedMessage;
+      if (next.frame !== source || next.start !== end) break;
+      end = next.end;
+    }
     frame.set(source.subarray(start, end), at);
     at += end - start;
   }
