@@ -89,9 +89,9 @@ interface DueLoad {
 
 /**
  * Kinds of loads: of chains that are missing, or again, each without those that failed last and
- * with these alone.
+ * with these alone; and again only to confirm a list.
  */
-const LOAD_KINDS = ["first", "again", "firstFailed", "againFailed"] as const;
+const LOAD_KINDS = ["first", "again", "firstFailed", "againFailed", "confirming"] as const;
 
 /** One of {@linkcode LOAD_KINDS}. */
 type LoadKind = typeof LOAD_KINDS[number];
@@ -235,14 +235,16 @@ export class OptionChainCache {
         waitMs = Math.min(waitMs, untilMs);
         continue;
       }
-      const kind = kindOf(entry);
+      const kind = kindOf(entry, cause);
       due.set(kind, earlier(due.get(kind), { entry, cause, at }));
     }
     return this.#takeTurn(due) ?? { waitMs };
   }
 
   #takeTurn(due: ReadonlyMap<LoadKind, DueLoad>): DueLoad | undefined {
-    const kind = this.#turns.find((each) => due.has(each));
+    // A list that is to be confirmed waits for chains that were never loaded.
+    const isDue = (kind: LoadKind) => due.has(kind) && !(kind === "confirming" && due.has("first"));
+    const kind = this.#turns.find(isDue);
     // When nothing waits, missing chains come first again.
     if (kind === undefined) this.#turns = LOAD_KINDS;
     else this.#turns = [...this.#turns.filter((each) => each !== kind), kind];
@@ -349,7 +351,8 @@ export class OptionChainCache {
   }
 }
 
-function kindOf({ chain, hasFailed }: ChainEntry): LoadKind {
+function kindOf({ chain, hasFailed }: ChainEntry, cause: LoadCause): LoadKind {
+  if (chain && cause === "unconfirmed") return "confirming";
   if (chain) return hasFailed ? "againFailed" : "again";
   return hasFailed ? "firstFailed" : "first";
 }

@@ -12,7 +12,6 @@
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { medianByOpenInterest, type TimedPrice } from "../../domain/options/implied_price.ts";
 import {
-  FIRST_WAIT_MS,
   type PriceMoment,
   TrackedPrice,
   type UnderlyingPrice,
@@ -22,6 +21,7 @@ import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { Chain } from "./option_chain_cache.ts";
 import { lookUpParity, nextContracts } from "./parity_lookup.ts";
+import { RequestBudget } from "./request_budget.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
 /** Mean time between two requests for new underlyings, in ms; a few need not wait. */
@@ -33,6 +33,10 @@ const CONFIRM_MS = 2_000;
 const REJECTED_MS = 900_000;
 /** Least interval of option quotes where a trade is known or the market is closed, in ms. */
 const RARE_QUOTES_MS = 60_000;
+/** Longest time for which the first trade waits for the options. */
+const FIRST_WAIT_MS = 5_000;
+/** Checks of first trades: they leave requests to chains, and later trades make them needless. */
+const FIRST_CHECKS = { perMinute: 5, burst: 10 };
 /** Longest pause after quotes that imply no price, in ms. */
 const LONGEST_QUOTES_MS = 120_000;
 
@@ -71,6 +75,13 @@ class Followed {
   waitsUntil: number | undefined;
 }
 
+/** An underlying whose option quotes are requested at a time, in monotonic ms. */
+interface DueQuotes {
+  readonly underlying: string;
+  readonly followed: Followed;
+  readonly at: number;
+}
+
 /** Prices by underlying. */
 export class UnderlyingPrices {
   readonly #options: UnderlyingPricesOptions;
@@ -81,6 +92,7 @@ export class UnderlyingPrices {
   #nextAt = 0;
   /** Before it, new underlyings wait; see `NEW_PAUSE_MS`. */
   #newAt = -Infinity;
+  readonly #firstChecks = new RequestBudget(FIRST_CHECKS);
   /** Before it, unconfirmed prices wait, so that they share requests. */
   #confirmAt = -Infinity;
 
@@ -151,7 +163,7 @@ export class UnderlyingPrices {
       const { chain, waitsUntil = Infinity } = followed;
       if (!chain || waitsUntil > now) continue;
       followed.waitsUntil = undefined;
-      followed.price.review(this.#moment(chain));
+      followed.price.takeFirst(this.#moment(chain));
       isChanged = true;
     }
     if (isChanged) this.#options.onChange();
@@ -242,7 +254,9 @@ export class UnderlyingPrices {
     // The options may confirm it sooner than a further trade.
     if (before === undefined && price.unconfirmed !== undefined) followed.quotesAt = 0;
     if (price.isWaiting) {
-      followed.waitsUntil ??= this.#options.clock.monotonic() + FIRST_WAIT_MS;
+      const now = this.#options.clock.monotonic();
+      const isChecked = this.#firstChecks.untilReady(now) === 0;
+      followed.waitsUntil ??= now + (isChecked ? FIRST_WAIT_MS : 0);
     }
     this.#planConfirmation(followed);
   }
@@ -264,28 +278,33 @@ export class UnderlyingPrices {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const due = this.#nextQuotes();
-      if (due && due[1].quotesAt <= clock.monotonic()) await this.#fetchQuotes(due, signal);
-      else {
-        const ms = due ? due[1].quotesAt - clock.monotonic() : Infinity;
+      const now = clock.monotonic();
+      if (due && due.at <= now) {
+        if (due.followed.price.isFirstTrade) this.#firstChecks.spend(1, now);
+        await this.#fetchQuotes(due, signal);
+      } else {
+        const ms = due ? due.at - now : Infinity;
         await this.#quotesSignal.wait(ms, { clock, signal });
       }
     }
   }
 
   /** The underlying whose option quotes are requested next. */
-  #nextQuotes(): readonly [string, Followed] | undefined {
-    let next: readonly [string, Followed] | undefined;
-    for (const entry of this.#followed) {
-      const [, { chain, price, quotesAt }] = entry;
-      if (chain && price.needsQuotes && !(next && next[1].quotesAt <= quotesAt)) next = entry;
+  #nextQuotes(): DueQuotes | undefined {
+    const now = this.#options.clock.monotonic();
+    const firstAt = now + this.#firstChecks.untilReady(now);
+    let next: DueQuotes | undefined;
+    for (const [underlying, followed] of this.#followed) {
+      const { chain, price, quotesAt } = followed;
+      const at = price.isFirstTrade ? Math.max(quotesAt, firstAt) : quotesAt;
+      if (chain && price.needsQuotes && !(next && next.at <= at)) {
+        next = { underlying, followed, at };
+      }
     }
     return next;
   }
 
-  async #fetchQuotes(
-    [underlying, followed]: readonly [string, Followed],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #fetchQuotes({ underlying, followed }: DueQuotes, signal: AbortSignal): Promise<void> {
     const { catalog, clock, calendar } = this.#options;
     const { price, chain } = followed;
     if (!chain) return;

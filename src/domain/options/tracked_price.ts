@@ -33,8 +33,6 @@ const AGREEMENT = 0.05;
 const MAX_AGE_MS = 30 * 60_000;
 /** After it, an unconfirmed trade is taken where options are not quoted. */
 const UNCONFIRMED_MS = 60_000;
-/** Longest time for which the first trade waits for the options. */
-export const FIRST_WAIT_MS = 5_000;
 /** A trade some strikes away that is confirmed within it is no problem of the price. */
 const QUIET_MS = 2_000;
 /** A trade before it is old without a look at the sessions. */
@@ -79,6 +77,8 @@ export class TrackedPrice {
   #suspect: (Observation & { readonly since: number; readonly isHeld: boolean }) | undefined;
   /** Whether no price is known, or that of a first trade which nothing has confirmed. */
   #isFirst = true;
+  /** Whether a first trade waits no longer. */
+  #isFirstDue = false;
   /** The trade that option quotes have contradicted, and since when they do at about its price. */
   #rejected: (Observation & { readonly since: number }) | undefined;
   /** Whether the last trade was requested, and the options' quotes. */
@@ -106,7 +106,12 @@ export class TrackedPrice {
     return this.#suspect !== undefined && !this.#suspect.isHeld;
   }
 
-  /** Whether a first trade waits for the options; {@linkcode review} takes it after a time. */
+  /** Whether option quotes are needed only to check a first trade. */
+  get isFirstTrade(): boolean {
+    return this.#suspect?.isHeld === true;
+  }
+
+  /** Whether a first trade waits for the options or {@linkcode takeFirst}. */
   get isWaiting(): boolean {
     return this.#suspect?.isHeld === true && this.#value?.source !== "trade";
   }
@@ -154,8 +159,9 @@ export class TrackedPrice {
     this.#settle(moment);
   }
 
-  /** Judges again what is known: time has passed. */
-  review(moment: PriceMoment): void {
+  /** Takes a first trade that waits for the options, with the problem that it is not confirmed. */
+  takeFirst(moment: PriceMoment): void {
+    this.#isFirstDue = true;
     this.#settle(moment);
   }
 
@@ -202,8 +208,7 @@ export class TrackedPrice {
     const isTaken = this.#hasReply.quotes && !isFailed;
     if (isTaken || this.#isUncontradicted(moment)) return this.#accept(trade);
     this.#doubt(trade, moment, this.#isFirst);
-    const { since = moment.now } = this.#suspect ?? {};
-    if (!this.#isFirst || !(isFailed || moment.now - since >= FIRST_WAIT_MS)) return;
+    if (!this.#isFirst || !(isFailed || this.#isFirstDue)) return;
     const { price, at } = trade;
     this.#value = { price, source: "trade", asOf: at, problem: undefined };
   }

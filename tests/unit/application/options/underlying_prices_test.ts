@@ -599,10 +599,17 @@ Deno.test("the first trades of 40 stocks cost one request for quotes each", asyn
   await using rig = new Rig();
   for (let at = 100; at < 140; at++) {
     rig.catalog.trades.set(`U${at}`, 100);
+    rig.catalog.tradedAt.set(`U${at}`, NOW);
     rig.catalog.indexes.set(`U${at}`, 100.3);
     await rig.follow(`U${at}`);
   }
-  await rig.clock.advance(600_000);
+  await rig.clock.advance(10_000);
+  assert.ok(rig.catalog.parity.length <= 11, "chains have the other requests");
+  await rig.clock.advance(360_000);
+  for (const name of rig.followed.keys()) {
+    assert.deepEqual([rig.prices.of(name)?.price, rig.prices.of(name)?.problem], [100, undefined]);
+  }
+  await rig.clock.advance(240_000);
   const names = rig.catalog.parity.map(({ underlying }) => underlying);
   assert.deepEqual(names.toSorted(), [...rig.followed.keys()].toSorted());
   assert.ok(rig.catalog.priced.length <= 40 + 16, `${rig.catalog.priced.length}`);
