@@ -9,6 +9,9 @@ import {
   StreamProxyService,
   StreamQuotesResponseSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { AdminService } from "../../../src/gen/cream/v1/admin_pb.ts";
+import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
+import { administered, NAMED_ACCESS } from "../../support/administered.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { connectClient, DEFAULT_ADMISSION } from "../../support/grpc_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
@@ -51,7 +54,7 @@ const TOKEN_ACCESS = {
   isOn: true,
   authenticate: ({ token = "" }: { readonly token?: string | undefined }) => {
     if (token === "right" || token === "other") {
-      return Promise.resolve({ ...ANONYMOUS, name: token });
+      return { ...ANONYMOUS, name: token };
     }
     throw new Unauthenticated("missing", "The request needs a bearer token");
   },
@@ -231,6 +234,48 @@ Deno.test("health streams without an identity leave the calls of the port", asyn
   leave.abort();
   const codes = (await Promise.all(errors)).map(({ code }) => code);
   assert.equal(codes.filter((code) => code === Code.ResourceExhausted).length, 42);
+});
+
+Deno.test("calls whose token is verified leave the calls of the port", async () => {
+  const keys = Promise.withResolvers<void>();
+  const access = {
+    ...OPEN_ACCESS,
+    isOn: true,
+    authenticate: ({ token = "" }: { readonly token?: string | undefined }) => {
+      const identity = { ...ANONYMOUS, name: token };
+      return token === "right" ? identity : keys.promise.then(() => identity);
+    },
+  };
+  // Of 48 calls, 12 of an address may be verified at a time.
+  await using harness = await startWebHarness({
+    access,
+    maxHttpConnections: 64,
+    maxHttpConnectionsPerAddress: 128,
+  });
+  const calls = Array.from(
+    { length: 48 },
+    () => withToken(harness, "connect", "new").getConnectionStatus({}),
+  );
+  const results = Promise.allSettled(calls);
+  await until("those above it are refused", () => harness.refusals.http_connections === 36);
+  await withToken(harness, "connect").getConnectionStatus({});
+  keys.resolve();
+  const served = (await results).filter(({ status }) => status === "fulfilled");
+  assert.equal(served.length, 12);
+  await withToken(harness, "connect", "new").getConnectionStatus({});
+});
+
+Deno.test("administration is not served over HTTP, also to operators", async () => {
+  const { admin } = administered(systemClock);
+  await using harness = await startWebHarness({ admin, access: NAMED_ACCESS, origins: ["*"] });
+  for (const protocol of WEB_PROTOCOLS) {
+    const client = webClient(harness, protocol, AdminService, [(next) => (request) => {
+      request.header.set("authorization", "Bearer operator");
+      return next(request);
+    }]);
+    assert.equal((await errorOf(client.listStreams({}))).code, Code.Unimplemented, protocol);
+  }
+  admin[Symbol.dispose]();
 });
 
 Deno.test("an identity leaves others a quarter of the calls of the port", async () => {

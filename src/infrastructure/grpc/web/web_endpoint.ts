@@ -42,6 +42,8 @@ import { WebCall } from "./web_call.ts";
 const RESERVED_CONNECTIONS = 64;
 /** Part of the connections of an address that may be calls, so that others have some as well. */
 const ADDRESS_SHARE = 0.5;
+/** Parts of the calls of which the token is being verified, in all and by address. */
+const VERIFYING = { total: 0.5, perAddress: 0.25 } as const;
 /** Part of the calls of the port that one identity may have. */
 const IDENTITY_SHARE = 0.75;
 /** Parts of the calls that need no identity although there is a policy, in all and by address. */
@@ -100,6 +102,8 @@ export class WebEndpoint {
   readonly #methods = new Map<string, ServedMethod>();
   /** Open calls, by block of addresses. */
   readonly #calls: KeyedCounts;
+  /** Those of which the token is being verified; most tokens need no time for it. */
+  readonly #verifying: KeyedCounts;
   /** Those that need no identity although there is a policy. */
   readonly #withoutIdentity: KeyedCounts;
   /** Those of identities. */
@@ -120,6 +124,10 @@ export class WebEndpoint {
     const total = Math.max(1, maxHttpConnections - reserved);
     const perAddress = Math.ceil(maxHttpConnectionsPerAddress * ADDRESS_SHARE);
     this.#calls = new KeyedCounts({ total, perKey: perAddress || Infinity });
+    this.#verifying = new KeyedCounts({
+      total: Math.ceil(total * VERIFYING.total),
+      perKey: perAddress ? Math.ceil(total * VERIFYING.perAddress) : Infinity,
+    });
     this.#ofIdentities = new KeyedCounts({ total, perKey: Math.ceil(total * IDENTITY_SHARE) });
     this.#withoutIdentity = new KeyedCounts({
       total: Math.ceil(total * WITHOUT_IDENTITY.total),
@@ -257,9 +265,21 @@ export class WebEndpoint {
   }
 
   #authenticate({ request, path, peer }: Exchange): Identity | Promise<Identity> {
+    const { identities, refusals } = this.#options;
+    const { remoteAddress: address = "" } = request.socket;
     const { authorization } = request.headers;
-    const caller = { peer, address: request.socket.remoteAddress ?? "", certificate: undefined };
-    return this.#options.identities.authenticate(path, authorization, caller);
+    const caller = { peer, address, certificate: undefined };
+    const identity = identities.authenticate(path, authorization, caller);
+    if (!(identity instanceof Promise)) return identity;
+    let end = () => {};
+    if (this.#verifying.open(addressBlock(address), (listener) => end = listener)) {
+      // Nothing waits for it any more.
+      identity.catch(() => {});
+      const text = "The HTTP port verifies the tokens of as many calls as it accepts";
+      refusals.report("http_connections", peer, text);
+      throw exhausted("calls whose token is verified", text, "retry later");
+    }
+    return identity.finally(end);
   }
 
   async #read({ request, protocol, served }: Exchange): Promise<RequestHolder<Message>> {
