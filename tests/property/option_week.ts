@@ -9,6 +9,7 @@
  */
 import { ApiUnavailable } from "../../src/application/ports/api_unavailable.ts";
 import type { RestPurpose } from "../../src/application/status/counters.ts";
+import { type Fault, type FaultKind, makeFaults, withFault } from "./option_week_faults.ts";
 
 export const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -24,7 +25,11 @@ const CLOSES = new Map([[0, 960], [1, 960], [4, 960], [5, 960], [6, 960], [8, 78
 const OPEN = 570;
 /** Expiries by days since the first, the monthly ones among them. */
 const EXPIRIES = [0, 1, 4, 5, 6, 8];
-const MONTHLY = [1, 29];
+const MONTHLY = [1, 29, 120];
+/** Before the loads of the morning of some days. */
+const MORNINGS = [1, 4, 5, 6].map((day) => minuteAt(day, 8, 58));
+/** Contracts that a fault leaves tradable. */
+const LEFT_TRADABLE = 6;
 /** Listed on Monday at 07:00. */
 const NEW_EXPIRY = 15;
 const NEW_EXPIRY_AT = minuteAt(4, 7, 0);
@@ -53,18 +58,11 @@ export interface Listed {
   readonly endsAt: number;
 }
 
-/** Minutes of the week in which replies have a fault. */
-interface Fault {
-  readonly kind: "empty" | "cut" | "down";
-  readonly from: number;
-  readonly to: number;
-}
-
 /** A list of contracts that was sent. */
 export interface Reply {
   readonly minute: number;
   readonly contracts: readonly Listed[];
-  readonly fault: Fault["kind"] | undefined;
+  readonly fault: FaultKind | undefined;
 }
 
 /** What happens to an underlying. */
@@ -106,7 +104,7 @@ export class Underlying {
     this.price = index?.price ?? price;
     const days = EXPIRIES.filter(() => index || random() < 0.7);
     this.#expiries = [
-      ...[...days, 29].map((after) => ({ day: FIRST_DAY + after, from: 0 })),
+      ...[...days, 29, 120].map((after) => ({ day: FIRST_DAY + after, from: 0 })),
       ...random() < 0.5 ? [{ day: FIRST_DAY + NEW_EXPIRY, from: NEW_EXPIRY_AT }] : [],
     ];
     this.listStrikes(0);
@@ -194,7 +192,7 @@ export class Underlying {
 export class OptionWeek {
   readonly underlyings: readonly Underlying[];
   readonly byName: ReadonlyMap<string, Underlying>;
-  readonly faults: Fault[] = [];
+  readonly faults: readonly Fault[];
   /** The minute of the week. */
   minute = 0;
   readonly #random: () => number;
@@ -213,17 +211,7 @@ export class OptionWeek {
       return new Underlying(name, price, random);
     });
     this.byName = new Map(this.underlyings.map((each) => [each.name, each]));
-    const kinds = ["empty", "cut", "down"] as const;
-    for (let i = 0; i < 7; i++) {
-      const kind = kinds[i % kinds.length] ?? "down";
-      // One while streams open, one in a session, others at any time.
-      const from = i === 0 && random() < 0.3
-        ? 0
-        : i < 4
-        ? (1 + Math.floor(random() * 3)) * 1_440 + Math.floor(random() * 390) - 330
-        : Math.floor(random() * MINUTES);
-      this.faults.push({ kind, from, to: from + 1 + Math.floor(random() * 60) });
-    }
+    this.faults = makeFaults(random, { mornings: MORNINGS, minutes: MINUTES });
   }
 
   /** Whether options trade in a minute of the week. */
@@ -289,8 +277,8 @@ export class OptionWeek {
     }
   }
 
-  fault(): Fault["kind"] | undefined {
-    return this.faults.find(({ from, to }) => from <= this.minute && this.minute < to)?.kind;
+  fault(minute = this.minute): FaultKind | undefined {
+    return this.faults.find(({ from, to }) => from <= minute && minute < to)?.kind;
   }
 
   /** Whether replies had a fault in the last minutes. */
@@ -316,17 +304,17 @@ export class OptionWeek {
     return this.#snapshots(underlying, query);
   }
 
-  #contracts(underlying: Underlying, fault: Fault["kind"] | undefined): unknown {
+  #contracts(underlying: Underlying, fault: FaultKind | undefined): unknown {
     const { minute } = this;
-    const all = fault === "down" ? [] : underlying.listed(minute);
-    const contracts = fault === "empty" ? [] : fault === "cut" ? all.slice(0, 1) : all;
+    const { price } = underlying;
+    const contracts = withFault(underlying.listed(minute), fault, { price, minute });
     const reply = underlying.last = { minute, contracts, fault };
     if (fault === "down") throw new ApiUnavailable("HTTP 503", 503);
-    if (!fault || !underlying.known || underlying.known.contracts.length <= 1) {
+    if (!fault || !underlying.known?.contracts.length) {
       underlying.known = reply;
     }
     return {
-      option_contracts: contracts.map((it) => ({
+      option_contracts: contracts.map((it, at) => ({
         symbol: it.symbol,
         underlying_symbol: underlying.name,
         root_symbol: it.root,
@@ -334,7 +322,7 @@ export class OptionWeek {
         type: it.right,
         strike_price: String(it.strike),
         status: hasActiveStatus(it) ? "active" : "inactive",
-        tradable: it.isActive,
+        tradable: it.isActive && (fault !== "untradable" || at < LEFT_TRADABLE),
         open_interest: "10",
         size: "100",
       })),
@@ -342,7 +330,7 @@ export class OptionWeek {
     };
   }
 
-  #trades(symbols: string, fault: Fault["kind"] | undefined): unknown {
+  #trades(symbols: string, fault: FaultKind | undefined): unknown {
     if (fault === "down") throw new ApiUnavailable("HTTP 503", 503);
     const names = symbols.split(",").flatMap((name) => this.byName.get(name) ?? []);
     const index = names.find(({ isIndex }) => isIndex);

@@ -45,6 +45,8 @@ const NOTHING: Reply = { minute: Infinity, contracts: [], fault: undefined };
 /** The standard contracts of a list that are active. */
 export class KnownList {
   readonly reply: Reply;
+  /** The expiries of all contracts, as days since 1970-01-01. */
+  readonly days: ReadonlySet<number>;
   readonly #series: readonly Series[];
 
   constructor(reply: Reply) {
@@ -57,6 +59,7 @@ export class KnownList {
       known.strikes.add(strike);
     }
     this.reply = reply;
+    this.days = new Set(reply.contracts.map(({ day }) => day));
     this.#series = [...series.values()];
   }
 

@@ -9,184 +9,31 @@
  */
 import assert from "node:assert/strict";
 import type { ExpansionReport } from "../../src/application/status/reports.ts";
-import type { OptionSelection } from "../../src/domain/options/selection.ts";
-import {
-  hasActiveStatus,
-  type Listed,
-  minuteOfDay,
-  type OptionWeek,
-  type Underlying,
-} from "./option_week.ts";
+import { type Listed, minuteOfDay, type OptionWeek, type Underlying } from "./option_week.ts";
 import { KnownList, type LiveExpiry } from "./option_week_lists.ts";
+import {
+  GRACE,
+  type Judged,
+  knownOf,
+  type Moment,
+  parseReasons,
+  SETTLE,
+  SETTLE_EVENT,
+  type WeekStream,
+} from "./option_week_reasons.ts";
 
-/** Minutes until a stream has what is near the money after its chain and price are known. */
-const SETTLE = 5;
-/** The same after a split or a jump, with the load of the new strikes. */
-const SETTLE_EVENT = 20;
-/** Minutes in which a moved price or a new expiry is followed. */
-const GRACE = 3;
 /** A strike as near as this part of the distance of two strikes is on both sides of a price. */
 const AT_STRIKE = 0.15;
 /** Minutes until a notice has the kinds of a problem, and about the number of missing contracts. */
 const NOTICED = 12;
 /** Minutes until strikes that were listed on the other side of a price are known. */
 const RELOAD = 15;
+/** Minutes after the first list of a chain in which it is read again while it may be cut. */
+const FIRST_READ_AGAIN = [3, 9, 21, 45];
+/** Minutes until what was listed is known without any sign of it: from 07:00 to the open. */
+const LISTED_LONG = 150;
 /** Minutes after a fault in which nothing need be renewed. */
 const AFTER_FAULT = 30;
-
-/** One stream, and what its notices add up to. */
-export interface WeekStream {
-  readonly underlying: Underlying;
-  readonly selection: OptionSelection;
-  readonly noticed: ReadonlySet<string>;
-  readonly problem: string;
-}
-
-/** What the streams have at the end of a minute. */
-export interface Moment {
-  /** In the order of the streams. */
-  readonly reports: readonly ExpansionReport[];
-  /** Symbols that upstream has subscribed. */
-  readonly carried: ReadonlySet<string>;
-  readonly named: ReadonlySet<string>;
-}
-
-/** Everything about one stream in a minute. */
-interface Judged extends WeekStream {
-  readonly report: ExpansionReport;
-  readonly moment: Moment;
-  readonly known: KnownList;
-  readonly live: readonly LiveExpiry[];
-  readonly chosen: readonly Listed[];
-  /** Lowest and highest price since the last one that was sent. */
-  readonly low: number;
-  readonly high: number;
-  /** Whether list and price are known for some minutes. */
-  readonly isSettled: boolean;
-}
-
-/** Whether the reason that a pattern matches is true. */
-type Proof = (groups: readonly string[], judged: Judged, week: OptionWeek, free: number) => boolean;
-
-/** Kinds of reasons. */
-const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
-  [
-    "quota",
-    /^the symbol quota has slots for (\d+) of (\d+) contracts/,
-    ([had, wanted], { report: { selected, wanted: all } }, _week, free) =>
-      Number(had) === selected.size && Number(wanted) === all && selected.size < all && free === 0,
-  ],
-  [
-    "chain",
-    /^the chain is not renewed: contracts listed: (\d+); kept although not listed: (\d+)/,
-    ([listed, kept], { underlying: { last, known }, live }) =>
-      last?.fault === "cut" && Number(listed) === active(last.contracts) && live.length > 0 &&
-      Number(kept) <= active(known?.contracts ?? []) && Number(kept) > 0,
-  ],
-  [
-    "chain",
-    /^the chain is not renewed: no contracts are listed any more/,
-    (_, { underlying: { last } }) => last?.fault === "empty",
-  ],
-  [
-    "chain",
-    /^the chain is not renewed: .*HTTP 503/,
-    (_, { underlying: { last } }) => last?.fault === "down",
-  ],
-  [
-    "unlisted",
-    /^no option contracts of \w+ are listed/,
-    (_, { underlying: { known } }) => known?.contracts.length === 0,
-  ],
-  ["empty", /^no contract is within the selection/, (_, { live }) => live.length === 0],
-  [
-    "one-sided",
-    /^(\d+) expir(?:y has|ies have) strikes on one side of the price ([\d.]+) only/,
-    ([count, price], { report: { centre }, live }) =>
-      Number(price) === centre &&
-      Number(count) === live.filter((each) => !each.straddles(Number(price))).length,
-  ],
-  [
-    "incomplete",
-    /^max_contracts (\d+) leaves (\d+) of (\d+) expiries without some of the strikes next/,
-    ([max, cut, all], judged) => isCut(judged, [max, cut, all]),
-  ],
-  [
-    "unreached",
-    /^max_contracts (\d+)(?:, the default,)? leaves (\d+) of (\d+) expiries without contracts/,
-    ([max, cut, all], judged) => {
-      const { chosen, live, report: { selected, wanted } } = judged;
-      const days = new Set(chosen.map(({ day }) => day));
-      const missing = live.filter(({ day }) => !days.has(day)).length;
-      return isCut(judged, [max, cut, all]) &&
-        (selected.size === wanted ? Number(cut) === missing : Number(cut) <= missing);
-    },
-  ],
-  [
-    "price",
-    /^the price is not renewed: .* is not confirmed/,
-    (_, { underlying: { events, firstPricedAt = Infinity } }, { minute }) =>
-      minute - firstPricedAt <= SETTLE ||
-      [...events.values()].some((at) => minute - at <= SETTLE_EVENT),
-  ],
-  ["price", /^the price is not renewed: .*HTTP 503/, (_, _judged, week) => week.hadFault(2)],
-  [
-    "price",
-    /^the price is not renewed: the (?:last trade is|option quotes are) old/,
-    (_, { underlying: { tradedAt, isIndex } }, week) => isIndex || week.minute - tradedAt > 25,
-  ],
-  [
-    "price",
-    /^no price is known, strikes are centred on the open interest/,
-    (_, { underlying: { firstPricedAt = Infinity } }, week) =>
-      week.minute - firstPricedAt <= 1 || week.hadFault(2),
-  ],
-  [
-    "loading",
-    /^the option chain is not loaded yet/,
-    (_, { underlying: { known } }, { minute }) => (known?.minute ?? minute) >= minute - 1,
-  ],
-  [
-    "loading",
-    /^the price is not known yet/,
-    (_, { underlying: { firstPricedAt = Infinity } }, { minute }) => minute - firstPricedAt <= 1,
-  ],
-  ["off", /^.*HTTP 503/, (_, { underlying: { known, last } }) => !known && last?.fault === "down"],
-];
-
-/** Whether a selection is as large as it may be and the counted expiries are plausible. */
-function isCut(
-  { live, selection: { maxContracts }, report: { wanted } }: Judged,
-  [max, cut, all]: readonly (string | undefined)[],
-): boolean {
-  return Number(max) === maxContracts && Number(all) === live.length && Number(cut) > 0 &&
-    Number(cut) <= live.length && wanted <= maxContracts && wanted > maxContracts - 4;
-}
-
-/** Contracts of a list that have the status `active`, also those that are not tradable. */
-function active(contracts: readonly Listed[]): number {
-  return contracts.filter(hasActiveStatus).length;
-}
-
-/** The reasons of a text; one of no known kind is the last. */
-function parseReasons(text: string) {
-  const reasons = [];
-  for (let rest = text; rest !== "";) {
-    const [kind, pattern, isTrue] = REASONS.find(([, each]) => each.test(rest)) ?? [];
-    const [matched = rest, ...values] = pattern?.exec(rest) ?? [];
-    reasons.push({ kind, text: matched, values, isTrue: isTrue ?? (() => false) });
-    rest = rest.slice(matched.length).replace(/^[^;]*;? */, "");
-  }
-  return reasons;
-}
-
-/** What a stream knows from a text: the kinds of its reasons, and how many contracts it lacks. */
-function knownOf(text: string): { readonly kinds: string; readonly missing: number } {
-  const reasons = parseReasons(text);
-  const [had, wanted] = reasons.find(({ kind }) => kind === "quota")?.values ?? [];
-  const missing = Number(wanted ?? 0) - Number(had ?? 0);
-  return { kinds: [...new Set(reasons.map(({ kind }) => kind))].sort().join(), missing };
-}
 
 /** Counts minutes in a row in which something is not as it should be. */
 class Streak {
@@ -210,6 +57,7 @@ export class WeekOracle {
   readonly #budget: number;
   readonly #streams: readonly WeekStream[];
   readonly #streak = new Streak();
+  readonly #completeLists = new Map<Underlying, KnownList>();
   /** Stream-minutes with both sides of the money, with a reason only, and with the nearest pair. */
   readonly counts = { both: 0, informed: 0, pairs: 0 };
 
@@ -284,10 +132,13 @@ export class WeekOracle {
       moment,
       known,
       live: known.live(selection, minute + 1),
+      complete: this.#complete(underlying).live(selection, minute + 1),
       chosen: Array.from(report.selected, (symbol) => this.#contract(symbol)),
       low,
       high,
-      isSettled: isCalm && minute - Math.max(known.since, firstPricedAt) > SETTLE,
+      // One contract has no pair, and no price of an index.
+      isSettled: isCalm && known.reply.fault !== "cut" &&
+        minute - Math.max(known.since, firstPricedAt) > SETTLE,
     };
   }
 
@@ -296,7 +147,9 @@ export class WeekOracle {
     const { reason, state } = report;
     const free = this.#budget - judged.moment.carried.size;
     this.#checkRenewal(judged);
+    this.#checkFirst(judged);
     this.#checkPair(judged);
+    this.#checkWanted(judged);
     const hasContracts = noticed.size === report.selected.size &&
       [...noticed].every((symbol) => report.selected.has(symbol));
     const unnoticed = this.#streak.note(`contracts ${name}`, !hasContracts);
@@ -357,6 +210,48 @@ export class WeekOracle {
       judged,
       `the list is of minute ${known.reply.minute}`,
     );
+  }
+
+  /** A first list with a fault is stated, and replaced when one of the later ones has none. */
+  #checkFirst(judged: Judged): void {
+    const { underlying: { name }, known: { reply }, live, complete, report: { reason } } = judged;
+    const isCut = reply.fault === "tail" && live.length < complete.length;
+    const isSilent = isCut && !/not confirmed yet|the chain is not renewed/.test(reason ?? "");
+    const silent = this.#streak.note(`cut ${name}`, isSilent);
+    this.#expect(
+      silent <= GRACE,
+      judged,
+      `${live.length} of ${complete.length} expiries, no reason`,
+    );
+    const isDue = FIRST_READ_AGAIN.some((after) =>
+      reply.minute + after + GRACE < this.#week.minute &&
+      [-1, 0, 1].every((late) => this.#week.fault(reply.minute + after + late) === undefined)
+    );
+    const isOld = reply.fault !== undefined && isDue;
+    const old = this.#streak.note(`first ${name}`, isOld);
+    this.#expect(old <= SETTLE, judged, `the first list, of minute ${reply.minute}, is still used`);
+  }
+
+  /** A selection has both strikes next to the price of as many expiries as it may have. */
+  #checkWanted(judged: Judged): void {
+    const { underlying: { name }, selection, live, low, high, isSettled, report } = judged;
+    const whole = live.filter((each) => each.straddles(low) && each.straddles(high)).length;
+    const least = Math.min(4 * whole, selection.maxContracts - 3);
+    const isLess = isSettled && report.wanted < least;
+    const less = this.#streak.note(`count ${name}`, isLess);
+    this.#expect(less <= GRACE, judged, `${report.wanted} contracts are selected, not ${least}`);
+  }
+
+  /** The contracts that were listed for some hours; made once an hour. */
+  #complete(underlying: Underlying): KnownList {
+    const { minute } = this.#week;
+    const known = this.#completeLists.get(underlying);
+    if (known && minute - known.since < 60) return known;
+    const contracts = underlying.listed(minute)
+      .filter(({ listedAt }) => listedAt === 0 || listedAt <= minute - LISTED_LONG);
+    const list = new KnownList({ minute, contracts, fault: undefined });
+    this.#completeLists.set(underlying, list);
+    return list;
   }
 
   /** Whether strikes of the nearest expiry are listed on both sides of the price. */

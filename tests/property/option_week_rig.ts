@@ -29,7 +29,7 @@ import { RecordingLog } from "../support/recording_log.ts";
 import { ModelUpstream } from "../unit/application/feeds/model_upstream.ts";
 import { CountingTracing, ScriptedSession } from "../unit/application/feeds/scripted_feed.ts";
 import { MINUTE_MS, type OptionWeek, START, type Underlying } from "./option_week.ts";
-import type { Moment, WeekStream } from "./option_week_oracle.ts";
+import type { Moment, WeekStream } from "./option_week_reasons.ts";
 
 const QUOTES: ReadonlySet<"quotes"> = new Set(["quotes"] as const);
 
@@ -61,7 +61,8 @@ class NoticedStream implements SelectionStream, WeekStream {
       const { symbol, selection, reason } = notice;
       if (selection === "entered") this.noticed.add(symbol);
       else if (selection === "left") this.noticed.delete(symbol);
-      else this.problem = selection === "short" ? reason : "";
+      // That the selection is complete may have a limit of it as reason.
+      else this.problem = reason;
     }
   }
 
