@@ -176,6 +176,7 @@ export async function startProxy(
       feeds: config.feeds,
       kinds: feedKinds(config),
       formats: FRAME_FORMATS,
+      origins: config.web.origins,
       orderOpcode: config.environment === "PAPER" ? "binary" : "text",
     })
     : undefined;

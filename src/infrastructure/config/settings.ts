@@ -204,7 +204,8 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_CORS_ORIGINS: row(originList, "web.origins", {
       description: "Origins of web pages that may call the services, which turns " +
-        "`STREAM_PROXY_GRPC_WEB` on; `*` is every page, and needs `STREAM_PROXY_ACCESS`",
+        "`STREAM_PROXY_GRPC_WEB` on, and connect to the WebSocket API; `*` is every page, and " +
+        "needs `STREAM_PROXY_ACCESS`",
       whenUnset: "only pages of the same host and port",
     }),
     STREAM_PROXY_MAX_BATCH_DELAY_MS: row(integer(0, 100), "grpc.maxBatchDelayMs", {

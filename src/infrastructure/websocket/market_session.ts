@@ -9,6 +9,7 @@
  */
 import { PermissionDenied } from "../../application/access/authorize.ts";
 import { authorizeSymbols } from "../../application/relay/authorize_relay.ts";
+import type { RelayQueue } from "../../application/relay/relay_queue.ts";
 import type { RelayedStream } from "../../application/relay/relayed_stream.ts";
 import type { MessageFormat } from "../../application/relay/relayed_message.ts";
 import { Draining } from "../../application/streaming/market_streams.ts";
@@ -94,12 +95,24 @@ export class MarketSession extends ClientSession {
       this.#isNotified = true;
       replies.push(this.#frameOf(errorMessage(new StreamError(407))));
     }
-    const batch = queue.take(MAX_MESSAGES);
+    const frames = this.#takeBatch(queue);
     if (!queue.isReady) {
       this.#behindSince = undefined;
       this.#isNotified = false;
+      if (frames.length === 0) queue.onReady(this.schedule);
     }
-    return batch.length > 0 ? this.#path.frames.of(batch, this.#path.format) : [];
+    return frames;
+  }
+
+  /** Takes a batch of messages that can be sent. */
+  #takeBatch(queue: RelayQueue): readonly Uint8Array[] {
+    const { frames, format } = this.#path;
+    while (queue.isReady) {
+      const made = frames.of(queue.take(MAX_MESSAGES), format);
+      // None of the messages can be transcoded.
+      if (made.length > 0) return made;
+    }
+    return [];
   }
 
   protected async handle(command: Command | undefined): Promise<void> {

@@ -64,6 +64,8 @@ interface WebSocketApiOptions extends Omit<SessionContext, "scheduler"> {
   readonly kinds: Readonly<Record<FeedId, FeedKind>>;
   /** How the frames of each feed are encoded. */
   readonly formats: Readonly<Record<FeedId, MessageFormat>>;
+  /** Origins of web pages that may connect while authentication is off; `*` is every page. */
+  readonly origins: readonly string[];
   /** Opcode of the frames of the trading stream: Alpaca's are binary on paper. */
   readonly orderOpcode: Opcode;
   /** Counts and limits the connections of this and all other ports. */
@@ -218,6 +220,7 @@ export class WebSocketApi implements AsyncDisposable {
     socket.on("error", () => {});
     const endpoint = endpointOf(request.url ?? "/");
     if (endpoint === undefined) return refuse(socket, 404);
+    if (!this.#isAllowed(request.headers.origin)) return refuse(socket, 403);
     const { drainReason, connections } = this.#options;
     const { remoteAddress = "", remotePort } = socket;
     if (drainReason() !== undefined || this.#stopped) return refuse(socket, 503);
@@ -272,6 +275,15 @@ export class WebSocketApi implements AsyncDisposable {
     if (credentials && session instanceof MarketSession) {
       session.logInByHeaders(credentials.key, credentials.secret);
     }
+  }
+
+  /**
+   * Whether a page may connect: without authentication, every page that a user opens could read the
+   * account's orders. Programs send no origin.
+   */
+  #isAllowed(origin: string | undefined): boolean {
+    const { access, origins } = this.#options;
+    return origin === undefined || access.isOn || origins.includes("*") || origins.includes(origin);
   }
 
   /** Whether the feed of a path is enabled and carries its product. */

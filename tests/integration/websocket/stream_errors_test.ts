@@ -136,6 +136,23 @@ Deno.test("an unknown path is answered with 404, and a request without an upgrad
   await response.body?.cancel();
 });
 
+Deno.test("a web page connects only if its origin is listed, or with a token", async () => {
+  const origin = "https://app.example";
+  const opens = async (env: Readonly<Record<string, string>>) => {
+    await using harness = await startHarness({ ...START, env });
+    await using client = new AlpacaClient(`${harness.websocket}/v2/sip`, { origin });
+    return await client.opened().then(() => "open", (error: Error) => error.message);
+  };
+  assert.match(await opens({}), /403/);
+  assert.match(await opens({ STREAM_PROXY_CORS_ORIGINS: "https://other.example" }), /403/);
+  assert.equal(await opens({ STREAM_PROXY_CORS_ORIGINS: origin }), "open");
+  const access = {
+    roles: { reader: {} },
+    identities: [{ name: "page", role: "reader", tokens: [`sha256:${"0".repeat(64)}`] }],
+  };
+  assert.equal(await opens({ STREAM_PROXY_ACCESS: JSON.stringify(access) }), "open");
+});
+
 Deno.test("the root path and headers of a login are accepted", async () => {
   await using harness = await startHarness(START);
   for (

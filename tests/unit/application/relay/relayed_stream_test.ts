@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
+import { MessageRelay } from "../../../../src/application/relay/message_relay.ts";
+import { RelayedStream } from "../../../../src/application/relay/relayed_stream.ts";
+import type { SymbolState } from "../../../../src/application/status/reports.ts";
+import type { SymbolSets, UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
+
+/** A feed of which a test sets the states of symbols. */
+function setup(states: Readonly<Record<string, SymbolState>> = {}) {
+  const counters = { published: 0, sent: 0, conflated: 0, dropped: 0 };
+  const relay = new MessageRelay({ format: "json", capacity: 10, counters });
+  const requested: string[] = [];
+  const names = (channel: UpstreamChannel, symbols: Iterable<string>) =>
+    Array.from(symbols, (symbol) => `${channel} ${symbol}`);
+  const sink: SubscriptionSink = {
+    checkQuota: () => {},
+    checkPairs: () => {},
+    add: (channel, symbols) => requested.push(...names(channel, symbols)),
+    remove: (channel, symbols) => {
+      for (const name of names(channel, symbols)) requested.splice(requested.indexOf(name), 1);
+    },
+    freeSlots: () => undefined,
+    isNamed: () => false,
+    testLimitWith: () => {},
+    statesOf: (_channel, symbols) =>
+      Array.from(symbols, (symbol) => ({
+        symbol,
+        state: states[symbol] ?? "requested",
+        reason: "",
+      })),
+  };
+  let size = 0;
+  const refuse: { message?: string } = {};
+  const stream = new RelayedStream({
+    relay,
+    sink,
+    holder: { identity: "" },
+    check: () => {
+      if (refuse.message) throw new Error(refuse.message);
+    },
+    onChange: (symbols) => size += symbols,
+    onEnd: () => {},
+  });
+  return { relay, stream, requested, size: () => size, refuse };
+}
+
+const pairs = (channels: Partial<Record<UpstreamChannel, readonly string[]>>): SymbolSets =>
+  new Map(
+    Object.entries(channels).map(([channel, symbols]) => [
+      channel as UpstreamChannel,
+      new Set(symbols),
+    ]),
+  );
+
+/** The answer, or "none" while there is none. */
+async function answerOf({ answered }: { readonly answered: Promise<unknown> }): Promise<unknown> {
+  return await Promise.race([answered, Promise.resolve().then(() => "none")]);
+}
+
+const change = (symbol: string, state: SymbolState, reason = "") => [{ symbol, state, reason }];
+
+Deno.test("symbols are requested immediately, and received from their acceptance on", async () => {
+  const { relay, stream, requested, size } = setup();
+  const pending = stream.request(pairs({ trades: ["A", "B"] }));
+  assert.deepEqual(requested, ["trades A", "trades B"]);
+  assert.equal(relay.symbols, 0);
+  assert.equal(await answerOf(pending), "none");
+  stream.changed("trades", change("A", "acknowledged"));
+  assert.equal(await answerOf(pending), "none");
+  stream.changed("trades", change("B", "acknowledged"));
+  assert.equal(await answerOf(pending), undefined);
+  pending.accept();
+  assert.deepEqual([relay.symbols, size()], [2, 2]);
+  assert.deepEqual([...stream.symbols.get("trades") ?? []], ["A", "B"]);
+});
+
+Deno.test("what upstream carries already is answered immediately", async () => {
+  const { stream } = setup({ A: "acknowledged" });
+  assert.equal(await answerOf(stream.request(pairs({ trades: ["A"] }))), undefined);
+  const everything = setup({ "*": "acknowledged" });
+  assert.equal(await answerOf(everything.stream.request(pairs({ trades: ["A"] }))), undefined);
+});
+
+Deno.test("the wildcard of a channel answers for all of its symbols", async () => {
+  const { stream } = setup();
+  const pending = stream.request(pairs({ trades: ["*", "A"] }));
+  stream.changed("trades", change("*", "acknowledged"));
+  assert.equal(await answerOf(pending), undefined);
+});
+
+Deno.test("a rejected symbol answers with the error; cancelling leaves nothing", async () => {
+  const { relay, stream, requested, size } = setup();
+  const pending = stream.request(pairs({ trades: ["A", "BAD"] }));
+  stream.changed("trades", change("BAD", "rejected", "invalid syntax (code 400)"));
+  assert.deepEqual(await pending.answered, { code: 400, message: "invalid syntax" });
+  pending.cancel();
+  assert.deepEqual([requested, relay.symbols, size(), stream.size], [[], 0, 0, 0]);
+});
+
+Deno.test("a symbol without a slot is an error, a contract that has ended is none", async () => {
+  const waiting = setup({ A: "waiting" }).stream.request(pairs({ quotes: ["A"] }));
+  assert.deepEqual(await waiting.answered, { code: 405, message: "symbol limit exceeded" });
+  const { stream } = setup({ A: "rejected" });
+  assert.equal(await stream.request(pairs({ quotes: ["A"] })).answered, undefined);
+});
+
+Deno.test("a rejection after the acceptance is reported, that of another stream is not", () => {
+  const { stream } = setup();
+  const errors: unknown[] = [];
+  stream.onRejected = (error) => errors.push(error);
+  stream.request(pairs({ trades: ["A"] })).accept();
+  stream.changed("trades", change("B", "rejected", "no (code 400)"));
+  stream.changed("quotes", change("A", "rejected", "no (code 400)"));
+  assert.deepEqual(errors, []);
+  stream.changed("trades", change("A", "rejected", "no (code 400)"));
+  assert.deepEqual(errors, [{ code: 400, message: "no" }]);
+});
+
+Deno.test("a symbol that is requested again is not requested upstream again", async () => {
+  const { stream, requested } = setup();
+  stream.request(pairs({ trades: ["A"] })).accept();
+  const again = stream.request(pairs({ trades: ["A"] }));
+  assert.equal(await answerOf(again), undefined);
+  again.cancel();
+  assert.deepEqual(requested, ["trades A"]);
+  assert.equal(stream.symbols.get("trades")?.size, 1);
+});
+
+Deno.test("a request over a limit changes nothing", () => {
+  const { stream, requested, refuse } = setup();
+  refuse.message = "over the limit";
+  assert.throws(() => stream.request(pairs({ trades: ["A"] })), /over the limit/);
+  assert.deepEqual([requested, stream.size], [[], 0]);
+});
+
+Deno.test("an end releases what is received and what is pending", () => {
+  const { relay, stream, requested } = setup();
+  stream.request(pairs({ trades: ["A"] })).accept();
+  const pending = stream.request(pairs({ quotes: ["B"] }));
+  stream[Symbol.dispose]();
+  pending.accept();
+  pending.cancel();
+  assert.deepEqual([requested, relay.symbols, relay.isWanted], [[], 0, false]);
+});
