@@ -252,7 +252,7 @@ STREAM_PROXY_TLS_CLIENT_CA_FILE: {{ include "asp.tlsFolder" $ }}/{{ . }}
 {{- $files | sortAlpha | uniq | join "," }}
 {{- end }}
 
-{{/* Not empty if a port has TLS. Takes a list: root, `grpc`, `health` or `metrics`. */}}
+{{/* Not empty if a port has TLS. Takes a list: root, `grpc`, `websocket`, `health` or `metrics`. */}}
 {{- define "asp.hasTls" -}}
 {{- $root := index . 0 -}}
 {{- $config := $root.Values.config -}}
