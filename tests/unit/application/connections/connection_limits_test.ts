@@ -44,6 +44,27 @@ function setup(options: Partial<ConnectionLimitsOptions> = {}) {
 
 const NONE_LEFT = Object.assign(new Error("none left"), { code: "EMFILE" });
 
+Deno.test("WebSocket connections have the limits of gRPC, and are counted apart", () => {
+  const { limits, open, counters, log } = setup({ maxGrpc: 2, maxGrpcPerAddress: 2 });
+  for (const kind of ["grpc", "websocket"] as const) {
+    assert.ok(open(kind, undefined, "10.0.0.1"));
+    assert.ok(open(kind, undefined, "10.0.0.2"));
+  }
+  assert.equal(open("websocket", undefined, "10.0.0.3"), undefined);
+  const { grpc, websocket } = limits.figures;
+  assert.deepEqual([grpc, websocket, counters.refusals.connections], [2, 2, 1]);
+  assert.match(log.messages("warn").join(), /WebSocket connections above .*MAX_CONNECTIONS=2/);
+});
+
+Deno.test("a shortage of descriptors closes idle clients of both kinds, then the newest", () => {
+  const { limits, open } = setup();
+  const busy = [open("grpc"), open("websocket"), open("grpc"), open("websocket")];
+  const idle = open("websocket", 5);
+  const isClosed = () => [...busy, idle].map((each) => each?.closed);
+  limits.acceptFailed("gRPC", NONE_LEFT);
+  assert.deepEqual(isClosed(), [0, 0, 0, 1, 1]);
+});
+
 Deno.test("gRPC connections above the limit are refused until one is closed", () => {
   const { limits, open, counters, log } = setup({ maxGrpc: 2 });
   const first = open("grpc");

@@ -82,3 +82,20 @@ Deno.test("identities without open streams are not remembered", () => {
   for (const close of closes) close();
   assert.equal(usage.size, 0);
 });
+
+Deno.test("symbols that an open stream adds count against the limits of its identity", () => {
+  const usage = new IdentityUsage();
+  const client = { identity: "dashboard", limits: { symbols: 5, symbolsPerStream: 4 } };
+  const close = usage.open(client, 0);
+  usage.checkSymbols(client, { own: 0, added: 4 });
+  assert.throws(() => usage.checkSymbols(client, { own: 3, added: 2 }), /4 symbols.*of one stream/);
+  usage.add(client, 4);
+  usage.checkSymbols(client, { own: 0, added: 1 });
+  assert.throws(() => usage.checkSymbols(client, { own: 0, added: 2 }), /4 used, 1 left, 2 more/);
+  assert.throws(() => usage.check(client, 2), /4 used/);
+  usage.add(client, -4);
+  usage.check(client, 4);
+  close();
+  usage.add(client, 1);
+  assert.equal(usage.size, 0);
+});

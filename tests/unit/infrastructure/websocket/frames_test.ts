@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { decode, encode } from "@msgpack/msgpack";
+import { RelayEnvelope } from "../../../../src/application/relay/relay_queue.ts";
+import {
+  BatchFrames,
+  controlFrame,
+  frameOf,
+} from "../../../../src/infrastructure/websocket/frames.ts";
+
+const utf8 = new TextEncoder();
+const text = new TextDecoder();
+
+/** Envelopes of messages that stand in one JSON frame. */
+function batchOf(messages: readonly unknown[], format: "json" | "msgpack" = "json") {
+  const parts = messages.map((each) =>
+    format === "json" ? utf8.encode(JSON.stringify(each)) : encode(each)
+  );
+  const frame = new Uint8Array(parts.reduce((sum, { length }) => sum + length + 1, 0));
+  let at = 0;
+  return parts.map((part, i) => {
+    frame.set(part, at);
+    const start = at;
+    at += part.length + 1;
+    const place = { sequence: i + 1, receivedAt: 0, bytes: 100 };
+    return new RelayEnvelope({ frame, start, end: start + part.length }, place);
+  });
+}
+
+/** The opcode and the payload of a frame of any length. */
+function parse(frame: Uint8Array) {
+  const view = new DataView(frame.buffer, frame.byteOffset);
+  const [first = 0, second = 0] = frame;
+  assert.equal(second & 0x80, 0, "not masked");
+  const [length, header] = second < 126
+    ? [second, 2]
+    : second === 126
+    ? [view.getUint16(2), 4]
+    : [Number(view.getBigUint64(2)), 10];
+  assert.equal(frame.length, header + length);
+  return { first, payload: frame.subarray(header) };
+}
+
+const fail = (error: unknown) => {
+  throw error;
+};
+
+Deno.test("a frame has the shortest header for its length", () => {
+  for (const length of [0, 1, 125, 126, 65_535, 65_536]) {
+    const payload = new Uint8Array(length).fill(7);
+    const { first, payload: parsed } = parse(frameOf(payload, "binary"));
+    assert.deepEqual([first, parsed.length, parsed.at(-1)], [0x82, length, length ? 7 : undefined]);
+  }
+  assert.equal(parse(frameOf(utf8.encode("x"), "text")).first, 0x81);
+});
+
+Deno.test("a message about the session is a list of one, in text or binary", () => {
+  const message = { T: "success", msg: "connected" };
+  const json = parse(controlFrame(message, "json"));
+  assert.deepEqual([json.first, text.decode(json.payload)], [0x81, JSON.stringify([message])]);
+  const binary = parse(controlFrame(message, "msgpack"));
+  assert.deepEqual([binary.first, decode(binary.payload)], [0x82, [message]]);
+});
+
+Deno.test("a batch is one list, in the format of the client", () => {
+  for (const count of [1, 15, 16, 400]) {
+    const messages = Array.from({ length: count }, (_, i) => ({ T: "?", S: "A", i }));
+    const batch = batchOf(messages);
+    const frames = new BatchFrames("json", fail);
+    const [json, ...more] = frames.of(batch, "json");
+    assert.equal(more.length, 0);
+    assert.deepEqual(JSON.parse(text.decode(parse(json as Uint8Array).payload)), messages);
+    const [binary] = frames.of(batch, "msgpack");
+    assert.deepEqual(decode(parse(binary as Uint8Array).payload), messages);
+    const [native] = new BatchFrames("msgpack", fail).of(batchOf(messages, "msgpack"), "msgpack");
+    assert.deepEqual(decode(parse(native as Uint8Array).payload), messages);
+  }
+});
+
+Deno.test("clients with equal batches share the bytes of a frame, until they are cleared", () => {
+  const frames = new BatchFrames("json", fail);
+  const batch = batchOf([{ T: "q" }, { T: "t" }]);
+  const made = frames.of(batch, "json");
+  assert.equal(frames.of([...batch], "json"), made);
+  assert.notEqual(frames.of(batch.slice(0, 1), "json"), made);
+  assert.notEqual(frames.of(batch, "msgpack"), made);
+  assert.equal(frames.of([...batch], "json"), made);
+  frames.clear();
+  assert.notEqual(frames.of(batch, "json"), made);
+});
+
+Deno.test("a message is transcoded once for all clients", () => {
+  const [envelope] = batchOf([{ T: "q", S: "A" }]) as [RelayEnvelope];
+  const frames = new BatchFrames("json", fail);
+  frames.of([envelope], "msgpack");
+  const { encoded } = envelope;
+  frames.clear();
+  frames.of([envelope], "msgpack");
+  assert.ok(encoded && envelope.encoded === encoded);
+});
+
+Deno.test("a large batch has frames that common clients accept", () => {
+  const messages = Array.from(
+    { length: 10 },
+    (_, i) => ({ T: "n", i, content: "x".repeat(100_000) }),
+  );
+  const frames = new BatchFrames("json", fail).of(batchOf(messages), "json");
+  assert.ok(frames.length > 1);
+  const received = frames.flatMap((frame) => {
+    assert.ok(frame.length < 1_048_576);
+    return JSON.parse(text.decode(parse(frame).payload));
+  });
+  assert.deepEqual(received, messages);
+});
+
+Deno.test("a message that cannot be transcoded is left out and reported", () => {
+  const errors: unknown[] = [];
+  const frames = new BatchFrames("json", (error) => errors.push(error));
+  const [first, second] = batchOf([{ T: "q" }, { T: "t" }]) as [RelayEnvelope, RelayEnvelope];
+  first.event = { frame: utf8.encode('{"T":'), start: 0, end: 5 };
+  const [frame] = frames.of([first, second], "msgpack");
+  assert.deepEqual(decode(parse(frame as Uint8Array).payload), [{ T: "t" }]);
+  assert.equal(errors.length, 1);
+  assert.deepEqual(frames.of([first], "msgpack"), []);
+});
