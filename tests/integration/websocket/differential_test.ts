@@ -18,6 +18,8 @@ const CHANNELS = [
   "imbalances",
 ];
 
+const WHAT = "a client of the proxy receives what Alpaca sent";
+
 interface Case {
   readonly name: string;
   readonly endpoint: "sip" | "opra";
@@ -54,7 +56,7 @@ const CASES: readonly Case[] = [
 ];
 
 for (const { name, endpoint, options, isIdentical } of CASES) {
-  Deno.test(`a client of the proxy receives what Alpaca sent: ${name}`, async () => {
+  Deno.test(`${WHAT}: ${name}`, async () => {
     await using harness = await startHarness({
       websocket: true,
       simulator: { accounts: [ACCOUNT] },

@@ -9,6 +9,7 @@ import {
   type StreamKind,
 } from "../../support/sdk_streams.ts";
 import { optionMessages, stockMessages } from "../../support/stock_messages.ts";
+import { tlsEnvironment } from "../../support/proxy_certificates.ts";
 import { startTlsFront } from "../../support/tls_front.ts";
 import {
   MARKS,
@@ -25,13 +26,13 @@ const ACCOUNT = {
   plan: "broker_standard", // five connections: the proxy's and that of the SDK
 } as const;
 
-async function startKind(kind: SdkStreamKind, port: number, stack: AsyncDisposableStack) {
-  const reached = kind.needsTls ? stack.use(await startTlsFront(port)).port : port;
-  const url = kind.needsTls ? `wss://localhost:${reached}` : `ws://127.0.0.1:${reached}`;
+async function startKind(kind: SdkStreamKind, port: number) {
+  const url = kind.needsTls ? `wss://localhost:${port}` : `ws://127.0.0.1:${port}`;
   const { key, secret } = ACCOUNT;
-  return stack.use(await kind.start({ url, key, secret, kinds: kind.kinds }));
+  return await kind.start({ url, key, secret, kinds: kind.kinds });
 }
 
+const WHAT = "stocks, options and order updates through the proxy are Alpaca's";
 /** Repetitions of each message that is sent. */
 const BATCH = 20;
 /** Channels whose messages arrive without a subscription of their own. */
@@ -63,19 +64,23 @@ async function untilOrders(simulator: Simulator, twins: readonly SdkStreams[]): 
 }
 
 for (const kind of await sdkStreams()) {
-  const title = `${kind.name}: stocks, options and order updates through the proxy are Alpaca's`;
+  const title = `${kind.name}: ${WHAT}`;
   Deno.test({
     name: kind.missing === undefined ? title : `${title} (skipped: ${kind.missing})`,
     ignore: kind.missing !== undefined,
     fn: async () => {
       await using harness = await startHarness({
         websocket: true,
+        env: kind.needsTls ? { ...tlsEnvironment(), STREAM_PROXY_TLS_PORTS: "websocket" } : {},
         simulator: { accounts: [ACCOUNT], trading: { stream: { tradingSessionLimit: 0 } } },
       });
       const { simulator } = harness;
       await using stack = new AsyncDisposableStack();
-      const direct = await startKind(kind, Number(new URL(simulator.url).port), stack);
-      const proxied = await startKind(kind, Number(new URL(harness.websocket).port), stack);
+      const port = Number(new URL(simulator.url).port);
+      // The simulator has no TLS.
+      const front = kind.needsTls ? stack.use(await startTlsFront(port)).port : port;
+      const direct = stack.use(await startKind(kind, front));
+      const proxied = stack.use(await startKind(kind, Number(new URL(harness.websocket).port)));
       const twins = [direct, proxied];
       const [contract = "", other = "", contractMark = ""] = simulator.market
         .optionContracts("AAPL").map(({ symbol }) => symbol);
