@@ -135,7 +135,8 @@ export class SelectionRig implements AsyncDisposable {
       },
     });
     const strikes = strikesFrom(low, high);
-    catalog.listed.set("SPY", gridOf({ underlying: "SPY", days: [EXPIRY], strikes }));
+    // The second expiry is beyond the default; a chain of one alone is confirmed first.
+    catalog.listed.set("SPY", gridOf({ underlying: "SPY", days: [EXPIRY, EXPIRY + 100], strikes }));
     catalog.trades.set("SPY", 100.4);
     this.#run = this.expansions.run(this.#end.signal);
   }
