@@ -79,7 +79,9 @@ export class OddMessages {
   }
 
   #vary(message: Message): Message {
-    const varied: Record<string, Encodable> & Message = { ...message };
+    const { T, S, ...rest } = message;
+    const first = this.#chance(0.1) ? { new: this.#value(2) } : {};
+    const varied: Record<string, Encodable> & Message = { T, S, ...first, ...rest };
     if (typeof varied["t"] === "string") varied["t"] = this.#time();
     if (this.#chance(0.3)) varied["r"] = this.#time();
     if (this.#chance(0.2)) Object.assign(varied, this.#members(2));

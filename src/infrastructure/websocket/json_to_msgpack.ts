@@ -124,6 +124,7 @@ export class JsonToMsgpack {
 
   #map(): void {
     const head = this.#length;
+    const outer = this.#prices;
     this.#reserve(1);
     this.#length++;
     let size = 0;
@@ -146,6 +147,7 @@ export class JsonToMsgpack {
       this.#value(key);
     }
     this.#at++;
+    this.#prices = outer; // of a map in a map
     this.#setHead(head, size, 0x80, 0xde);
   }
 

@@ -79,6 +79,12 @@ Deno.test("prices are doubles where the JSON has a whole number, and only there"
   assert.equal(hex('{"T":"?","p":5}'), "82a154a13fa17005");
 });
 
+Deno.test("the type of a nested map does not change what the prices of its message are", () => {
+  const price = /a26270cb4067600000000000/;
+  assert.match(hex('{"T":"q","S":"A","new":{"T":"?"},"bp":187}'), price);
+  assert.match(hex('{"T":"q","S":"A","new":[{"T":"t"}],"bp":187}'), price);
+});
+
 Deno.test("times are timestamps of the least size, with every nanosecond", () => {
   const time = (text: string) => hex(`{"t":"${text}"}`).slice(6);
   assert.equal(time("2026-09-14T14:30:02.118450321Z"), "d7ff1c3da2446aa804ea");
