@@ -77,6 +77,14 @@ interface WebSocketApiOptions extends Omit<SessionContext, "scheduler"> {
   readonly tracing: Tracing;
 }
 
+/** What an open connection does. */
+interface ConnectionState {
+  /** Monotonic ms since which no client is served on it; `undefined` while one is. */
+  idleSince: number | undefined;
+  /** @default none yet */
+  session?: ClientSession;
+}
+
 /** The port and its clients. */
 export class WebSocketApi implements AsyncDisposable {
   readonly #options: WebSocketApiOptions;
@@ -87,7 +95,7 @@ export class WebSocketApi implements AsyncDisposable {
   readonly #upgrader: WebSocketServer;
   readonly #frames: ReadonlyMap<FeedId, BatchFrames>;
   readonly #openings: OpeningRate;
-  readonly #sockets = new Map<Socket, { idleSince: number | undefined }>();
+  readonly #sockets = new Map<Socket, ConnectionState>();
   /** Sessions, with the pings since the client has last sent or taken anything. */
   readonly #sessions = new Map<ClientSession, { readonly socket: ClientSocket; silent: number }>();
   readonly #ended = new AbortController();
@@ -188,11 +196,13 @@ export class WebSocketApi implements AsyncDisposable {
 
   #connect(socket: Socket): void {
     const { connections, security, clock } = this.#options;
-    const state: { idleSince: number | undefined } = { idleSince: clock.monotonic() };
+    const connectedAt = clock.monotonic();
+    const state: ConnectionState = { idleSince: connectedAt };
     const release = connections.admit("websocket", {
       close: () => socket.destroy(),
       bytes: () => ({ received: socket.bytesRead, sent: socket.bytesWritten }),
-      idleSince: () => state.idleSince,
+      // So that clients without access cannot keep others out.
+      idleSince: () => state.session?.isLoggedIn === false ? connectedAt : state.idleSince,
       address: socket.remoteAddress,
       port: socket.remotePort,
     });
@@ -268,7 +278,10 @@ export class WebSocketApi implements AsyncDisposable {
       });
     this.#sessions.set(session, { socket, silent: 0 });
     const state = this.#sockets.get(raw);
-    if (state) state.idleSince = undefined;
+    if (state) {
+      state.idleSince = undefined;
+      state.session = session;
+    }
     ws.once("close", () => this.#sessions.delete(session));
     session.start();
     const credentials = credentialsOf(request);

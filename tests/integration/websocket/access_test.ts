@@ -159,3 +159,25 @@ Deno.test("the port is encrypted with the certificate of the proxy", async () =>
   const ack = await client.request({ action: "subscribe", trades: ["AAPL"] });
   assert.deepEqual(ack.trades, ["AAPL"]);
 });
+
+Deno.test("clients that do not log in give their connections to others", async () => {
+  const most = { STREAM_PROXY_MAX_CONNECTIONS: "4", STREAM_PROXY_MAX_CONNECTIONS_PER_ADDRESS: "4" };
+  const env = { STREAM_PROXY_ACCESS: JSON.stringify(POLICY), ...most };
+  await using harness = await startHarness({ websocket: true, env });
+  const url = `${harness.websocket}/v2/sip`;
+  await using opened = new AsyncDisposableStack();
+  const silent = [];
+  for (let i = 0; i < 4; i++) {
+    const client = opened.use(new AlpacaClient(url));
+    await client.opened();
+    silent.push(client);
+  }
+  for (let i = 0; i < 4; i++) {
+    const { client, answer } = await logIn(url, "K", TOKENS.plain);
+    opened.use(client);
+    assert.equal(answer, "authenticated");
+  }
+  for (const { closed } of silent) await closed;
+  await using late = new AlpacaClient(url);
+  await assert.rejects(late.opened(), "a client that is logged in stays");
+});
