@@ -100,7 +100,9 @@ export function servesWebSocket({ websocket: { port, isEphemeral } }: Config): b
 /** Makes the relays; `undefined` while the WebSocket API is not served. */
 export function buildRelays(
   config: Config,
-  { counters, memory }: Pick<FeedDependencies, "counters"> & { readonly memory: QueueMemory },
+  { counters, memory, orderBooks }: Pick<FeedDependencies, "counters" | "orderBooks"> & {
+    readonly memory: QueueMemory;
+  },
 ): Relays | undefined {
   if (!servesWebSocket(config)) return undefined;
   const { capacity } = config.websocket;
@@ -111,6 +113,7 @@ export function buildRelays(
       capacity,
       memory,
       counters: counters.relays[RELAY_OF_FEED[feed]],
+      orderBooks: feed === "crypto" ? orderBooks : undefined,
     }),
   ]);
   return Object.fromEntries(relays) as Relays;

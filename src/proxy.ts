@@ -175,6 +175,7 @@ export async function startProxy(
       drainReason: () => drain.reason,
       feeds: config.feeds,
       kinds: feedKinds(config),
+      cryptoLocation: config.crypto.location,
       formats: FRAME_FORMATS,
       origins: config.web.origins,
       orderOpcode: config.environment === "PAPER" ? "binary" : "text",
@@ -276,7 +277,7 @@ function createCore(
     log,
   });
   const journal = buildOrderJournal(config, parts, hosts);
-  const relays = buildRelays(config, { counters, memory: queueMemory });
+  const relays = buildRelays(config, { counters, memory: queueMemory, orderBooks });
   const isBackfilling = (feed: FeedId) =>
     feed === "trading" ? journal?.isReconciling ?? false : outages.isFilling(feed);
   const { links, managers, freshness } = buildFeeds(config, {

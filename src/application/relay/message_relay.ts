@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Orderbook } from "../../domain/market/crypto_events.ts";
 import {
   perChannel,
   type SymbolSets,
@@ -15,11 +16,19 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
+import type { ChannelFilter } from "../broadcast/channel_gaps.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
 import { QueueMemory } from "../broadcast/queue_memory.ts";
 import { removeFrom } from "../broadcast/symbol_table.ts";
 import type { ChannelCounters } from "../status/counters.ts";
+import { orderBookJson } from "./order_book_json.ts";
 import { RelayEnvelope, RelayQueue } from "./relay_queue.ts";
-import type { FoundMessage, MessageFormat, MessageTarget } from "./relayed_message.ts";
+import type {
+  FoundMessage,
+  MessageFormat,
+  MessageTarget,
+  RelayedMessage,
+} from "./relayed_message.ts";
 
 /** The channel of each type of message; corrections and cancels follow trades. */
 const CHANNEL_OF_TYPE: ReadonlyMap<string, UpstreamChannel> = new Map([
@@ -57,6 +66,13 @@ interface MessageRelayOptions {
   readonly counters: ChannelCounters;
   /** Shared by all queues. @default unlimited */
   readonly memory?: QueueMemory | undefined;
+  /** The whole order books of a JSON feed, with which their clients start. @default none */
+  readonly orderBooks?: WholeBooks | undefined;
+}
+
+/** Has the whole order books that are known. */
+interface WholeBooks {
+  present(filter: ChannelFilter): readonly Envelope<Orderbook>[];
 }
 
 /** Distributes the messages of one feed. */
@@ -110,8 +126,12 @@ export class MessageRelay implements MessageTarget {
     return queue;
   }
 
-  /** Adds the messages of a symbol to a queue from now on; `*` is every symbol. */
+  /**
+   * Adds the messages of a symbol to a queue from now on; `*` is every symbol. Order books begin
+   * with the whole ones.
+   */
   add(queue: RelayQueue, channel: UpstreamChannel, symbol: string): void {
+    if (channel === "orderbooks") this.sendOrderBooks(queue, symbol);
     const { bySymbol, all } = this.#channels[channel];
     if (symbol === WILDCARD) {
       if (all.push(queue) === 1) this.#symbols++;
@@ -134,6 +154,19 @@ export class MessageRelay implements MessageTarget {
     if (queues.length > 0) return;
     this.#symbols--;
     if (symbol !== WILDCARD) bySymbol.delete(symbol);
+  }
+
+  /** Adds the whole order book of a pair to a queue; `*` is every pair. */
+  sendOrderBooks(queue: RelayQueue, symbol: string): void {
+    const symbols = new Set(symbol === WILDCARD ? [] : [symbol]);
+    const books = this.#options.orderBooks?.present({ symbols, secondary: new Set() }) ?? NONE;
+    for (const { event, receivedAt } of books) {
+      const frame = orderBookJson(event);
+      const message = { frame, start: 0, end: frame.length };
+      const envelope = this.#envelopeOf(message, receivedAt);
+      queue.enqueue(envelope);
+      if (envelope.holders > 0) this.#memory.hold(envelope);
+    }
   }
 
   publish(message: FoundMessage, receivedAt: number): void {
@@ -166,7 +199,7 @@ export class MessageRelay implements MessageTarget {
     if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
-  #envelopeOf({ frame, start, end }: FoundMessage, receivedAt: number): RelayEnvelope {
+  #envelopeOf({ frame, start, end }: RelayedMessage, receivedAt: number): RelayEnvelope {
     const bytes = ENVELOPE_BYTES + 2 * (end - start);
     return new RelayEnvelope({ frame, start, end }, {
       sequence: ++this.#sequence,

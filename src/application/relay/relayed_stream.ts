@@ -135,6 +135,14 @@ export class RelayedStream implements Disposable {
     }
   }
 
+  /** Sends the whole order books of its pairs again: changes of them were dropped. */
+  resendOrderBooks(): void {
+    const { relay } = this.#options;
+    for (const symbol of this.#accepted.get("orderbooks") ?? []) {
+      relay.sendOrderBooks(this.queue, symbol);
+    }
+  }
+
   /** Takes changes of the states of symbols that any stream requests. */
   changed(channel: UpstreamChannel, changes: readonly SymbolChange[]): void {
     const requested = this.#requested.get(channel);

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { dateOfDay } from "../calendar/exchange_time.ts";
+
 /** A point in time: whole seconds since 1970-01-01T00:00:00Z plus nanoseconds. */
 export interface Timestamp {
   /** Whole seconds since the Unix epoch, UTC; negative before 1970. */
@@ -43,6 +45,7 @@ export function compareTimestamps(some: Timestamp, other: Timestamp): number {
 
 const ZERO = 48;
 const MS_PER_DAY = 86_400_000;
+const SECONDS_PER_DAY = 86_400;
 const MINUTE = 60;
 /** The calendar repeats after this many seconds. */
 const FOUR_CENTURIES = 146_097 * 86_400;
@@ -117,4 +120,14 @@ function secondsAt(year: number, month: number, day: number): number {
 function daysInMonth(year: number, month: number): number {
   const similar = 2000 + year % 400;
   return (Date.UTC(similar, month, 1) - Date.UTC(similar, month - 1, 1)) / MS_PER_DAY;
+}
+
+/** RFC 3339 text in UTC with up to nine fractional digits, without trailing zeros. */
+export function formatRfc3339({ seconds, nanos }: Timestamp): string {
+  const day = Math.floor(seconds / SECONDS_PER_DAY);
+  const second = seconds - day * SECONDS_PER_DAY;
+  const time = [Math.floor(second / 3_600), Math.floor(second / 60) % 60, second % 60]
+    .map((part) => String(part).padStart(2, "0")).join(":");
+  const digits = String(nanos).padStart(9, "0").replace(/0+$/, "");
+  return `${dateOfDay(day).padStart(10, "0")}T${time}${digits && `.${digits}`}Z`;
 }

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
+import type {
+  CryptoLocation,
+  FeedId,
+  FeedKind,
+  MarketFeedId,
+} from "../../domain/connection/feed.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 
 /** The stream of a path. */
@@ -11,6 +16,8 @@ export interface Endpoint {
   readonly feed: FeedId;
   /** The product of the path; `undefined` for the one that is configured. */
   readonly kind: FeedKind | undefined;
+  /** Of crypto. */
+  readonly location?: CryptoLocation;
 }
 
 /** What clients can subscribe to on a market data stream. */
@@ -28,6 +35,18 @@ const STOCKS: MarketChannels = channelsOf(
   [...AUTOMATIC_CHANNELS, "imbalances"],
 );
 const OPTIONS: MarketChannels = channelsOf(["trades", "quotes"], []);
+const CRYPTO: MarketChannels = channelsOf(
+  ["trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars"],
+  [],
+);
+const NEWS: MarketChannels = channelsOf(["news"], []);
+
+const CHANNELS: Readonly<Record<MarketFeedId, MarketChannels>> = {
+  sip: STOCKS,
+  opra: OPTIONS,
+  crypto: CRYPTO,
+  news: NEWS,
+};
 
 function channelsOf(first: readonly string[], last: readonly string[]): MarketChannels {
   const acknowledged = [...first, ...last];
@@ -36,23 +55,29 @@ function channelsOf(first: readonly string[], last: readonly string[]): MarketCh
 }
 
 /** The channels of a market data feed. */
-export function channelsOfFeed(feed: FeedId): MarketChannels {
-  return feed === "opra" ? OPTIONS : STOCKS;
+export function channelsOfFeed(feed: MarketFeedId): MarketChannels {
+  return CHANNELS[feed];
 }
 
 /** Whether a name is that of a channel which clients of a feed can request. */
-export function isRequestable(feed: FeedId, name: string): name is UpstreamChannel {
+export function isRequestable(feed: MarketFeedId, name: string): name is UpstreamChannel {
   return channelsOfFeed(feed).requestable.has(name);
 }
 
 const STOCK_KINDS = ["sip", "iex", "delayed_sip", "boats", "overnight", "test"] as const;
 const OPTION_KINDS = ["opra", "indicative"] as const;
+const LOCATIONS = ["us", "us-1", "us-2", "eu-1", "bs-1"] as const;
 
 const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   // The stock feed of the clients of an older proxy.
   ["/", { feed: "sip", kind: undefined }],
   ...STOCK_KINDS.flatMap((kind) => pathsOf({ feed: "sip", kind })),
   ...OPTION_KINDS.flatMap((kind) => pathsOf({ feed: "opra", kind })),
+  ...LOCATIONS.map((location): [string, Endpoint] => [
+    `/v1beta3/crypto/${location}`,
+    { feed: "crypto", kind: "crypto", location },
+  ]),
+  ["/v1beta1/news", { feed: "news", kind: "news" }],
   ["/stream", { feed: "trading", kind: undefined }],
 ]);
 

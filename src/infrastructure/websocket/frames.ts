@@ -82,15 +82,19 @@ export class BatchFrames {
   /** How the messages of the feed are encoded. */
   readonly #source: MessageFormat;
   readonly #onError: (error: unknown) => void;
-  readonly #transcoder = new JsonToMsgpack();
+  readonly #transcoder: JsonToMsgpack;
   /** By the first message of the batch. */
   readonly #made: Readonly<Record<MessageFormat, Map<unknown, MadeFrames[]>>> = {
     json: new Map(),
     msgpack: new Map(),
   };
 
-  /** @param onError called with the error of a message that cannot be transcoded */
-  constructor(source: MessageFormat, onError: (error: unknown) => void) {
+  /**
+   * @param onError called with the error of a message that cannot be transcoded
+   * @param isCrypto whether sizes are doubles
+   */
+  constructor(source: MessageFormat, onError: (error: unknown) => void, isCrypto = false) {
+    this.#transcoder = new JsonToMsgpack({ hasTimes: true, isCrypto });
     this.#source = source;
     this.#onError = onError;
   }

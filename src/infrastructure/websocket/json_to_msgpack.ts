@@ -26,6 +26,15 @@ const PRICES: Readonly<Record<string, readonly string[]>> = {
   l: ["u", "d"],
   i: ["p"],
 };
+/** The same for crypto, where sizes and volumes are doubles too, also those of order books. */
+const CRYPTO_NUMBERS: Readonly<Record<string, readonly string[]>> = {
+  t: ["p", "s"],
+  q: ["bp", "bs", "ap", "as"],
+  b: ["o", "h", "l", "c", "v", "vw"],
+  u: ["o", "h", "l", "c", "v", "vw"],
+  d: ["o", "h", "l", "c", "v", "vw"],
+  o: ["p", "s"],
+};
 /** Keys of times. */
 const TIMES: readonly string[] = ["t", "r", "created_at", "updated_at"];
 
@@ -58,13 +67,18 @@ function hashOf(bytes: Uint8Array, from: number, to: number): number {
   return ((to - from) << 16) | (first << 8) | second;
 }
 
-const PRICE_KEYS: readonly (ReadonlySet<number> | undefined)[] = Array.from(
-  { length: 0x80 },
-  (_, code) => {
-    const names = PRICES[String.fromCharCode(code)];
+/** Keys by the code of the type. */
+type KeysByType = readonly (ReadonlySet<number> | undefined)[];
+
+function keysByType(table: Readonly<Record<string, readonly string[]>>): KeysByType {
+  return Array.from({ length: 0x80 }, (_, code) => {
+    const names = table[String.fromCharCode(code)];
     return names && keysOf(names);
-  },
-);
+  });
+}
+
+const PRICE_KEYS = keysByType(PRICES);
+const CRYPTO_KEYS = keysByType(CRYPTO_NUMBERS);
 const NO_KEYS: ReadonlySet<number> = new Set();
 const TIME_KEYS = keysOf(TIMES);
 
@@ -80,10 +94,19 @@ export class JsonToMsgpack {
   #day = 0;
   #dayStart = 0;
   readonly #times: ReadonlySet<number>;
+  readonly #doubles: KeysByType;
 
-  /** @param hasTimes whether times are timestamps, as in market data */
-  constructor({ hasTimes }: { readonly hasTimes: boolean } = { hasTimes: true }) {
+  /**
+   * @param options.hasTimes whether times are timestamps, as in market data
+   * @param options.isCrypto whether sizes are doubles. @default false
+   */
+  constructor(
+    { hasTimes, isCrypto = false }: { readonly hasTimes: boolean; readonly isCrypto?: boolean } = {
+      hasTimes: true,
+    },
+  ) {
     this.#times = hasTimes ? TIME_KEYS : NO_KEYS;
+    this.#doubles = isCrypto ? CRYPTO_KEYS : PRICE_KEYS;
   }
 
   /**
@@ -142,7 +165,7 @@ export class JsonToMsgpack {
       const first = this.#skipSpace();
       const isType = this.#in[from] === LARGE_T && this.#in[from + 1] === QUOTE;
       if (isType && first === QUOTE && this.#in[this.#at + 2] === QUOTE) {
-        this.#prices = PRICE_KEYS[this.#in[this.#at + 1] ?? 0] ?? NO_KEYS;
+        this.#prices = this.#doubles[this.#in[this.#at + 1] ?? 0] ?? NO_KEYS;
       }
       this.#value(key);
     }

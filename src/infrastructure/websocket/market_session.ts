@@ -13,7 +13,7 @@ import type { RelayQueue } from "../../application/relay/relay_queue.ts";
 import type { RelayedStream } from "../../application/relay/relayed_stream.ts";
 import type { MessageFormat } from "../../application/relay/relayed_message.ts";
 import { Draining } from "../../application/streaming/market_streams.ts";
-import type { FeedId } from "../../domain/connection/feed.ts";
+import type { MarketFeedId } from "../../domain/connection/feed.ts";
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import {
   type SymbolSets,
@@ -34,12 +34,16 @@ import { CLOSING, StreamError, streamErrorOf } from "./stream_errors.ts";
 const ACKNOWLEDGE_MS = 2_000;
 /** Messages of one write. */
 const MAX_MESSAGES = 512;
+/** Articles of one write: each can have several MiB. */
+const MAX_ARTICLES = 4;
+/** A crypto pair; on the stream of news also without its slash. */
+const PAIR = /^[A-Z0-9]{1,20}\/[A-Z0-9]{1,20}$/;
 /** A symbol of a stock: printable, without quotes and commas. */
 const STOCK_SYMBOL = /^[\x21\x23-\x26\x28\x29\x2b\x2d-\x5b\x5d-\x7e]{1,32}$/;
 
 /** The stream of a market session. */
 interface MarketPath {
-  readonly feed: FeedId;
+  readonly feed: MarketFeedId;
   /** Whether the proxy carries the product of the path. */
   readonly isCarried: boolean;
   /** How frames to the client are encoded. */
@@ -97,18 +101,24 @@ export class MarketSession extends ClientSession {
     }
     const frames = this.#takeBatch(queue);
     if (!queue.isReady) {
+      // Changes of order books were dropped.
+      if (this.#behindSince !== undefined) stream.resendOrderBooks();
       this.#behindSince = undefined;
       this.#isNotified = false;
-      if (frames.length === 0) queue.onReady(this.schedule);
+      if (frames.length === 0) {
+        if (queue.isReady) this.schedule();
+        else queue.onReady(this.schedule);
+      }
     }
     return frames;
   }
 
   /** Takes a batch of messages that can be sent. */
   #takeBatch(queue: RelayQueue): readonly Uint8Array[] {
-    const { frames, format } = this.#path;
+    const { feed, frames, format } = this.#path;
+    const most = feed === "news" ? MAX_ARTICLES : MAX_MESSAGES;
     while (queue.isReady) {
-      const made = frames.of(queue.take(MAX_MESSAGES), format);
+      const made = frames.of(queue.take(most), format);
       // None of the messages can be transcoded.
       if (made.length > 0) return made;
     }
@@ -260,6 +270,7 @@ function errorMessage({ code, message }: UpstreamError): Readonly<Record<string,
   return { T: "error", code, msg: message };
 }
 
-function isSymbol(feed: FeedId, name: string): boolean {
-  return feed === "opra" ? parseOccSymbol(name) !== undefined : STOCK_SYMBOL.test(name);
+function isSymbol(feed: MarketFeedId, name: string): boolean {
+  if (feed === "opra") return parseOccSymbol(name) !== undefined;
+  return feed === "crypto" ? PAIR.test(name) : STOCK_SYMBOL.test(name);
 }

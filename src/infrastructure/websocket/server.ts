@@ -18,7 +18,12 @@ import { openPort } from "../../application/connections/open_port.ts";
 import { OpeningRate } from "../../application/limits/opening_rate.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
 import type { MessageFormat } from "../../application/relay/relayed_message.ts";
-import { type FeedId, type FeedKind, FEEDS } from "../../domain/connection/feed.ts";
+import {
+  type CryptoLocation,
+  type FeedId,
+  type FeedKind,
+  FEEDS,
+} from "../../domain/connection/feed.ts";
 import { type ClientSession, CLOSE, type SessionContext } from "./client_session.ts";
 import { ClientSocket } from "./client_socket.ts";
 import { type Endpoint, endpointOf } from "./endpoints.ts";
@@ -62,6 +67,8 @@ interface WebSocketApiOptions extends Omit<SessionContext, "scheduler"> {
   readonly feeds: ReadonlySet<FeedId>;
   /** What each feed carries. */
   readonly kinds: Readonly<Record<FeedId, FeedKind>>;
+  /** Where the crypto is traded that the proxy carries. */
+  readonly cryptoLocation: CryptoLocation;
   /** How the frames of each feed are encoded. */
   readonly formats: Readonly<Record<FeedId, MessageFormat>>;
   /** Origins of web pages that may connect while authentication is off; `*` is every page. */
@@ -108,7 +115,9 @@ export class WebSocketApi implements AsyncDisposable {
     this.#options = options;
     this.#openings = options.openings ?? new OpeningRate(0, clock);
     const onError = (cause: unknown) => log.error("A message could not be transcoded", { cause });
-    this.#frames = new Map(FEEDS.map((feed) => [feed, new BatchFrames(formats[feed], onError)]));
+    this.#frames = new Map(
+      FEEDS.map((feed) => [feed, new BatchFrames(formats[feed], onError, feed === "crypto")]),
+    );
     const clear = () => this.#frames.forEach((frames) => frames.clear());
     this.#context = { ...options, scheduler: new FlushScheduler(clock, clear) };
     this.#upgrader = new WebSocketServer({ ...SERVER_OPTIONS, maxPayload: maxMessageBytes });
@@ -300,8 +309,9 @@ export class WebSocketApi implements AsyncDisposable {
   }
 
   /** Whether the feed of a path is enabled and carries its product. */
-  #isCarried({ feed, kind }: Endpoint): boolean {
-    const { feeds, kinds } = this.#options;
+  #isCarried({ feed, kind, location }: Endpoint): boolean {
+    const { feeds, kinds, cryptoLocation } = this.#options;
+    if (location !== undefined && location !== cryptoLocation) return false;
     return feeds.has(feed) && (kind === undefined || kind === kinds[feed]);
   }
 
