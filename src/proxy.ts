@@ -209,8 +209,8 @@ export async function startProxy(
   });
   await grpc.open();
   resources.defer(() => grpc.stop(limits.drainMs, STOP_REASON));
-  if (websocket) {
-    await websocket.open();
+  const isServed = websocket !== undefined && await openWebSocket(websocket, config, log);
+  if (isServed) {
     // Both ports stop together: the streams of all clients are ended by that of gRPC.
     resources.defer(() => {
       const stopped = websocket.stop(limits.drainMs, STOP_REASON);
@@ -224,13 +224,40 @@ export async function startProxy(
     config,
     ports: {
       grpc: grpc.port,
-      websocket: websocket?.port,
+      websocket: isServed ? websocket.port : undefined,
       health: http.healthPort,
       metrics: http.metricsPort,
     },
     finished: http.finished,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/**
+ * Opens the port of the WebSocket API. If it has the default number and cannot be opened, the proxy
+ * starts without it: deployments from before may use that port, or not permit it.
+ *
+ * @returns whether it is open
+ * @throws {Error} when the settings name the port
+ */
+async function openWebSocket(
+  api: WebSocketApi,
+  { sources, websocket: { host, port } }: Config,
+  log: Dependencies["log"],
+): Promise<boolean> {
+  try {
+    // node:net of Deno 2.9.6 has an uncaught error for an address that is not permitted.
+    const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const { state } = Deno.permissions.querySync({ name: "net", host: address });
+    if (state !== "granted") throw new Error(`The process needs --allow-net=${address}`);
+    await api.open();
+    return true;
+  } catch (error) {
+    if (sources.STREAM_PROXY_WEBSOCKET_PORT !== undefined) throw error;
+    const cause = error instanceof Error ? error.message : String(error);
+    log.warn("The WebSocket API is not served", { cause });
+    return false;
+  }
 }
 
 /** Passes events on to a receiver that is made later than their sources. */

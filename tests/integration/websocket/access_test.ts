@@ -7,7 +7,11 @@ import assert from "node:assert/strict";
 import { admin } from "../../../cli/admin.ts";
 import { digestOf } from "../../support/access.ts";
 import { AlpacaClient } from "../../support/alpaca_client.ts";
-import { type Harness, startHarness } from "../../support/harness.ts";
+import { startSimulator } from "@alpaca-stream-proxy/simulator";
+import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
+import { startProxy } from "../../../src/proxy.ts";
+import { FREE_PORTS, type Harness, startHarness } from "../../support/harness.ts";
+import { RecordingLog } from "../../support/recording_log.ts";
 import { PROXY_CA, tlsEnvironment } from "../../support/proxy_certificates.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { until } from "../../support/until.ts";
@@ -150,6 +154,25 @@ Deno.test("while the proxy drains, new clients are asked to come back", async ()
   assert.equal((await client.closed).code, 1012);
   await using late = new AlpacaClient(url);
   await assert.rejects(late.opened(), /503/);
+});
+
+Deno.test("a proxy starts without the port if it is taken and has the default number", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using simulator = await startSimulator({ messagesPerSecond: 0 });
+  const start = async (named: Readonly<Record<string, string>>) => {
+    const log = new RecordingLog();
+    const { STREAM_PROXY_WEBSOCKET_PORT: _off, ...ports } = FREE_PORTS;
+    const config = parseConfig({ ...simulator.environment(), ...ports, ...named });
+    const { port } = taken.addr as Deno.NetAddr;
+    const websocket = { ...config.websocket, port };
+    await using proxy = await startProxy({ ...config, websocket }, { log });
+    return { port: proxy.ports.websocket, warnings: log.messages("warn") };
+  };
+  const { port, warnings } = await start({});
+  assert.equal(port, undefined);
+  assert.deepEqual(warnings, ["The WebSocket API is not served"]);
+  const named = start({ STREAM_PROXY_WEBSOCKET_PORT: "8765" });
+  await assert.rejects(named, /another process has the port.*STREAM_PROXY_WEBSOCKET_PORT/);
 });
 
 Deno.test("the port is encrypted with the certificate of the proxy", async () => {
