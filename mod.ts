@@ -24,6 +24,7 @@ export type { Clock } from "./src/application/ports/clock.ts";
 export type { Log, LogControl, LogFields, LogLevel } from "./src/application/ports/log.ts";
 export type { Span, SpanAttributes, Tracing } from "./src/application/ports/tracing.ts";
 export type {
+  CryptoLocation,
   Environment,
   FeedId,
   OptionFeedKind,
