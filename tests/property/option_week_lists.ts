@@ -37,6 +37,7 @@ interface Series {
   readonly day: number;
   readonly endsAt: number;
   readonly strikes: Set<number>;
+  readonly rights: Set<string>;
 }
 
 const LISTS = new WeakMap<Reply, KnownList>();
@@ -51,12 +52,13 @@ export class KnownList {
 
   constructor(reply: Reply) {
     const series = new Map<string, Series>();
-    for (const { isActive, isAdjusted, root, day, strike, endsAt } of reply.contracts) {
+    for (const { isActive, isAdjusted, root, day, strike, right, endsAt } of reply.contracts) {
       if (!isActive || isAdjusted) continue;
       const key = `${day} ${root}`;
-      const known = series.get(key) ?? { day, endsAt, strikes: new Set() };
+      const known = series.get(key) ?? { day, endsAt, strikes: new Set(), rights: new Set() };
       series.set(key, known);
       known.strikes.add(strike);
+      known.rights.add(right);
     }
     this.reply = reply;
     this.days = new Set(reply.contracts.map(({ day }) => day));
@@ -73,6 +75,15 @@ export class KnownList {
   /** Minute of the reply; Infinity without one. */
   get since(): number {
     return this.reply.minute;
+  }
+
+  /** The number of these expiries with a root that lists only calls or only puts. */
+  unpaired(selection: OptionSelection, minute: number): number {
+    const days = new Set(this.live(selection, minute).map(({ day }) => day));
+    const unpaired = this.#series.filter(({ day, endsAt, rights }) =>
+      days.has(day) && endsAt > minute && rights.size < 2
+    );
+    return new Set(unpaired.map(({ day }) => day)).size;
   }
 
   /** The expiries that a selection includes and that trade in a minute, nearest first. */

@@ -115,6 +115,13 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
       Number(count) === live.filter((each) => !each.straddles(Number(price))).length,
   ],
   [
+    "one-sided",
+    /^(\d+) of (\d+) expiries list no calls or no puts/,
+    ([count, all], { known, live, selection }, { minute }) =>
+      Number(all) === live.length && Number(count) > 0 &&
+      Number(count) === known.unpaired(selection, minute),
+  ],
+  [
     "incomplete",
     /^max_contracts (\d+) leaves (\d+) of (\d+) expiries without some of the strikes next/,
     ([max, cut, all], judged) => isCut(judged, [max, cut, all]),

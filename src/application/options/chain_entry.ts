@@ -45,7 +45,7 @@ export interface SelectionOutcome {
   readonly outlook?: ListingOutlook | undefined;
   /** Whether fewer expiries are listed than requested or usual. @default false */
   readonly hasFewExpiries?: boolean | undefined;
-  /** Whether an expiry lists fewer strikes than requested. @default false */
+  /** Whether an expiry lists fewer strikes than requested, or lacks a right. @default false */
   readonly hasFewStrikes?: boolean | undefined;
   /** USD; `undefined` when unknown. */
   readonly price: number | undefined;

@@ -272,12 +272,12 @@ export class Expansions {
     const outlook = isEmpty
       ? listingOutlook(selection, listed)
       : missingParts(selection, listed).outlook;
-    const { expiries = 0, fewStrikes = 0 } = expansion.selected ?? {};
+    const { expiries = 0, fewStrikes = 0, unpaired = 0 } = expansion.selected ?? {};
     this.#chains?.noteSelection(underlying, {
       isEmpty: outlook !== undefined,
       outlook,
       hasFewExpiries: hasFewExpiries(selection, listed, expiries),
-      hasFewStrikes: fewStrikes > 0,
+      hasFewStrikes: fewStrikes + unpaired > 0,
       // A guess lies within the strikes.
       price: quote?.source === "guess" ? undefined : price,
     });

@@ -198,7 +198,8 @@ function* accuracyReasons(
   { selection, price, deltasProblem, defaultMaximum }: SelectionFacts,
   selected: Omit<Selected, "contracts">,
 ): Generator<SelectionReason> {
-  const { expiries, oneSided, fewStrikes, withoutDeltas, unreached, incomplete } = selected;
+  const { expiries, oneSided, unpaired, fewStrikes, withoutDeltas, unreached } = selected;
+  const { incomplete } = selected;
   if (price?.problem !== undefined) {
     const what = price.source === "guess"
       ? "no price is known, strikes are centred on the open interest"
@@ -215,6 +216,10 @@ function* accuracyReasons(
   if (oneSided.length > 0) {
     const count = oneSided.length === 1 ? "1 expiry has" : `${oneSided.length} expiries have`;
     const text = `${count} strikes on one side of the price ${selected.price} only`;
+    yield { kind: "one_sided", text };
+  }
+  if (unpaired > 0) {
+    const text = `${unpaired} of ${expiries} expiries list no calls or no puts`;
     yield { kind: "one_sided", text };
   }
   if (fewStrikes > 0) {

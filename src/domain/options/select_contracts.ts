@@ -49,6 +49,8 @@ export interface Selected {
    * first.
    */
   readonly oneSided: readonly number[];
+  /** Expiries that list none of the requested calls, or none of the requested puts. */
+  readonly unpaired: number;
   /** Other ones that list fewer than `strikesEachSide` of them on a side of the price. */
   readonly fewStrikes: number;
   /** Requested expiries that trade. */
@@ -98,6 +100,10 @@ export function selectContracts(
     standard.filter((one) => rights.some((each) => isOneSided(one, each, price)))
       .map(({ expiryDay }) => expiryDay),
   );
+  // Contracts are listed in pairs: a list without one of both is not complete.
+  const unpaired = standard.filter((one) =>
+    rights.some((right) => !one.strikes.some((strike) => hasRight(strike, right)))
+  );
   const few = strikesEachSide === undefined
     ? []
     : standard.filter((one) =>
@@ -107,6 +113,7 @@ export function selectContracts(
   return {
     contracts: picked.contracts,
     oneSided: [...oneSided],
+    unpaired: countExpiries(unpaired),
     fewStrikes: countExpiries(few),
     expiries: countExpiries(series),
     ...picked.countLeftOut(walks),

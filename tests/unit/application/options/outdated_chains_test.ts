@@ -284,6 +284,24 @@ Deno.test("a chain with fewer expiries than requested states it, and is confirme
   assert.equal(rig.catalog.asked.length, 5);
 });
 
+Deno.test("an expiry without puts in a first list has them in minutes", async () => {
+  for (const right of [undefined, "put"] as const) {
+    await using rig = new Rig(9 * 60 + 30);
+    rig.catalog.listed.set(
+      "SPY",
+      COMPLETE.filter((one) => one.expiryDay !== DAYS[0] || one.right === "call"),
+    );
+    rig.price(100);
+    using _stream = rig.expansions.open("quotes", "SPY", { ...DEFAULT_SELECTION, right });
+    await rig.clock.advance(MINUTE_MS);
+    assert.equal(rig.reason, "1 of 4 expiries list no calls or no puts");
+    rig.catalog.listed.set("SPY", COMPLETE);
+    await rig.clock.advance(3 * MINUTE_MS);
+    assert.equal(rig.reason, undefined);
+    assert.ok(rig.sink.symbols().some((symbol) => symbol.startsWith("SPY240118P")));
+  }
+});
+
 Deno.test("strikes that strikes_each_side lacks are selected once they are listed", async () => {
   for (const isListed of [true, false]) {
     await using rig = new Rig(9 * 60 + 30);

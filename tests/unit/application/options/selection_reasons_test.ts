@@ -13,6 +13,7 @@ const contracts = gridOf({ days: [EXPIRY], strikes: [99, 100, 101] });
 const chain = { contracts, expiries: [EXPIRY], day: EXPIRY - 1 };
 const SELECTED = {
   oneSided: [],
+  unpaired: 0,
   fewStrikes: 0,
   expiries: 33,
   unreached: 0,
