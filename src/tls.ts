@@ -60,11 +60,10 @@ export function buildTls(
   counters.expiresAt = material.expiresAt;
   const handshakeMs = config.limits.requestTimeoutMs;
   const tls = new TlsPorts({ material, clientAuth, handshakeMs, connections, clock });
-  const httpPort = (port: "websocket" | "health" | "metrics") =>
-    ports.has(port) ? tls.http() : undefined;
+  const httpPort = (port: "health" | "metrics") => ports.has(port) ? tls.http() : undefined;
   return {
     grpc: ports.has("grpc") ? tls.grpc() : undefined,
-    websocket: httpPort("websocket"),
+    websocket: ports.has("websocket") ? tls.websocket() : undefined,
     http: { health: httpPort("health"), metrics: httpPort("metrics") },
     run: (signal) => {
       if (filesOf(settings).length === 0) return Promise.resolve();

@@ -247,7 +247,7 @@ export const SETTINGS = {
       secret: true,
     }),
     STREAM_PROXY_TLS_CLIENT_CA: row(pem("CERTIFICATE"), "tls.clientCa", {
-      description: "CAs that sign the certificates of gRPC clients, as PEM text",
+      description: "CAs that sign the certificates of gRPC and WebSocket clients, as PEM text",
       whenUnset: "no client certificates",
     }),
     STREAM_PROXY_TLS_CERT_FILE: row(filePath, "tls.certificateFile", {
@@ -264,8 +264,8 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_TLS_CLIENT_AUTH: row(oneOf<ClientAuth>(["require", "request"]), "tls.clientAuth", {
       description:
-        "With a client CA: whether gRPC clients have to send a certificate (`require`) " +
-        "or may (`request`)",
+        "With a client CA: whether gRPC and WebSocket clients have to send a certificate " +
+        "(`require`) or may (`request`)",
       whenUnset: "`require`",
     }),
     STREAM_PROXY_TLS_PORTS: row(listOf(TLS_PORTS), "tls.ports", {

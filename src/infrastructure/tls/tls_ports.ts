@@ -62,6 +62,11 @@ export class TlsPorts {
     return this.#port({ protocols: ["h2"], asksClients: true });
   }
 
+  /** The WebSocket port: HTTP/1.1, and client certificates. */
+  websocket(): ConnectionSecurity<Socket> {
+    return this.#port({ protocols: ["http/1.1"], asksClients: true });
+  }
+
   /** A port of HTTP/1.1; probes and Prometheus need no certificate. */
   http(): ConnectionSecurity<Socket> {
     return this.#port({ protocols: ["http/1.1"], asksClients: false });

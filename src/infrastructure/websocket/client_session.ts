@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Access } from "../../application/access/access.ts";
+import type { Access, PeerCertificate } from "../../application/access/access.ts";
 import type { PermissionDenied } from "../../application/access/authorize.ts";
 import type { StreamAudit, StreamEnd } from "../../application/admin/stream_audit.ts";
 import type { Clock } from "../../application/ports/clock.ts";
@@ -61,12 +61,17 @@ export interface SessionClient {
   readonly address: string;
   /** Address and port. */
   readonly peer: string;
+  /** That of the client, which TLS has verified; the session ends with it. */
+  readonly certificate: PeerCertificate | undefined;
   readonly userAgent: string | undefined;
   readonly span: Span;
 }
 
 /** Form of a token that an operator has made, or of a JWT. */
 const TOKEN = /^(?:asp_[\w-]+|[\w-]+\.[\w-]+\.[\w-]+)$/;
+
+/** Secret of clients that log in by their certificate: SDKs accept no empty one. */
+const BY_CERTIFICATE = "certificate";
 
 /** The server's side of one connection. */
 export abstract class ClientSession implements SocketReader, FlushedClient {
@@ -150,7 +155,9 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   /** Checks what depends on time; called about once a second. */
   tick(now: number): void {
     const { expiresAt = Infinity } = this.identity ?? {};
-    if (expiresAt <= now) this.close(CLOSE.policy, "The token has expired");
+    const { expiresAt: certificateEnd = Infinity } = this.client.certificate ?? {};
+    if (certificateEnd <= now) this.close(CLOSE.policy, "The client certificate has expired");
+    else if (expiresAt <= now) this.close(CLOSE.policy, "The token has expired");
   }
 
   flush(): void {
@@ -229,7 +236,8 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
 
   /**
    * Authenticates by the two texts of a login: the token is the secret, as Alpaca has it for OAuth,
-   * or the key if it has the form of a token.
+   * or the key if it has the form of a token. A client whose secret is `certificate` or empty has
+   * the identity of its certificate, if it has sent one.
    *
    * @throws {Unauthenticated} by rejecting
    */
@@ -239,7 +247,12 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
     const token = TOKEN.test(key) ? key : secret;
     // Even if the policy has it as a token.
     if (access.isOn && isOwnSecret(token)) return undefined;
-    return await access.authenticate({ token, address: this.client.address });
+    const { address, certificate } = this.client;
+    const isByCertificate = certificate && (token === BY_CERTIFICATE || token === "");
+    return await access.authenticate({
+      address,
+      ...(isByCertificate ? { certificate } : { token }),
+    });
   }
 
   /** Counts and logs that a request is not granted. */

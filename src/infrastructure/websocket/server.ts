@@ -12,6 +12,7 @@ import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "n
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { PeerCertificate } from "../../application/access/access.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { ConnectionSecurity } from "../../application/connections/connection_security.ts";
 import { openPort } from "../../application/connections/open_port.ts";
@@ -90,6 +91,8 @@ interface ConnectionState {
   idleSince: number | undefined;
   /** @default none yet */
   session?: ClientSession;
+  /** That of the client, which TLS has verified. @default none */
+  certificate?: PeerCertificate | undefined;
 }
 
 /** The port and its clients. */
@@ -227,7 +230,8 @@ export class WebSocketApi implements AsyncDisposable {
     });
     if (security === undefined) return;
     socket.on("error", () => {});
-    security.secure(socket, (secured) => {
+    security.secure(socket, (secured, certificate) => {
+      state.certificate = certificate;
       this.#sockets.set(secured, state);
       secured.once("close", () => this.#sockets.delete(secured));
       this.#server.emit("connection", secured);
@@ -263,11 +267,13 @@ export class WebSocketApi implements AsyncDisposable {
     const [path = "/"] = (request.url ?? "/").split("?");
     const peer = `${address}:${remotePort}`;
     const socket = new ClientSocket(ws, raw as Duplex);
+    const state = this.#sockets.get(raw);
     const client = {
       socket,
       path,
       address,
       peer,
+      certificate: state?.certificate,
       userAgent: request.headers["user-agent"]?.slice(0, MAX_AGENT),
       span: tracing.span("websocket.session", { "url.path": path, "client.address": peer }),
     };
@@ -286,7 +292,6 @@ export class WebSocketApi implements AsyncDisposable {
         frames: this.#frames.get(endpoint.feed) as BatchFrames,
       });
     this.#sessions.set(session, { socket, silent: 0 });
-    const state = this.#sockets.get(raw);
     if (state) {
       state.idleSince = undefined;
       state.session = session;

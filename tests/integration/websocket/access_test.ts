@@ -12,7 +12,7 @@ import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts"
 import { startProxy } from "../../../src/proxy.ts";
 import { FREE_PORTS, type Harness, startHarness } from "../../support/harness.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
-import { PROXY_CA, tlsEnvironment } from "../../support/proxy_certificates.ts";
+import { keyPair, PROXY_CA, tlsEnvironment } from "../../support/proxy_certificates.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { until } from "../../support/until.ts";
 
@@ -181,6 +181,40 @@ Deno.test("the port is encrypted with the certificate of the proxy", async () =>
   await using client = await AlpacaClient.logIn(url, { ca: PROXY_CA });
   const ack = await client.request({ action: "subscribe", trades: ["AAPL"] });
   assert.deepEqual(ack.trades, ["AAPL"]);
+});
+
+Deno.test("clients need a certificate where a client CA is set, and may log in by it", async () => {
+  const policy = {
+    roles: { reader: {} },
+    identities: [
+      { name: "robot", role: "reader", certificates: ["spiffe://quant/dashboard"] },
+      { name: "token", role: "reader", tokens: [digestOf(TOKENS.plain)] },
+    ],
+  };
+  const env = {
+    ...tlsEnvironment("require"),
+    STREAM_PROXY_ACCESS: JSON.stringify(policy),
+  };
+  await using harness = await startHarness({ websocket: true, env });
+  const url = `wss://localhost:${harness.proxy.ports.websocket}/v2/sip`;
+  const connect = (name?: string) =>
+    new AlpacaClient(url, { ca: PROXY_CA, ...name && keyPair(name) });
+  for (const name of [undefined, "client_untrusted"]) {
+    await using client = connect(name);
+    await assert.rejects(client.opened(), name);
+  }
+  for (
+    const [secret, expected] of [
+      ["certificate", "authenticated"],
+      [TOKENS.plain, "authenticated"],
+      ["unknown", "auth failed"],
+    ] as const
+  ) {
+    await using client = connect("client");
+    await client.next();
+    const { msg } = await client.request({ action: "auth", key: "K", secret });
+    assert.equal(msg, expected, secret);
+  }
 });
 
 Deno.test("clients that do not log in give their connections to others", async () => {
