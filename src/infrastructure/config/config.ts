@@ -120,6 +120,8 @@ export interface Config {
     readonly pingMs: number;
     /** Bytes of the largest message of a client. */
     readonly maxMessageBytes: number;
+    /** Bytes of the smallest frame that is compressed; 0 for none. */
+    readonly compressFromBytes: number;
   };
   /** Where health checks and metrics are served. */
   readonly health: Listen;

@@ -227,6 +227,15 @@ export const SETTINGS = {
         default: "1024",
       },
     ),
+    STREAM_PROXY_WEBSOCKET_COMPRESS_FROM_BYTES: row(
+      integer(0, 1_048_576),
+      "websocket.compressFromBytes",
+      {
+        description: "Size from which market data is compressed for WebSocket clients that " +
+          "negotiate permessage-deflate; 0 compresses nothing",
+        default: "0",
+      },
+    ),
     STREAM_PROXY_GRPC_KEEPALIVE_SECS: row(integer(5, 3_600), "grpc.keepaliveMs", {
       description: "Time between two pings of a gRPC connection, which is closed when a " +
         "reply takes over 20 s; set it below the idle timeout of a load balancer " +

@@ -7,6 +7,7 @@
 import { encode } from "@msgpack/msgpack";
 import type { Envelope } from "../../application/broadcast/envelope.ts";
 import type { MessageFormat, RelayedMessage } from "../../application/relay/relayed_message.ts";
+import { compressFrame } from "./deflate.ts";
 import { JsonToMsgpack } from "./json_to_msgpack.ts";
 
 /** Opcode of a frame. */
@@ -75,6 +76,16 @@ type MessageBatch = readonly Envelope<RelayedMessage>[];
 interface MadeFrames {
   readonly batch: MessageBatch;
   readonly frames: readonly Uint8Array[];
+  /** The same compressed, once a client has needed them. */
+  compressed?: readonly Uint8Array[];
+}
+
+/** What {@linkcode BatchFrames} can have beside the format. */
+interface BatchFramesOptions {
+  /** Whether sizes are doubles. @default false */
+  readonly isCrypto?: boolean;
+  /** Bytes of the smallest frame that is compressed; 0 for none. @default 0 */
+  readonly compressFrom?: number;
 }
 
 /** Makes the frames of batches; those of equal batches are the same until `clear`. */
@@ -83,6 +94,7 @@ export class BatchFrames {
   readonly #source: MessageFormat;
   readonly #onError: (error: unknown) => void;
   readonly #transcoder: JsonToMsgpack;
+  readonly #compressFrom: number;
   /** By the first message of the batch. */
   readonly #made: Readonly<Record<MessageFormat, Map<unknown, MadeFrames[]>>> = {
     json: new Map(),
@@ -91,25 +103,45 @@ export class BatchFrames {
 
   /**
    * @param onError called with the error of a message that cannot be transcoded
-   * @param isCrypto whether sizes are doubles
    */
-  constructor(source: MessageFormat, onError: (error: unknown) => void, isCrypto = false) {
+  constructor(
+    source: MessageFormat,
+    onError: (error: unknown) => void,
+    { isCrypto = false, compressFrom = 0 }: BatchFramesOptions = {},
+  ) {
+    this.#compressFrom = compressFrom || Infinity;
     this.#transcoder = new JsonToMsgpack({ hasTimes: true, isCrypto });
     this.#source = source;
     this.#onError = onError;
   }
 
-  /** The frames of a batch that is not empty. */
-  of(batch: MessageBatch, format: MessageFormat): readonly Uint8Array[] {
+  /**
+   * The frames of a batch that is not empty.
+   *
+   * @param isCompressed whether the client can read compressed frames
+   */
+  of(batch: MessageBatch, format: MessageFormat, isCompressed = false): readonly Uint8Array[] {
+    const made = this.#find(batch, format);
+    if (!isCompressed || this.#compressFrom === Infinity) return made.frames;
+    return made.compressed ??= made.frames.map((frame) => this.#compress(frame, format));
+  }
+
+  #compress(frame: Uint8Array, format: MessageFormat): Uint8Array {
+    if (frame.length < this.#compressFrom) return frame;
+    const opcode = format === "json" ? "text" : "binary";
+    return compressFrame(frame, (payload) => frameOf(payload, opcode));
+  }
+
+  #find(batch: MessageBatch, format: MessageFormat): MadeFrames {
     const made = this.#made[format];
     const [first] = batch;
     const similar = made.get(first);
     const equal = similar?.find((other) => isEqual(other.batch, batch));
-    if (equal) return equal.frames;
-    const frames = this.#make(batch, format);
-    if (similar) similar.push({ batch, frames });
-    else made.set(first, [{ batch, frames }]);
-    return frames;
+    if (equal) return equal;
+    const added: MadeFrames = { batch, frames: this.#make(batch, format) };
+    if (similar) similar.push(added);
+    else made.set(first, [added]);
+    return added;
   }
 
   /** Forgets the frames that were made. */

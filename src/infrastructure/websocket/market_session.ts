@@ -48,6 +48,8 @@ interface MarketPath {
   readonly isCarried: boolean;
   /** How frames to the client are encoded. */
   readonly format: MessageFormat;
+  /** Whether the client can read compressed frames. */
+  readonly isCompressed: boolean;
   readonly frames: BatchFrames;
 }
 
@@ -115,10 +117,10 @@ export class MarketSession extends ClientSession {
 
   /** Takes a batch of messages that can be sent. */
   #takeBatch(queue: RelayQueue): readonly Uint8Array[] {
-    const { feed, frames, format } = this.#path;
+    const { feed, frames, format, isCompressed } = this.#path;
     const most = feed === "news" ? MAX_ARTICLES : MAX_MESSAGES;
     while (queue.isReady) {
-      const made = frames.of(queue.take(most), format);
+      const made = frames.of(queue.take(most), format, isCompressed);
       // None of the messages can be transcoded.
       if (made.length > 0) return made;
     }

@@ -27,6 +27,7 @@ import {
 } from "../../domain/connection/feed.ts";
 import { type ClientSession, CLOSE, type SessionContext } from "./client_session.ts";
 import { ClientSocket } from "./client_socket.ts";
+import { readsCompressed } from "./deflate.ts";
 import { type Endpoint, endpointOf } from "./endpoints.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import { BatchFrames, type Opcode } from "./frames.ts";
@@ -49,7 +50,7 @@ const MAX_AGENT = 200;
 const SERVER_OPTIONS = {
   noServer: true,
   clientTracking: false,
-  // Clients may compress; what they receive is shared and not compressed.
+  // Clients may compress; what they receive is compressed by `BatchFrames`, if at all.
   perMessageDeflate: { threshold: Infinity, serverNoContextTakeover: true },
   skipUTF8Validation: true,
   closeTimeout: CLOSE_MS,
@@ -64,6 +65,8 @@ interface WebSocketApiOptions extends Omit<SessionContext, "scheduler"> {
   readonly pingMs: number;
   /** Bytes of the largest message of a client. */
   readonly maxMessageBytes: number;
+  /** Bytes of the smallest frame that is compressed for clients that can read it; 0 for none. */
+  readonly compressFromBytes: number;
   /** Enabled feeds. */
   readonly feeds: ReadonlySet<FeedId>;
   /** What each feed carries. */
@@ -119,7 +122,10 @@ export class WebSocketApi implements AsyncDisposable {
     this.#openings = options.openings ?? new OpeningRate(0, clock);
     const onError = (cause: unknown) => log.error("A message could not be transcoded", { cause });
     this.#frames = new Map(
-      FEEDS.map((feed) => [feed, new BatchFrames(formats[feed], onError, feed === "crypto")]),
+      FEEDS.map((feed) => {
+        const frames = { isCrypto: feed === "crypto", compressFrom: options.compressFromBytes };
+        return [feed, new BatchFrames(formats[feed], onError, frames)];
+      }),
     );
     const clear = () => this.#frames.forEach((frames) => frames.clear());
     this.#context = { ...options, scheduler: new FlushScheduler(clock, clear) };
@@ -289,6 +295,8 @@ export class WebSocketApi implements AsyncDisposable {
         isCarried: this.#isCarried(endpoint),
         // Alpaca sends options in MessagePack only.
         format: isMsgpack || endpoint.feed === "opra" ? "msgpack" : "json",
+        isCompressed: ws.extensions !== "" &&
+          readsCompressed(request.headers["sec-websocket-extensions"] ?? ""),
         frames: this.#frames.get(endpoint.feed) as BatchFrames,
       });
     this.#sessions.set(session, { socket, silent: 0 });

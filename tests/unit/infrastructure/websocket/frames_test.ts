@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { inflateRawSync } from "node:zlib";
 import { decode, encode } from "@msgpack/msgpack";
 import { RelayEnvelope } from "../../../../src/application/relay/relay_queue.ts";
+import { readsCompressed } from "../../../../src/infrastructure/websocket/deflate.ts";
 import {
   BatchFrames,
   controlFrame,
@@ -121,4 +123,45 @@ Deno.test("a message that cannot be transcoded is left out and reported", () => 
   assert.deepEqual(decode(parse(frame as Uint8Array).payload), [{ T: "t" }]);
   assert.equal(errors.length, 1);
   assert.deepEqual(frames.of([first], "msgpack"), []);
+});
+
+Deno.test("frames from a size on are compressed once for the clients that read them", () => {
+  for (const format of ["json", "msgpack"] as const) {
+    const frames = new BatchFrames(format, fail, { compressFrom: 500 });
+    const messages = Array.from({ length: 200 }, (_, i) => ({ T: "q", S: "AAPL", i }));
+    const batch = batchOf(messages, format);
+    const [plain] = frames.of(batch, format) as [Uint8Array];
+    const made = frames.of(batch, format, true);
+    assert.equal(frames.of([...batch], format, true), made);
+    assert.equal(frames.of(batch, format)[0], plain);
+    const { first, payload } = parse(made[0] as Uint8Array);
+    assert.equal(first, format === "json" ? 0xc1 : 0xc2);
+    assert.ok(payload.length < plain.length / 2);
+    const whole = new Uint8Array([...payload, 0, 0, 0xff, 0xff]);
+    // A reader that promises a window of 4 KiB.
+    const inflated = inflateRawSync(whole, { windowBits: 12, finishFlush: 2 });
+    assert.deepEqual(new Uint8Array(inflated), parse(plain).payload);
+    const small = batch.slice(0, 2);
+    assert.equal(frames.of(small, format, true)[0], frames.of(small, format)[0]);
+  }
+});
+
+Deno.test("frames that stay large, very large ones and all by default are not compressed", () => {
+  const cases = [
+    { message: { T: "n", text: "x9" }, compressFrom: 1 },
+    { message: { T: "n", text: "x".repeat(1_048_576) }, compressFrom: 1 },
+    { message: { T: "n", text: "x".repeat(10_000) }, compressFrom: 0 },
+  ];
+  for (const { message, compressFrom } of cases) {
+    const frames = new BatchFrames("json", fail, { compressFrom });
+    const batch = batchOf([message]);
+    assert.equal(frames.of(batch, "json", true)[0], frames.of(batch, "json")[0]);
+  }
+});
+
+Deno.test("a client with a window below 4 KiB receives nothing compressed", () => {
+  assert.ok(readsCompressed("permessage-deflate; client_max_window_bits"));
+  assert.ok(readsCompressed("permessage-deflate; server_max_window_bits=12"));
+  assert.ok(!readsCompressed('permessage-deflate; server_max_window_bits = "11"'));
+  assert.ok(!readsCompressed("permessage-deflate, permessage-deflate; server_max_window_bits=8"));
 });
