@@ -17,6 +17,7 @@ import { supervise } from "./application/feeds/supervise.ts";
 import { OpeningRate } from "./application/limits/opening_rate.ts";
 import { LastEvents } from "./application/history/last_events.ts";
 import { Outages } from "./application/history/outages.ts";
+import { BookRenewals } from "./application/orderbooks/book_renewals.ts";
 import { OrderBooks } from "./application/orderbooks/order_books.ts";
 import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
@@ -292,7 +293,11 @@ function createCore(
   });
   const events = eventsOf(() => streams);
   const calendar = new MarketCalendar(config.marketClosures);
-  const orderBooks = new OrderBooks(channels.orderbooks);
+  const renewals = new BookRenewals(
+    clock,
+    (symbols) => managers.crypto?.renew("orderbooks", symbols),
+  );
+  const orderBooks = new OrderBooks(channels.orderbooks, undefined, renewals);
   const parts = { ...deps, channels, counters, events, calendar, directory, orderBooks };
   const hosts = buildRestHosts(config, parts);
   const marketData = buildMarketData(config, hosts);

@@ -8,8 +8,10 @@ import { RpcError } from "../../client/rpc_client.ts";
 import {
   type ConnectionStatus,
   FeedType,
+  GapReason,
   type NewsArticle,
   type Orderbook,
+  type StreamOrderbooksResponse,
 } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { type Harness, type HarnessOptions, startHarness } from "../support/harness.ts";
 import { clientOf, collect, messageOf, METHODS } from "../support/streams.ts";
@@ -199,6 +201,58 @@ Deno.test("order books are right for every stream, also after the session was do
       await until(`the order book of ${symbol}`, isEqual);
     }
   }
+});
+
+for (const symbols of [["BTC/USD"], []]) {
+  const which = symbols.length > 0 ? "its pair" : "all pairs";
+  Deno.test(`a lost change of an order book renews it, for a stream of ${which}`, async () => {
+    await using harness = await startFurther();
+    const { simulator } = harness;
+    using client = clientOf(harness);
+    await using plain = collect(client, METHODS.streamOrderbooks, { symbols });
+    const options = { meta: true, notices: true };
+    await using optioned = collect(client, METHODS.streamOrderbooks, { symbols, options });
+    const own = (messages: readonly unknown[]) =>
+      messages.map((each) => messageOf(each) as Orderbook | undefined)
+        .filter((each) => each?.symbol === "BTC/USD");
+    const streams = [plain.messages, optioned.messages];
+    await until("whole order books", () => streams.every((each) => own(each).length > 0));
+    const unreadable = { ...book([], []), b: "not a list" };
+    const later = book([[7, 7]], []);
+    const before = streams.map((each) => own(each).length);
+    simulator.emit("crypto/us", [unreadable, later]);
+    const since = (index: number) => own(streams[index] ?? []).slice(before[index]);
+    await until("whole order books", () => [0, 1].every((index) => since(index).length > 0));
+    for (const index of [0, 1]) assert.equal(since(index)[0]?.reset, true);
+    const reasons = optioned.messages.map((each) => (each as StreamOrderbooksResponse).notice?.kind)
+      .map((kind) => kind?.case === "gap" ? kind.value.reason : undefined);
+    assert.ok(reasons.includes(GapReason.UNREADABLE), `${reasons}`);
+    simulator.emit("crypto/us", [book([[6, 6]], [])]);
+    await until("changes", () => [0, 1].every((index) => since(index).length > 1));
+    const [message] = simulator.market.orderBooks("crypto/us", "BTC/USD");
+    const levels = (key: "b" | "a") =>
+      (message?.[key] as { p: number; s: number }[]).map(({ p, s }): [number, number] => [p, s]);
+    const expected = sorted({ bids: new Map(levels("b")), asks: new Map(levels("a")) });
+    await using late = collect(client, METHODS.streamOrderbooks, { symbols });
+    await until("the whole order book", () => own(late.messages).length > 0);
+    for (const messages of [...streams, late.messages]) {
+      assert.deepEqual(sorted(bookOf(messages, "BTC/USD")), expected);
+    }
+  });
+}
+
+Deno.test("an undecodable frame of crypto renews the order books of all pairs", async () => {
+  await using harness = await startFurther();
+  const { simulator } = harness;
+  using client = clientOf(harness);
+  const symbols = ["BTC/USD", "ETH/USD"];
+  await using stream = collect(client, METHODS.streamOrderbooks, { symbols });
+  await until("whole order books", () => stream.messages.length === 2);
+  simulator.emitRaw("crypto/us", "[{");
+  await until("whole order books", () => stream.messages.length === 4);
+  const renewed = stream.messages.slice(2).map((each) => messageOf(each) as Orderbook);
+  assert.deepEqual(renewed.map(({ symbol }) => symbol).sort(), symbols);
+  assert.ok(renewed.every(({ reset }) => reset));
 });
 
 Deno.test("a stream of order books that is too slow ends instead of losing a change", async () => {

@@ -21,6 +21,7 @@ import {
   type SymbolSets,
   type UpstreamChannel,
   type UpstreamError,
+  WILDCARD,
 } from "../../domain/subscription/pairs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
@@ -258,6 +259,19 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     if (!this.#session) return refCounts.dropLingering();
     this.#sending.start();
     this.#sweep();
+  }
+
+  /**
+   * Unsubscribes symbols and subscribes them again, those that are acknowledged; `*` instead of a
+   * symbol that only `*` has.
+   */
+  renew(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    if (!this.#session) return;
+    const { reconciler } = this.#options.subscriptions;
+    const acknowledged = reconciler.acknowledged.get(channel);
+    const renewed = Array.from(symbols, (symbol) => acknowledged?.has(symbol) ? symbol : WILDCARD);
+    reconciler.renew([...pairsOn(channel, new Set(renewed))]);
+    this.#sending.start();
   }
 
   freeSlots(channel: UpstreamChannel): number | undefined {

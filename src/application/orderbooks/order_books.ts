@@ -5,6 +5,9 @@
  * published as they arrive. An order book is kept from a whole one on, until upstream does not
  * carry its pair any more; the session that follows begins with another whole one.
  *
+ * A change that cannot be read leaves an order book wrong. It is then forgotten, another whole one
+ * is requested, and changes of the pair are not published before that has arrived.
+ *
  * @module
  */
 import type { BookLevel, Orderbook } from "../../domain/market/crypto_events.ts";
@@ -23,6 +26,9 @@ const LIMITS = {
   levels: 1_000,
 };
 
+/** Pairs without a stream or message of their own whose order books can be known as wrong. */
+const MAX_UNKNOWN = 1_000;
+
 /** The order book of one pair. */
 interface Book {
   /** Sizes by price. */
@@ -34,17 +40,38 @@ interface Book {
   whole: Envelope<Orderbook> | undefined;
 }
 
+/** Requests whole order books. */
+interface WholeBookRequests {
+  /** The order book of a pair is wrong. */
+  lost(symbol: string): void;
+  /** The whole order book of a pair has arrived. */
+  arrived(symbol: string): void;
+  /** The order book of a pair is not needed any more. */
+  forget(symbol: string): void;
+}
+
 /** The order books of all pairs that upstream carries. */
 export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook> {
   readonly isComplete = true;
   readonly #channel: Channel<Orderbook>;
   readonly #limits: typeof LIMITS;
+  readonly #requests: WholeBookRequests | undefined;
   readonly #books = new Map<string, Book>();
+  /** Pairs of which a change was lost since their last whole order books. */
+  readonly #wrong = new Set<string>();
 
-  /** @param limits numbers, at least 1 */
-  constructor(channel: Channel<Orderbook>, limits: typeof LIMITS = LIMITS) {
+  /**
+   * @param limits numbers, at least 1
+   * @param requests of whole order books in place of wrong ones. @default they are awaited only
+   */
+  constructor(
+    channel: Channel<Orderbook>,
+    limits: typeof LIMITS = LIMITS,
+    requests?: WholeBookRequests,
+  ) {
     this.#channel = channel;
     this.#limits = limits;
+    this.#requests = requests;
   }
 
   /** Always: an order book is kept also while no stream is open. */
@@ -53,8 +80,13 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
   }
 
   publish(event: Orderbook, receivedAt: number): void {
-    const last = this.#channel.publish(event, receivedAt);
     const { symbol, reset } = event;
+    if (this.#wrong.size > 0 && this.#wrong.has(symbol)) {
+      if (!reset) return;
+      this.#wrong.delete(symbol);
+      this.#requests?.arrived(symbol);
+    }
+    const last = this.#channel.publish(event, receivedAt);
     const book = this.#books.get(symbol);
     if (!book && (!reset || this.#books.size >= this.#limits.pairs)) return;
     const { bids, asks } = book ?? { bids: new Map(), asks: new Map() };
@@ -69,6 +101,14 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
 
   unreadable(symbol: string | undefined): void {
     this.#channel.unreadable(symbol);
+    if (symbol !== undefined) return this.#lose(symbol);
+    // It may have been a change of any pair.
+    this.#channel.forEachSymbol((entry) => this.#lose(entry.symbol));
+  }
+
+  /** Whether a change of a pair was lost since its last whole order book. */
+  isWrong(symbol: string): boolean {
+    return this.#wrong.has(symbol);
   }
 
   whenComplete(): Promise<void> {
@@ -84,16 +124,30 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
     return books;
   }
 
-  /** Upstream does not carry pairs any more; `*` stands for all. */
-  drop(symbols: readonly string[]): void {
-    if (symbols.includes(WILDCARD)) {
-      for (const symbol of this.#books.keys()) {
-        if (!this.#channel.isCarried(symbol)) this.#books.delete(symbol);
-      }
+  /**
+   * Upstream does not carry pairs any more; `*` stands for all.
+   *
+   * @param isRequested whether streams still request them
+   */
+  drop(symbols: readonly string[], isRequested = false): void {
+    const all = symbols.includes(WILDCARD) ? [...this.#books.keys(), ...this.#wrong] : [];
+    for (const symbol of [...all, ...symbols]) {
+      if (this.#channel.isCarried(symbol)) continue;
+      this.#books.delete(symbol);
+      // Another whole one is still awaited.
+      if (!isRequested && this.#wrong.delete(symbol)) this.#requests?.forget(symbol);
     }
-    for (const symbol of symbols) {
-      if (!this.#channel.isCarried(symbol)) this.#books.delete(symbol);
-    }
+  }
+
+  /** The order book of a pair is wrong from now on. */
+  #lose(symbol: string): void {
+    if (this.#wrong.has(symbol)) return;
+    const wasKept = this.#books.delete(symbol);
+    if (!wasKept && !this.#channel.isCarried(symbol)) return;
+    const isKnown = this.#channel.symbol(symbol) !== undefined;
+    if (!isKnown && this.#wrong.size >= MAX_UNKNOWN) return;
+    this.#wrong.add(symbol);
+    this.#requests?.lost(symbol);
   }
 
   #wholeOf({ bids, asks, last }: Book): Envelope<Orderbook> {

@@ -73,6 +73,8 @@ interface MessageRelayOptions {
 /** Has the whole order books that are known. */
 interface WholeBooks {
   present(filter: ChannelFilter): readonly Envelope<Orderbook>[];
+  /** Whether a change of a pair was lost since its last whole order book. */
+  isWrong(symbol: string): boolean;
 }
 
 /** Distributes the messages of one feed. */
@@ -176,6 +178,8 @@ export class MessageRelay implements MessageTarget {
     const { bySymbol, all } = this.#channels[channel];
     const named = symbol === undefined ? undefined : bySymbol.get(symbol);
     if (named === undefined && all.length === 0 && symbols === undefined) return;
+    // A change of a wrong order book would leave it wrong.
+    if (channel === "orderbooks" && this.#isWrong(symbol)) return;
     const envelope = this.#envelopeOf(message, receivedAt);
     for (let i = 0; i < all.length; i++) all[i]?.enqueue(envelope);
     // A queue takes a message that it has already only once.
@@ -184,6 +188,10 @@ export class MessageRelay implements MessageTarget {
       for (const queue of bySymbol.get(each) ?? NONE) queue.enqueue(envelope);
     }
     if (envelope.holders > 0) this.#memory.hold(envelope);
+  }
+
+  #isWrong(symbol: string | undefined): boolean {
+    return symbol !== undefined && this.#options.orderBooks?.isWrong(symbol) === true;
   }
 
   #publishUnknown(message: FoundMessage, receivedAt: number): void {

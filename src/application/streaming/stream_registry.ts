@@ -599,7 +599,9 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   ): void {
     for (const name of channelsOf(source)) {
       this.#channel(name).notCarried(symbols, reason, since);
-      if (name === "orderbooks") this.#options.orderBooks?.drop(symbols);
+      if (name === "orderbooks") {
+        this.#options.orderBooks?.drop(symbols, reason !== undefined);
+      }
     }
   }
 

@@ -28,6 +28,7 @@ import {
   isRejection,
   NOT_ACKNOWLEDGED,
   type Pair,
+  pairKey,
   pairsOf,
   type SubscriptionRequest,
   type SymbolSets,
@@ -179,6 +180,10 @@ export class SubscriptionReconciler {
     const isUncertain = session.ackState === "unanswered" &&
       desired.surplus(acknowledged).next().done !== true;
     if (session.ackState === "over_limit" || isUncertain) return this.#requestState();
+    const renewed = this.#takeRenewals();
+    if (renewed.length > 0) {
+      return session.inFlight = { action: "unsubscribe", pairs: renewed, probe: false };
+    }
     // Unsubscribing first may free slots for the next subscribe.
     for (const action of ["unsubscribe", "subscribe"] as const) {
       // Parts of rejected requests come first.
@@ -194,6 +199,14 @@ export class SubscriptionReconciler {
     const pair = this.#retests.take();
     if (pair) session.inFlight = { action: "subscribe", pairs: [pair], probe: false };
     return session.inFlight;
+  }
+
+  /**
+   * Unsubscribes acknowledged pairs that stay desired, so that they are subscribed again after the
+   * acknowledgement. Others are ignored.
+   */
+  renew(pairs: readonly Pair[]): void {
+    for (const pair of pairs) this.#session.renewals.set(pairKey(pair), pair);
   }
 
   /** Recomputes the desired set. */
@@ -267,6 +280,20 @@ export class SubscriptionReconciler {
     session.inFlight = undefined;
     session.repliesUnreliable = true;
     this.#retests.fail();
+  }
+
+  /** Takes the pairs of the next request that renews some. */
+  #takeRenewals(): readonly Pair[] {
+    const { renewals, acknowledged, attempts } = this.#session;
+    for (const [key, pair] of renewals) {
+      if (!this.#desired.has(pair) || !hasPair(acknowledged, pair)) renewals.delete(key);
+    }
+    const pairs = takeChunk(renewals.values(), this.#limits);
+    for (const pair of pairs) {
+      renewals.delete(pairKey(pair));
+      attempts.increment("unsubscribe", pair);
+    }
+    return pairs;
   }
 
   #rejectPair(pair: Pair, error: UpstreamError): Rejection | undefined {

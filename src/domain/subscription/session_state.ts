@@ -48,6 +48,8 @@ export class SessionState {
    * the pair that upstream rejects is alone.
    */
   readonly #parts: Record<Action, (readonly Pair[])[]> = { subscribe: [], unsubscribe: [] };
+  /** Acknowledged pairs to unsubscribe once, although they stay desired, by {@linkcode pairKey}. */
+  readonly renewals = new Map<string, Pair>();
   /** Pairs given up since they were last reported. */
   givenUp: Rejection[] = [];
   /**

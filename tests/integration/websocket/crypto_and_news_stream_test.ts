@@ -103,6 +103,20 @@ Deno.test("a client that subscribes later starts with the whole order book", asy
   }
 });
 
+Deno.test("after a lost change of an order book the whole one follows, not changes", async () => {
+  await using harness = await startFurther();
+  const { simulator, websocket } = harness;
+  await using client = await AlpacaClient.logIn(websocket + CRYPTO);
+  await client.request({ action: "subscribe", orderbooks: ["BTC/USD"], trades: ["BTC/USD"] });
+  assert.equal((await client.next()).r, true);
+  simulator.emit("crypto/us", [{ ...CHANGE, b: "not a list" }, CHANGE, TRADE]);
+  assert.deepEqual(await client.next(), TRADE);
+  const whole = await client.next();
+  assert.deepEqual([whole.T, whole.S, whole.r], ["o", "BTC/USD", true]);
+  simulator.emit("crypto/us", [CHANGE]);
+  assert.deepEqual(await client.next(), CHANGE);
+});
+
 Deno.test("clients of gRPC and WebSocket share one session of crypto", async () => {
   await using harness = await startFurther();
   const { simulator, websocket } = harness;

@@ -124,3 +124,47 @@ Deno.test("streams that open share one whole order book, whose memory counts onc
   books.publish(change("BTC/USD", [[2, 0]]), 2);
   assert.notEqual(books.present(ALL)[0], first?.[0]);
 });
+
+Deno.test("a lost change makes an order book wrong until the whole one arrives", () => {
+  const { channel } = made();
+  const calls: string[] = [];
+  const books = new OrderBooks(channel, { pairs: 1, levels: 9 }, {
+    lost: (symbol) => calls.push(`lost ${symbol}`),
+    arrived: (symbol) => calls.push(`arrived ${symbol}`),
+    forget: (symbol) => calls.push(`forget ${symbol}`),
+  });
+  const queue = channel.subscribe(ALL);
+  channel.carried(["BTC/USD", "ETH/USD"], 0);
+  // The second is one more than are kept.
+  for (const symbol of ["BTC/USD", "ETH/USD"]) {
+    books.publish(change(symbol, [[1, 1]], { reset: true }), 1);
+    books.unreadable(symbol);
+    books.publish(change(symbol, [[2, 1]]), 2);
+  }
+  assert.equal(queue.published, 2);
+  assert.deepEqual(books.present(ALL), []);
+  // The request for it ends the subscription for a moment.
+  channel.notCarried(["BTC/USD"], "not_subscribed", 3);
+  books.drop(["BTC/USD"], true);
+  assert.equal(books.isWrong("BTC/USD"), true);
+  channel.carried(["BTC/USD"], 4);
+  books.publish(change("BTC/USD", [[3, 1]]), 5);
+  assert.equal(queue.published, 2);
+  books.publish(change("BTC/USD", [[4, 1]], { reset: true }), 6);
+  assert.equal(queue.published, 3);
+  assert.deepEqual(books.present(ALL).map(({ event }) => event.bids), [[{ price: 4, size: 1 }]]);
+  channel.notCarried(["ETH/USD"], undefined, 7);
+  books.drop(["ETH/USD"]);
+  assert.deepEqual(calls, ["lost BTC/USD", "lost ETH/USD", "arrived BTC/USD", "forget ETH/USD"]);
+});
+
+Deno.test("a lost message without a pair makes all order books wrong", () => {
+  const { books, channel } = made();
+  channel.carried(["*"], 0);
+  for (const symbol of ["A/USD", "B/USD"]) {
+    books.publish(change(symbol, [[1, 1]], { reset: true }), 1);
+  }
+  books.unreadable(undefined);
+  assert.deepEqual(["A/USD", "B/USD"].map((symbol) => books.isWrong(symbol)), [true, true]);
+  assert.deepEqual(books.present(ALL), []);
+});
