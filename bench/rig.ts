@@ -87,7 +87,7 @@ function extraFlags(): string[] {
 }
 
 /** A port that is free now: 0 would turn the WebSocket port off. */
-function freePort(): number {
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }

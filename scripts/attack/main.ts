@@ -10,13 +10,24 @@ import { ProcessSampler } from "../rig/process_stats.ts";
 import { type Row, ROWS } from "./rows.ts";
 import { runRow } from "./run_row.ts";
 import { TestBed } from "./test_bed.ts";
-import { cells, COLUMNS, failures, type Measured, table } from "./results.ts";
+import {
+  cells,
+  COLUMNS,
+  failures,
+  MARKDOWN_COLUMNS,
+  markdownCells,
+  type Measured,
+  table,
+} from "./results.ts";
+import { table as markdownTable } from "../docs/markdown.ts";
 
 /** What a run is asked to do. */
 interface AttackOptions {
   readonly rows: readonly Row[];
   readonly seed: string;
   readonly json: boolean;
+  /** Whether the table is one of Markdown. */
+  readonly markdown: boolean;
   /** Share of each attack's size and length, above 0 and at most 1. */
   readonly scale: number;
 }
@@ -29,6 +40,7 @@ const USAGE = `Usage: deno task attack [options]
   --seed TEXT    seed of the random generator (attack)
   --quick        a twentieth of each attack
   --json         one JSON object per row instead of a table
+  --markdown     a Markdown table, as in docs/benchmarks.md
   --help         this text
 
 Starts a simulator, the proxy with the chart's limits and a reference client as
@@ -53,16 +65,17 @@ export function parseAttack(
       seed: { type: "string", default: "attack" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      markdown: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return "help";
-  const { only, seed, json, quick } = values;
+  const { only, seed, json, markdown, quick } = values;
   const scale = quick ? QUICK_SCALE : 1;
-  if (only === undefined) return { rows: ROWS, seed, json, scale };
+  if (only === undefined) return { rows: ROWS, seed, json, markdown, scale };
   const names = namesOf("--only", only, ROWS.map(({ name }) => name));
   const rows = names.flatMap((name) => ROWS.filter((row) => row.name === name));
-  return { rows, seed, json, scale };
+  return { rows, seed, json, markdown, scale };
 }
 
 interface Result {
@@ -98,8 +111,14 @@ async function run(options: AttackOptions): Promise<number> {
     print(options.json ? json() : rowText(result));
   }
   if (!options.json) {
-    const lines = results.map(({ measured, failures }) => cells(measured, failures));
-    print(`\n${table([COLUMNS, ...lines])}`);
+    const lines = results.map(({ measured, failures }) =>
+      options.markdown ? markdownCells(measured, failures) : cells(measured, failures)
+    );
+    print(
+      options.markdown
+        ? `\n${markdownTable(MARKDOWN_COLUMNS, lines)}`
+        : `\n${table([COLUMNS, ...lines])}`,
+    );
   }
   return results.some(({ failures }) => failures.length > 0) ? 1 : 0;
 }

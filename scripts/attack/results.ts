@@ -154,6 +154,30 @@ export function cells(
   ];
 }
 
+/** The header of the table in Markdown. */
+export const MARKDOWN_COLUMNS: readonly string[] = [
+  "Attack",
+  "What it did and met",
+  "Gap, ms",
+  "Probe, ms",
+  "RSS before",
+  "Peak",
+  "After, MiB",
+];
+
+/** One line of the table in Markdown: bold where the row fails. */
+export function markdownCells(
+  measured: Measured,
+  failed: readonly string[],
+): readonly string[] {
+  const [name = "", gap = "", , , probe = "", , before = "", peak = "", after = "", refusals] =
+    cells(measured, failed);
+  const counted = refusals === "-" ? "" : `; counted: ${refusals}`;
+  const problem = failed.length === 0 ? "" : `; **${failed.join("; ")}**`;
+  const met = `${measured.about}${counted}${problem}`;
+  return [`\`${name}\``, met, gap, probe, before, peak, after];
+}
+
 /** Lines with padded columns. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = COLUMNS.map((_, column) =>

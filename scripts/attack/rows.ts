@@ -48,6 +48,10 @@ const DETAILS: Readonly<Partial<Record<AttackName, Omit<Row, "name">>>> = {
   "forged-tokens": { identities: true, refusals: ["blocked"] },
   "expired-tokens": { identities: true, refusals: ["expired"] },
   "denied-requests": { identities: true, refusals: ["denied"] },
+  "ws-silent": { refusals: ["connections_per_address"] },
+  "ws-no-request": { refusals: ["connections_per_address"] },
+  "ws-wrong-tokens": { identities: true, refusals: ["invalid"] },
+  "ws-never-read": { rates: { stocks: 5_000 } },
   "descriptors": {
     refusals: ["descriptors", "connections", "http_connections"],
     descriptors: 256,

@@ -4,7 +4,7 @@
  * @module
  */
 import { Remote } from "../../bench/control.ts";
-import { until } from "../../bench/rig.ts";
+import { freePort, until } from "../../bench/rig.ts";
 import type { SimulatorOptions } from "@alpaca-stream-proxy/simulator";
 import type { HeapUse } from "./process_stats.ts";
 
@@ -21,6 +21,7 @@ const MODULES = new URL("./processes/", import.meta.url);
 /** Ports of a proxy. */
 export interface Ports {
   readonly grpc: number;
+  readonly websocket: number;
   readonly health: number;
   readonly metrics: number;
 }
@@ -111,6 +112,7 @@ export class ProxyProcess implements AsyncDisposable {
     options: ProxyOptions = {},
   ): Promise<ProxyProcess> {
     const v8 = [`--max-old-space-size=${HEAP_LIMIT_MIB}`, ...options.v8 ?? []];
+    const websocket = freePort();
     const remote = new Remote(new URL("proxy.ts", MODULES), {
       flags: ["--allow-net", "--allow-env", `--v8-flags=${v8.join(",")}`],
       env: {
@@ -119,7 +121,7 @@ export class ProxyProcess implements AsyncDisposable {
         ...environment,
         STREAM_PROXY_HOST: "127.0.0.1",
         STREAM_PROXY_GRPC_PORT: "0",
-        STREAM_PROXY_WEBSOCKET_PORT: "0",
+        STREAM_PROXY_WEBSOCKET_PORT: String(websocket),
         STREAM_PROXY_HEALTH_PORT: "0",
         STREAM_PROXY_METRICS_PORT: "0",
         ...options.env,
@@ -131,7 +133,7 @@ export class ProxyProcess implements AsyncDisposable {
       health: number;
       metrics?: number;
     }>("ports");
-    const proxy = new ProxyProcess(remote, { grpc, health, metrics });
+    const proxy = new ProxyProcess(remote, { grpc, websocket, health, metrics });
     await until("all feeds are connected", () => proxy.#isHealthy());
     return proxy;
   }

@@ -9,6 +9,7 @@ import * as greed from "./greed.ts";
 import * as identities from "./identities.ts";
 import * as requests from "./requests.ts";
 import * as streams from "./streams.ts";
+import * as websockets from "./websockets.ts";
 
 /** The attacks, by name. */
 export const ATTACKS = {
@@ -43,6 +44,15 @@ export const ATTACKS = {
   "forged-tokens": identities.forgedTokens,
   "expired-tokens": identities.expiredTokens,
   "denied-requests": identities.denied,
+  "ws-silent": websockets.silent,
+  "ws-no-request": websockets.noRequest,
+  "ws-unfinished": websockets.unfinished,
+  "ws-zip-bombs": websockets.zipBombs,
+  "ws-wrong-tokens": websockets.wrongTokens,
+  "ws-symbol-churn": websockets.symbolChurn,
+  "ws-never-read": websockets.neverRead,
+  "ws-pings": websockets.pings,
+  "ws-unknown-commands": websockets.unknownCommands,
   "descriptors": connections.manyConnections,
 } as const satisfies Readonly<Record<string, Attack>>;
 

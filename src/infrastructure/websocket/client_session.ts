@@ -16,11 +16,14 @@ import type { Identity } from "../../domain/access/grants.ts";
 import type { ClientSocket, SocketReader } from "./client_socket.ts";
 import { type Command, readCommand } from "./commands.ts";
 import type { FlushedClient, FlushScheduler } from "./flush_scheduler.ts";
+import type { Turns } from "./turns.ts";
 
 /** Time in which a client has to log in, in ms. */
 const LOGIN_MS = 10_000;
 /** Messages of a client that wait for the one before them; then it is not read. */
 const MAX_WAITING = 16;
+/** Bytes of a message that is handled in a turn of the event loop of its own. */
+const LARGE_MESSAGE_BYTES = 16 * 1024;
 /** Bytes of replies that wait to be written; then the client is not read. */
 const MAX_REPLY_BYTES = 256 * 1024;
 
@@ -44,6 +47,8 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly scheduler: FlushScheduler;
+  /** Separates the large messages of all clients. */
+  readonly turns: Turns;
   /** Most symbols of one channel of a client. */
   readonly maxSymbols: number;
   /** How long a client that has lost messages may take to catch up, in ms; 0: no limit. */
@@ -279,6 +284,10 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
       for (;;) {
         const message = this.#waiting.shift();
         if (message === undefined || this.isEnded) return;
+        if (message.length > LARGE_MESSAGE_BYTES) {
+          await this.context.turns.next();
+          if (this.isEnded) return;
+        }
         try {
           await this.handle(readCommand(message));
         } catch (error) {

@@ -33,6 +33,7 @@ import { FlushScheduler } from "./flush_scheduler.ts";
 import { BatchFrames, type Opcode } from "./frames.ts";
 import { MarketSession } from "./market_session.ts";
 import { OrderSession } from "./order_session.ts";
+import { Turns } from "./turns.ts";
 
 /** Time between two checks of what depends on time, in ms. */
 const TICK_MS = 1_000;
@@ -57,7 +58,7 @@ const SERVER_OPTIONS = {
 };
 
 /** What a {@linkcode WebSocketApi} needs. */
-interface WebSocketApiOptions extends Omit<SessionContext, "scheduler"> {
+interface WebSocketApiOptions extends Omit<SessionContext, "scheduler" | "turns"> {
   readonly host: string;
   /** 0 for a free port. */
   readonly port: number;
@@ -128,7 +129,7 @@ export class WebSocketApi implements AsyncDisposable {
       }),
     );
     const clear = () => this.#frames.forEach((frames) => frames.clear());
-    this.#context = { ...options, scheduler: new FlushScheduler(clock, clear) };
+    this.#context = { ...options, scheduler: new FlushScheduler(clock, clear), turns: new Turns() };
     this.#upgrader = new WebSocketServer({ ...SERVER_OPTIONS, maxPayload: maxMessageBytes });
     this.#server = this.#createServer();
     this.#listener = security === undefined

@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { parseAttack } from "../../../scripts/attack/main.ts";
 import { type Row, ROWS } from "../../../scripts/attack/rows.ts";
-import { cells, COLUMNS, failures, type Measured, table } from "../../../scripts/attack/results.ts";
+import {
+  cells,
+  COLUMNS,
+  failures,
+  MARKDOWN_COLUMNS,
+  markdownCells,
+  type Measured,
+  table,
+} from "../../../scripts/attack/results.ts";
 
 const MIB = 2 ** 20;
 const ROW: Row = { name: "streams-10k", refusals: ["streams"] };
@@ -98,4 +106,20 @@ Deno.test("rows are chosen by name, an unknown name is an error that names it", 
   assert(options.scale < 1);
   assert.throws(() => parseAttack(["--only", "nothing"]), /"nothing"/);
   assert.equal(parseAttack(["--help"]), "help");
+});
+
+Deno.test("the Markdown table has what was met, and memory before, at the peak and after", () => {
+  const line = markdownCells(GOOD, ["a gap"]);
+  assert.equal(line.length, MARKDOWN_COLUMNS.length);
+  assert.deepEqual(line, [
+    "`streams-10k`",
+    "10 000 opened; counted: streams 8000; **a gap**",
+    "250",
+    "40",
+    "200",
+    "1024",
+    "328",
+  ]);
+  const [, met] = markdownCells({ ...GOOD, refusals: {} }, []);
+  assert.equal(met, "10 000 opened");
 });
