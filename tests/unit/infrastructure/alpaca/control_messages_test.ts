@@ -22,6 +22,7 @@ Deno.test("an acknowledgement is read as the full state, wildcard included", () 
     corrections: ["AAPL", "MSFT"],
     cancelErrors: ["AAPL", "MSFT"],
     orderbooks: ["BTC/USD"],
+    pricing: ["BTC-PERP"],
   });
   assert.deepEqual(state, {
     trades: ["AAPL", "MSFT"],
@@ -29,6 +30,7 @@ Deno.test("an acknowledgement is read as the full state, wildcard included", () 
     bars: ["*", "SPY"],
     dailyBars: ["VOO"],
     statuses: ["*"],
+    orderbooks: ["BTC/USD"],
   });
 });
 
