@@ -4,6 +4,7 @@
  * @module
  */
 import { Unauthenticated } from "../../application/access/access.ts";
+import { IDENTITY_EXPIRED } from "../../application/access/expiry.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import { refusalOf } from "./call_error.ts";
 import { RepeatedCheck } from "./limits/repeated_check.ts";
@@ -42,8 +43,7 @@ export class Expirations {
     const now = this.#clock.now();
     for (const [call, expiresAt] of this.#calls) {
       if (expiresAt > now) continue;
-      const text = "The token or certificate has expired; reopen the stream with a new one";
-      call.abort(refusalOf(new Unauthenticated("expired", text)));
+      call.abort(refusalOf(new Unauthenticated("expired", IDENTITY_EXPIRED)));
     }
   }
 }

@@ -6,6 +6,11 @@
  */
 import type { Access, PeerCertificate } from "../../application/access/access.ts";
 import type { PermissionDenied } from "../../application/access/authorize.ts";
+import {
+  CERTIFICATE_EXPIRED,
+  CERTIFICATE_GRACE_MS,
+  IDENTITY_EXPIRED,
+} from "../../application/access/expiry.ts";
 import type { StreamAudit, StreamEnd } from "../../application/admin/stream_audit.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
@@ -72,6 +77,12 @@ export interface SessionClient {
   readonly span: Span;
 }
 
+/** The two texts of a login, as the headers of an upgrade request have them. */
+export interface HeaderLogin {
+  readonly key: string;
+  readonly secret: string;
+}
+
 /** Form of a token that an operator has made, or of a JWT. */
 const TOKEN = /^(?:asp_[\w-]+|[\w-]+\.[\w-]+\.[\w-]+)$/;
 
@@ -101,13 +112,18 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
     this.client = client;
   }
 
-  /** Starts to read, and the time in which the client has to log in. */
-  start(): void {
+  /**
+   * Starts to read, and the time in which the client has to log in.
+   *
+   * @param login of the upgrade request; messages wait until it is answered
+   */
+  start(login?: HeaderLogin): void {
     const { clock } = this.context;
     this.client.socket.attach(this);
     void clock.sleep(LOGIN_MS, this.#ended.signal).then(() => {
       if (this.identity === undefined && !this.isEnded) this.loginExpired();
     });
+    if (login) void this.#handleWaiting(login);
   }
 
   /** Fires when the connection has ended. */
@@ -160,9 +176,11 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   /** Checks what depends on time; called about once a second. */
   tick(now: number): void {
     const { expiresAt = Infinity } = this.identity ?? {};
-    const { expiresAt: certificateEnd = Infinity } = this.client.certificate ?? {};
-    if (certificateEnd <= now) this.close(CLOSE.policy, "The client certificate has expired");
-    else if (expiresAt <= now) this.close(CLOSE.policy, "The token has expired");
+    const { expiresAt: validUntil = Infinity } = this.client.certificate ?? {};
+    if (expiresAt <= now) this.close(CLOSE.policy, IDENTITY_EXPIRED);
+    else if (validUntil + CERTIFICATE_GRACE_MS <= now) {
+      this.close(CLOSE.policy, CERTIFICATE_EXPIRED);
+    }
   }
 
   flush(): void {
@@ -207,7 +225,10 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   /** Handles a message of the client; `undefined` for one that is not valid. */
   protected abstract handle(command: Command | undefined): Promise<void> | void;
 
-  /** Handles an error of `handle`. */
+  /** Handles a login, in a message or in the headers of the upgrade request. */
+  protected abstract logIn(key: string, secret: string): Promise<void>;
+
+  /** Handles an error of `handle` or `logIn`. */
   protected abstract failed(error: unknown): void;
 
   /** The client has not logged in in time. */
@@ -278,9 +299,10 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
     if (!this.isEnded) this.schedule();
   };
 
-  async #handleWaiting(): Promise<void> {
+  async #handleWaiting(login?: HeaderLogin): Promise<void> {
     this.#isHandling = true;
     try {
+      if (login) await this.#try(() => this.logIn(login.key, login.secret));
       for (;;) {
         const message = this.#waiting.shift();
         if (message === undefined || this.isEnded) return;
@@ -288,15 +310,19 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
           await this.context.turns.next();
           if (this.isEnded) return;
         }
-        try {
-          await this.handle(readCommand(message));
-        } catch (error) {
-          this.failed(error);
-        }
+        await this.#try(() => this.handle(readCommand(message)));
         this.#updateReading();
       }
     } finally {
       this.#isHandling = false;
+    }
+  }
+
+  async #try(handle: () => Promise<void> | void): Promise<void> {
+    try {
+      await handle();
+    } catch (error) {
+      this.failed(error);
     }
   }
 

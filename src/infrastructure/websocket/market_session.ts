@@ -21,7 +21,13 @@ import {
   type UpstreamError,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
-import { ClientSession, CLOSE, type SessionClient, type SessionContext } from "./client_session.ts";
+import {
+  ClientSession,
+  CLOSE,
+  type HeaderLogin,
+  type SessionClient,
+  type SessionContext,
+} from "./client_session.ts";
 import type { Command } from "./commands.ts";
 import { AUTOMATIC_CHANNELS, channelsOfFeed, isRequestable } from "./endpoints.ts";
 import { type BatchFrames, controlFrame } from "./frames.ts";
@@ -32,6 +38,8 @@ import { CLOSING, StreamError, streamErrorOf } from "./stream_errors.ts";
  * Go SDK waits for 3 s.
  */
 const ACKNOWLEDGE_MS = 2_000;
+/** Logins of a connection that are answered: the Go SDK tries 15 times on one. */
+const MAX_LOGINS = 20;
 /** Messages of one write. */
 const MAX_MESSAGES = 512;
 /** Articles of one write: each can have several MiB. */
@@ -63,20 +71,18 @@ export class MarketSession extends ClientSession {
   #behindSince: number | undefined;
   /** Whether the client was sent an error about that. */
   #isNotified = false;
+  #logins = 0;
+  /** Whether a login was refused that may succeed later. */
+  #mayRetry = false;
 
   constructor(context: SessionContext, client: SessionClient, path: MarketPath) {
     super(context, client);
     this.#path = path;
   }
 
-  override start(): void {
-    super.start();
+  override start(login?: HeaderLogin): void {
     this.#send({ T: "success", msg: "connected" });
-  }
-
-  /** Logs in with the credentials of the upgrade request, as if they were sent after it. */
-  logInByHeaders(key: string, secret: string): void {
-    this.#logIn(key, secret).catch((error) => this.failed(error));
+    super.start(login);
   }
 
   override tick(now: number): void {
@@ -132,7 +138,7 @@ export class MarketSession extends ClientSession {
     if (this.#path.feed === "opra" && command.format === "json") throw new StreamError(412);
     switch (command.action) {
       case "auth":
-        return await this.#logIn(command.key, command.secret);
+        return await this.logIn(command.key, command.secret);
       case "subscribe":
         return await this.#subscribe(this.#read(command.symbols));
       case "unsubscribe":
@@ -149,11 +155,14 @@ export class MarketSession extends ClientSession {
     if (answer.code === 500) this.context.log.error("A client session failed", { cause: error });
     this.refused(String(answer.code), error instanceof Error ? error.message : answer.message);
     this.#sendError(answer);
+    if (answer.code === 406) this.#mayRetry = true;
     if (CLOSING.has(answer.code)) this.close(CLOSE.normal, answer.message);
   }
 
   protected loginExpired(): void {
-    this.failed(new StreamError(404));
+    // Clients that get 404 do not try again.
+    if (this.#mayRetry) this.close(CLOSE.tryAgain, new StreamError(406).message);
+    else this.failed(new StreamError(404));
   }
 
   protected release(): void {
@@ -170,10 +179,11 @@ export class MarketSession extends ClientSession {
     this.#behindSince ??= this.context.clock.monotonic();
   }
 
-  async #logIn(key: string, secret: string): Promise<void> {
+  protected async logIn(key: string, secret: string): Promise<void> {
     if (this.#stream) throw new StreamError(403);
+    if (++this.#logins > MAX_LOGINS) return this.close(CLOSE.tryAgain, "too many logins");
     const identity = await this.authenticate(key, secret);
-    if (this.isEnded) return;
+    if (this.isEnded || this.#stream) return;
     if (identity === undefined) throw new StreamError(402);
     const { feed, isCarried } = this.#path;
     if (!isCarried || !identity.grants.feeds.has(feed)) throw new StreamError(409);

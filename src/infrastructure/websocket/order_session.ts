@@ -5,6 +5,7 @@
  * @module
  */
 import { encode } from "@msgpack/msgpack";
+import { Unauthenticated } from "../../application/access/access.ts";
 import { PermissionDenied } from "../../application/access/authorize.ts";
 import { authorizeOrders } from "../../application/relay/authorize_relay.ts";
 import type { Envelope } from "../../application/broadcast/envelope.ts";
@@ -22,6 +23,7 @@ import { orderUpdateJson } from "./order_json.ts";
 
 const TRADE_UPDATES = "trade_updates";
 const INVALID = "invalid syntax";
+const REFUSED = "access key verification failed";
 const toUtf8 = new TextEncoder();
 const transcoder = new JsonToMsgpack({ hasTimes: false });
 
@@ -57,7 +59,7 @@ export class OrderSession extends ClientSession {
     switch (command?.action) {
       case "auth":
       case "authenticate":
-        return await this.#logIn(command.key, command.secret);
+        return await this.logIn(command.key, command.secret);
       case "listen":
         return this.#listen(command.streams);
       default:
@@ -77,32 +79,32 @@ export class OrderSession extends ClientSession {
   }
 
   protected release(): void {
-    const stream = this.#stream;
-    this.client.span.set({ "stream.sent": stream?.sent ?? 0 });
-    stream?.[Symbol.dispose]();
-    this.#onTaken?.();
+    this.client.span.set({ "stream.sent": this.#stream?.sent ?? 0 });
+    this.#endStream();
   }
 
-  async #logIn(key: string, secret: string): Promise<void> {
+  /** Logs in; without effect for a client that is logged in, which gets the same answer. */
+  protected async logIn(key: string, secret: string): Promise<void> {
     const action = "authenticate";
     try {
-      const identity = await this.authenticate(key, secret);
+      const identity = this.identity ?? await this.authenticate(key, secret);
       if (this.isEnded) return;
       if (identity && this.#path.isCarried) {
         authorizeOrders(identity.grants);
         this.identity = identity;
         return this.#authorization({ status: "authorized", action });
       }
-      this.refused("unauthorized", "The key was not accepted");
+      this.refused("unauthorized", REFUSED);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.refused("unauthorized", reason);
+      // Clients that get "unauthorized" do not try again.
+      if (error instanceof Unauthenticated && error.retryAfterMs !== undefined) {
+        return this.close(CLOSE.tryAgain, reason);
+      }
     }
-    this.#authorization({
-      status: "unauthorized",
-      action,
-      message: "access key verification failed",
-    });
+    this.#authorization({ status: "unauthorized", action, message: REFUSED });
+    this.close(CLOSE.normal, REFUSED);
   }
 
   /** Replaces the streams that the client listens to; unknown names are left out of the reply. */
@@ -127,10 +129,16 @@ export class OrderSession extends ClientSession {
       }
       void this.#pump(this.#stream);
     } else if (!isListening) {
-      this.#stream?.[Symbol.dispose]();
-      this.#stream = undefined;
+      this.#endStream();
     }
     this.#send({ stream: "listening", data: { streams: isListening ? [TRADE_UPDATES] : [] } });
+  }
+
+  /** Ends the stream, and the wait for the client to take its last updates. */
+  #endStream(): void {
+    this.#stream?.[Symbol.dispose]();
+    this.#stream = undefined;
+    this.#onTaken?.();
   }
 
   /** Sends the updates of a stream until it ends. */

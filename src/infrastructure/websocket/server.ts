@@ -25,7 +25,12 @@ import {
   type FeedKind,
   FEEDS,
 } from "../../domain/connection/feed.ts";
-import { type ClientSession, CLOSE, type SessionContext } from "./client_session.ts";
+import {
+  type ClientSession,
+  CLOSE,
+  type HeaderLogin,
+  type SessionContext,
+} from "./client_session.ts";
 import { ClientSocket } from "./client_socket.ts";
 import { readsCompressed } from "./deflate.ts";
 import { type Endpoint, endpointOf } from "./endpoints.ts";
@@ -306,11 +311,7 @@ export class WebSocketApi implements AsyncDisposable {
       state.session = session;
     }
     ws.once("close", () => this.#sessions.delete(session));
-    session.start();
-    const credentials = credentialsOf(request);
-    if (credentials && session instanceof MarketSession) {
-      session.logInByHeaders(credentials.key, credentials.secret);
-    }
+    session.start(loginOf(request));
   }
 
   /**
@@ -364,10 +365,8 @@ function refuse(socket: Socket, status: number): void {
   );
 }
 
-/** The credentials in the headers of an upgrade request, if there are some. */
-function credentialsOf(
-  { headers }: IncomingMessage,
-): { readonly key: string; readonly secret: string } | undefined {
+/** The login in the headers of an upgrade request, if there is one. */
+function loginOf({ headers }: IncomingMessage): HeaderLogin | undefined {
   const key = headers["apca-api-key-id"];
   const secret = headers["apca-api-secret-key"];
   if (typeof key === "string" || typeof secret === "string") {

@@ -56,7 +56,8 @@ export function streamErrorOf(error: unknown): UpstreamError {
 function explain(error: unknown): StreamError {
   if (error instanceof StreamError) return error;
   if (error instanceof Unauthenticated) {
-    return new StreamError(error.reason === "unavailable" ? 500 : 402);
+    // Clients that get 402 do not try again.
+    return new StreamError(error.retryAfterMs === undefined ? 402 : 406);
   }
   if (error instanceof PermissionDenied) {
     return new StreamError(error.grant === "feed" ? 409 : 411);

@@ -125,13 +125,21 @@ Deno.test("a client that listens before its login is not authorized", async () =
     stream: "authorization",
     data: { status: "unauthorized", action: "listen" },
   });
+  assert.deepEqual(await client.request({ action: "auth", key: "K", secret: "S" }), AUTHORIZED);
+  assert.deepEqual(await client.request(LISTEN), LISTENING);
+});
+
+Deno.test("without authentication too, a login with an empty key is refused", async () => {
+  await using harness = await start();
+  await using client = new AlpacaClient(`${harness.websocket}/stream`);
+  await client.opened();
   const wrong = { action: "auth", key: "", secret: "" };
   assert.deepEqual((await client.request(wrong)).data, {
     status: "unauthorized",
     action: "authenticate",
     message: "access key verification failed",
   });
-  assert.deepEqual(await client.request({ action: "auth", key: "K", secret: "S" }), AUTHORIZED);
+  assert.equal((await client.closed).code, 1000);
 });
 
 Deno.test("a message that is not valid ends the connection as Alpaca ends it", async () => {

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { CERTIFICATE_EXPIRED, CERTIFICATE_GRACE_MS } from "../../../application/access/expiry.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { OpenCalls } from "../open_calls.ts";
 import type { ClientConnection } from "./client_connection.ts";
@@ -18,11 +19,6 @@ const JITTER = 0.1;
 const WATCH_MS = 30_000;
 /** Time between two checks whether a connection has streams, in ms. */
 const IDLE_CHECK_MS = 1_000;
-/**
- * Grace period at the end of a certificate, in ms. Streams of which it is the identity end before,
- * with UNAUTHENTICATED: see `expirations.ts`.
- */
-const CERTIFICATE_GRACE_MS = 2_000;
 /** Time over which the ends of many streams of a connection are spread at most, in ms. */
 const SPREAD_MS = 2_500;
 /** Time that a client has to take the status of its streams, in ms. */
@@ -31,8 +27,6 @@ const STATUS_MS = 2_500;
 const READ_MS = 100;
 
 const OLD = "The connection has reached its maximum age; reopen the stream on a new one";
-const EXPIRED =
-  "The client certificate of the connection has expired; connect again with a new one";
 
 /** What {@linkcode ConnectionEnds} needs. */
 export interface ConnectionEndsOptions {
@@ -85,7 +79,7 @@ export class ConnectionEnds {
     const { expiresAt = Infinity } = certificate ?? {};
     while (!closed.aborted) {
       const validMs = expiresAt - clock.now();
-      if (validMs <= 0) return { reason: EXPIRED, graceMs: CERTIFICATE_GRACE_MS };
+      if (validMs <= 0) return { reason: CERTIFICATE_EXPIRED, graceMs: CERTIFICATE_GRACE_MS };
       const waitMs = oldAt - clock.monotonic();
       if (waitMs <= 0) return { reason: OLD, graceMs: Math.min(connectionGraceMs, validMs) };
       await clock.sleep(Math.min(validMs, waitMs, WATCH_MS), closed);

@@ -13,8 +13,10 @@ Deno.test("a session ends with the certificate of its client, without a policy",
   const client = { socket, span, certificate } as unknown as SessionClient;
   const path = { isCarried: true, opcode: "text" } as const;
   const session = new OrderSession({} as SessionContext, client, path);
-  session.tick(999);
-  assert.deepEqual(closes, []);
-  session.tick(1_000);
-  assert.deepEqual(closes, [[1008, "The client certificate has expired"]]);
+  session.tick(2_999);
+  assert.deepEqual(closes, [], "two seconds after it, as on the gRPC port");
+  session.tick(3_000);
+  const reason =
+    "The client certificate of the connection has expired; connect again with a new one";
+  assert.deepEqual(closes, [[1008, reason]]);
 });
