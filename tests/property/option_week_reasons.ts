@@ -144,6 +144,12 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
       minute - firstPricedAt <= SETTLE ||
       [...events.values()].some((at) => minute - at <= SETTLE_EVENT),
   ],
+  [
+    "price",
+    /^the price is not certain: trades at .* contradict the options/,
+    (_, { underlying: { events } }, { minute }) =>
+      [...events.values()].some((at) => minute - at <= SETTLE_EVENT),
+  ],
   ["price", /^the price is not renewed: .*HTTP 503/, (_, _judged, week) => week.hadFault(2)],
   [
     "price",

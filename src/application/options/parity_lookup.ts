@@ -28,6 +28,8 @@ interface ParityQuery {
   readonly around: readonly number[];
   /** Whether quotes near these prices suffice. */
   readonly isNear: boolean;
+  /** Called before each request. */
+  readonly onRequest: () => void;
 }
 
 /**
@@ -39,17 +41,19 @@ interface ParityQuery {
  */
 export async function lookUpParity(
   catalog: OptionCatalog,
-  { underlying, chain, moment, around, isNear }: ParityQuery,
+  { underlying, chain, moment, around, isNear, onRequest }: ParityQuery,
   signal: AbortSignal,
 ): Promise<TimedPrice | undefined> {
   let strikes = around.length > 0 ? strikesAround(chain, moment, around) : undefined;
   for (const expiryDay of nextExpiries(chain, moment)) {
     const contracts = contractsOf(chain, expiryDay, moment);
     const query = { underlying, expiryDay };
+    onRequest();
     if (strikes) {
       const near = parityPrice(contracts, await catalog.quotes({ ...query, strikes }, signal));
       if (near !== undefined || isNear) return near;
       strikes = undefined;
+      onRequest();
     }
     const price = parityPrice(contracts, await catalog.quotes(query, signal));
     if (price !== undefined) return price;

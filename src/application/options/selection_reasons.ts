@@ -201,9 +201,10 @@ function* accuracyReasons(
   const { expiries, oneSided, unpaired, fewStrikes, withoutDeltas, unreached } = selected;
   const { incomplete } = selected;
   if (price?.problem !== undefined) {
+    const renewal = price.isContradicted ? "the price is not certain" : "the price is not renewed";
     const what = price.source === "guess"
       ? "no price is known, strikes are centred on the open interest"
-      : "the price is not renewed";
+      : renewal;
     yield { kind: "price", text: `${what}: ${price.problem}` };
   }
   if (deltasProblem !== undefined && isByDelta(selection)) {

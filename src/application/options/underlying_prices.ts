@@ -35,7 +35,10 @@ const REJECTED_MS = 900_000;
 const RARE_QUOTES_MS = 60_000;
 /** Longest time for which the first trade waits for the options. */
 const FIRST_WAIT_MS = 5_000;
-/** Checks of first trades: they leave requests to chains, and later trades make them needless. */
+/**
+ * Requests of checks of first trades, some more by the last check: they leave requests to chains,
+ * and later trades make them needless.
+ */
 const FIRST_CHECKS = { perMinute: 5, burst: 10 };
 /** Longest pause after quotes that imply no price, in ms. */
 const LONGEST_QUOTES_MS = 120_000;
@@ -280,7 +283,6 @@ export class UnderlyingPrices {
       const due = this.#nextQuotes();
       const now = clock.monotonic();
       if (due && due.at <= now) {
-        if (due.followed.price.isFirstTrade) this.#firstChecks.spend(1, now);
         await this.#fetchQuotes(due, signal);
       } else {
         const ms = due ? due.at - now : Infinity;
@@ -308,11 +310,14 @@ export class UnderlyingPrices {
     const { catalog, clock, calendar } = this.#options;
     const { price, chain } = followed;
     if (!chain) return;
-    const { value, unconfirmed } = price;
+    const { value, unconfirmed, isFirstTrade } = price;
+    const onRequest = () => {
+      if (isFirstTrade) this.#firstChecks.spend(1, clock.monotonic());
+    };
     const known = value?.source === "guess" ? undefined : value?.price;
     const around = [known, unconfirmed].filter((it) => it !== undefined);
     const moment = { now: clock.now(), calendar };
-    const query = { underlying, chain, moment, around, isNear: price.isStep };
+    const query = { underlying, chain, moment, around, isNear: price.isStep, onRequest };
     let isImplied = false;
     try {
       const parity = await lookUpParity(catalog, query, signal);

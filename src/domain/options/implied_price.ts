@@ -62,6 +62,16 @@ export function isPrice(value: unknown): value is number {
   return typeof value === "number" && value > 0 && value < Infinity;
 }
 
+/** Whether two prices in USD differ by at most a fraction of the lower one. */
+export function agree(
+  some: { readonly price: number },
+  other: { readonly price: number },
+  fraction: number,
+): boolean {
+  const [low, high] = [Math.min(some.price, other.price), Math.max(some.price, other.price)];
+  return high <= low * (1 + fraction);
+}
+
 /**
  * The underlying's price by put-call parity; `undefined` when no strike has both a
  * call and a put with a usable quote, or most strikes contradict each

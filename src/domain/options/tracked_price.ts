@@ -8,7 +8,8 @@
  * A price far from the known one, or outside the listed strikes while none is known,
  * is taken only when confirmed: by a later trade or a second reply of the options at
  * about the same price, or by the other source. The same trade again confirms
- * nothing. Option quotes that are newer than the trade and contradict it reject it.
+ * nothing. Option quotes that are newer than the trade and contradict it reject it, unless
+ * trades at that price persist for minutes (`RejectedTrades`).
  * Where options are not quoted at all, an unconfirmed trade is taken after a minute.
  *
  * A trade some strikes away from the known one, and the first one within the listed
@@ -20,7 +21,8 @@
  */
 import { exchangeDay } from "../calendar/exchange_time.ts";
 import type { MarketCalendar } from "../calendar/market_calendar.ts";
-import { isPrice, type TimedPrice } from "./implied_price.ts";
+import { agree, isPrice, type TimedPrice } from "./implied_price.ts";
+import { RejectedTrades } from "./rejected_trades.ts";
 
 /** A change above this fraction is confirmed first. */
 const JUMP = 0.1;
@@ -48,6 +50,8 @@ export interface UnderlyingPrice {
   readonly asOf: number | undefined;
   /** Why the price is old, not confirmed or a guess; `undefined` for a current one. */
   readonly problem: string | undefined;
+  /** Set if trades and options contradict each other, which is the problem. */
+  readonly isContradicted?: true;
 }
 
 /** What a reply is judged with. */
@@ -79,8 +83,8 @@ export class TrackedPrice {
   #isFirst = true;
   /** Whether a first trade waits no longer. */
   #isFirstDue = false;
-  /** The trade that option quotes have contradicted, and since when they do at about its price. */
-  #rejected: (Observation & { readonly since: number }) | undefined;
+  /** The trades that option quotes have contradicted. */
+  readonly #rejected = new RejectedTrades();
   /** Whether the last trade was requested, and the options' quotes. */
   #hasReply = { trades: false, quotes: false };
   #failure: { trades?: string | undefined; quotes?: string | undefined } = {};
@@ -138,7 +142,10 @@ export class TrackedPrice {
       this.#trade = observed(trade, "trade", moment);
       const isSame = known?.at === this.#trade.at && known.price === trade.price;
       // Earlier quotes say nothing about another trade.
-      if (!isSame) this.#hasReply.quotes = false;
+      if (!isSame) {
+        this.#hasReply.quotes = false;
+        this.#rejected.noteTrade(this.#trade);
+      }
     }
     this.#settle(moment);
   }
@@ -167,7 +174,7 @@ export class TrackedPrice {
 
   #settle(moment: PriceMoment): void {
     const trade = this.#trade;
-    if (trade && !isOld(trade.at, moment) && !this.#isRejected(trade)) {
+    if (trade && !isOld(trade.at, moment) && !this.#rejected.isLast(trade)) {
       this.#settleTrade(trade, moment);
     } else this.#settleWithoutTrade(moment);
     const isTried = this.#hasReply.quotes || this.#failure.trades !== undefined;
@@ -185,8 +192,9 @@ export class TrackedPrice {
     const isExpected = this.#isExpected(trade, moment);
     if (isExpected && this.#isNear(trade, moment)) return this.#accept(trade);
     if (parity && this.#isSupported(trade, parity)) return this.#accept(trade);
+    if (parity && this.#rejected.areContradictedBy(parity, trade)) return this.#rejected.add(trade);
     if (parity && parity.at >= trade.at && this.#isExpected(parity, moment)) {
-      this.#reject(trade);
+      this.#rejected.add(trade);
       // What quotes imply can be some percent off, so the last trade is better for a small change.
       if (isExpected && !this.#isFirst) this.#suspect = undefined;
       else this.#accept(parity);
@@ -195,7 +203,7 @@ export class TrackedPrice {
     if (isExpected) return this.#settleUncontradicted(trade, moment);
     // The options have another new price: of two replies the second one confirms it.
     if (this.#suspect?.source === "parity" && parity && this.#isConfirmed(parity)) {
-      this.#reject(trade);
+      this.#rejected.add(trade);
       return this.#accept(parity);
     }
     if (this.#isUncontradicted(moment)) return this.#accept(trade);
@@ -215,7 +223,7 @@ export class TrackedPrice {
 
   /** The last trade is old, rejected or unknown. */
   #settleWithoutTrade(moment: PriceMoment): void {
-    const trade = this.#trade && this.#isRejected(this.#trade) ? undefined : this.#trade;
+    const trade = this.#trade && this.#rejected.isLast(this.#trade) ? undefined : this.#trade;
     const parity = this.#parity;
     if (parity && !(trade && parity.at < trade.at)) {
       if (this.#isExpected(parity, moment) || this.#isConfirmed(parity)) this.#accept(parity);
@@ -234,12 +242,6 @@ export class TrackedPrice {
   #isNews({ at, price }: Observation): boolean {
     const { asOf = 0, price: known } = this.#value ?? {};
     return at > asOf || (at === asOf && price !== known);
-  }
-
-  #reject(trade: Observation): void {
-    const before = this.#rejected;
-    const isSame = before !== undefined && agree(before, trade, AGREEMENT);
-    this.#rejected = { ...trade, since: isSame ? before.since : trade.receivedAt };
   }
 
   #doubt(observation: Observation, { now }: PriceMoment, isHeld = false): void {
@@ -289,23 +291,19 @@ export class TrackedPrice {
     const isSecond = (before: Observation | undefined) =>
       before !== undefined && agree(before, observation, AGREEMENT) &&
       (before.source !== observation.source || isLater(observation, before));
-    return isSecond(this.#suspect) ||
-      (this.#isRestored(observation) && isSecond(this.#rejected));
+    if (isSecond(this.#suspect)) return true;
+    return observation.source === "trade"
+      ? this.#rejected.areConfirmedBy(observation, this.#parity)
+      : this.#rejected.areConfirmedByOptions(observation);
   }
 
-  /** Whether a trade at the price of the rejected one is possible. */
-  #isRestored(observation: Observation): boolean {
-    if (this.#rejected === undefined) return false;
-    const parity = observation.source === "trade" ? this.#parity : undefined;
-    const ageMs = observation.receivedAt - this.#rejected.since;
-    if (ageMs <= UNCONFIRMED_MS) return !parity || agree(parity, observation, AGREEMENT);
-    // Wrong prints come in bursts of seconds, and quotes imply a price some percent off of stocks
-    // that are hard to borrow: trades persist there.
-    return parity !== undefined && agree(parity, observation, JUMP);
-  }
-
-  #isRejected({ at, price }: Observation): boolean {
-    return this.#rejected?.at === at && this.#rejected.price === price;
+  /** The trade and what options imply, if trades contradict them repeatedly. */
+  #contradiction(moment: PriceMoment): string | undefined {
+    const trade = this.#trade;
+    const parity = this.#parity;
+    if (!trade || !parity || isOld(trade.at, moment)) return undefined;
+    if (!this.#rejected.areRepeated || !this.#rejected.isLast(trade)) return undefined;
+    return `trades at ${usd(trade)} contradict the options, which imply ${usd(parity)}`;
   }
 
   #accept({ price, source, at }: Observation): void {
@@ -313,14 +311,19 @@ export class TrackedPrice {
     this.#suspect = undefined;
     this.#isFirst = false;
     if (source === "parity") return;
-    this.#rejected = undefined;
+    this.#rejected.clear();
     this.#parity = undefined;
     this.#hasReply.quotes = false;
   }
 
   #describe(moment: PriceMoment): void {
     if (this.#value === undefined) return;
-    this.#value = { ...this.#value, problem: this.#problem(this.#value, moment) };
+    const { price, source, asOf } = this.#value;
+    const problem = this.#problem(this.#value, moment);
+    const contradiction = this.#contradiction(moment);
+    this.#value = problem === undefined && contradiction !== undefined
+      ? { price, source, asOf, problem: contradiction, isContradicted: true }
+      : { price, source, asOf, problem };
   }
 
   #problem({ source, asOf }: UnderlyingPrice, moment: PriceMoment): string | undefined {
@@ -340,6 +343,11 @@ export class TrackedPrice {
   }
 }
 
+/** A price without the noise of arithmetic. */
+function usd({ price }: TimedPrice): string {
+  return `${Number(price.toPrecision(7))} USD`;
+}
+
 /** A time ahead of the clock is that of the clock. */
 function observed(
   { price, at }: TimedPrice,
@@ -347,15 +355,6 @@ function observed(
   { now }: PriceMoment,
 ): Observation {
   return { price, at: Math.min(at, now), source, receivedAt: now };
-}
-
-function agree(
-  some: { readonly price: number },
-  other: { readonly price: number },
-  fraction: number,
-): boolean {
-  const [low, high] = [Math.min(some.price, other.price), Math.max(some.price, other.price)];
-  return high <= low * (1 + fraction);
 }
 
 /** Distance of the two strikes around a price, USD; infinite beyond the strikes. */

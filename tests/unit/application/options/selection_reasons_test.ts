@@ -105,6 +105,17 @@ Deno.test("the text of all reasons is bounded", () => {
   assert.ok(cut.length < 510, `${cut.length} characters`);
 });
 
+Deno.test("a price that trades and options contradict is not called outdated", () => {
+  const problem = "trades at 40 USD contradict the options, which imply 34.5 USD";
+  const { text, kinds, isProblem } = reasonsOf({
+    price: { ...priceWith(problem), isContradicted: true },
+  });
+  assert.deepEqual(
+    [text, kinds, isProblem],
+    [`the price is not certain: ${problem}`, "price", true],
+  );
+});
+
 Deno.test("the default maximum is a limit, a requested one is a problem", () => {
   const selected = { ...SELECTED, unreached: 8 };
   const { kinds, isProblem } = reasonsOf({ selected });

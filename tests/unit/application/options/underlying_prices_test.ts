@@ -1,73 +1,8 @@
 import assert from "node:assert/strict";
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
-import type { Chain } from "../../../../src/application/options/option_chain_cache.ts";
-import { UnderlyingPrices } from "../../../../src/application/options/underlying_prices.ts";
-import {
-  dayOfDate,
-  exchangeDay,
-  instantAt,
-} from "../../../../src/domain/calendar/exchange_time.ts";
-import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
-import type { OptionContract } from "../../../../src/domain/options/contract.ts";
-import { ManualClock } from "../../../support/manual_clock.ts";
+import { dayOfDate, instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import { gridOf, strikesFrom } from "../../domain/options/chains.ts";
-import { ScriptedCatalog } from "./scripted_catalog.ts";
-
-/** A Monday, 10:00 in New York. */
-const NOW = Date.UTC(2026, 11, 14, 15, 0, 0);
-const DAY = exchangeDay(NOW);
-const INTERVAL_MS = 15_000;
-
-/** Prices that are kept current. */
-class Rig implements AsyncDisposable {
-  readonly catalog = new ScriptedCatalog();
-  readonly clock: ManualClock;
-  readonly followed = new Map<string, Chain | undefined>();
-  readonly prices: UnderlyingPrices;
-  readonly #end = new AbortController();
-  readonly #run: Promise<void>;
-  changes = 0;
-  onChange = () => {};
-
-  constructor(now = NOW) {
-    const clock = this.clock = new ManualClock(now);
-    const { catalog, followed } = this;
-    catalog.time = () => clock.now();
-    this.prices = new UnderlyingPrices({
-      catalog,
-      clock,
-      calendar: new MarketCalendar(),
-      intervalMs: INTERVAL_MS,
-      followed: () => followed,
-      onChange: () => {
-        this.changes++;
-        this.onChange();
-      },
-    });
-    this.#run = this.prices.run(this.#end.signal);
-  }
-
-  async follow(
-    underlying: string,
-    contracts: readonly OptionContract[] = gridOf({
-      underlying,
-      days: [DAY, DAY + 2],
-      strikes: strikesFrom(80, 120),
-    }),
-  ): Promise<void> {
-    this.catalog.listed.set(underlying, contracts);
-    const days = new Set(contracts.map(({ expiryDay }) => expiryDay));
-    this.followed.set(underlying, { contracts, expiries: [...days], day: DAY });
-    this.prices.wake();
-    await this.clock.advance(0);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort();
-    await this.#run;
-    assert.equal(this.clock.sleepers, 0);
-  }
-}
+import { DAY, INTERVAL_MS, NOW, Rig } from "./price_rig.ts";
 
 Deno.test("all prices are fetched in one request per interval", async () => {
   await using rig = new Rig();
