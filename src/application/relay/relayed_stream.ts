@@ -34,7 +34,7 @@ interface RelayedStreamOptions {
 }
 
 /** Symbols that were requested and are not received yet. */
-interface PendingSymbols {
+export interface PendingSymbols {
   /**
    * Resolves with `undefined` when upstream has acknowledged all of them, or with its error when it
    * has rejected one. It may never resolve, for example while the feed is down.

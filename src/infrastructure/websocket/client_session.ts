@@ -89,6 +89,13 @@ const TOKEN = /^(?:asp_[\w-]+|[\w-]+\.[\w-]+\.[\w-]+)$/;
 /** Secret of clients that log in by their certificate: SDKs accept no empty one. */
 const BY_CERTIFICATE = "certificate";
 
+/** A message of the client that waits for those before it. */
+interface WaitingMessage {
+  readonly bytes: Uint8Array;
+  /** Monotonic ms; not later than it arrived. */
+  readonly arrivedAt: number;
+}
+
 /** The server's side of one connection. */
 export abstract class ClientSession implements SocketReader, FlushedClient {
   protected readonly context: SessionContext;
@@ -99,9 +106,11 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   /** Why the proxy has ended the session. */
   protected end: StreamEnd = { by: "client" };
   readonly #ended = new AbortController();
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting: WaitingMessage[] = [];
   #isHandling = false;
   #isPaused = false;
+  /** Monotonic ms since which messages may have arrived that could not be read yet. */
+  #unreadSince: number | undefined;
   #replies: Uint8Array[] = [];
   #replyBytes = 0;
   #isScheduled = false;
@@ -143,7 +152,8 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
 
   receive(message: Uint8Array): void {
     if (this.isEnded) return;
-    this.#waiting.push(message);
+    const arrivedAt = this.#unreadSince ?? this.context.clock.monotonic();
+    this.#waiting.push({ bytes: message, arrivedAt });
     this.#updateReading();
     if (!this.#isHandling) void this.#handleWaiting();
   }
@@ -222,8 +232,16 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   /** Takes the messages that are queued, as frames; empty if there are none. */
   protected abstract takeFrames(replies: Uint8Array[]): readonly Uint8Array[];
 
-  /** Handles a message of the client; `undefined` for one that is not valid. */
-  protected abstract handle(command: Command | undefined): Promise<void> | void;
+  /**
+   * Handles a message of the client.
+   *
+   * @param command `undefined` for a message that is not valid
+   * @param arrivedAt monotonic ms; it may have waited for those before it
+   */
+  protected abstract handle(
+    command: Command | undefined,
+    arrivedAt: number,
+  ): Promise<void> | void;
 
   /** Handles a login, in a message or in the headers of the upgrade request. */
   protected abstract logIn(key: string, secret: string): Promise<void>;
@@ -306,15 +324,17 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
       for (;;) {
         const message = this.#waiting.shift();
         if (message === undefined || this.isEnded) return;
-        if (message.length > LARGE_MESSAGE_BYTES) {
+        const { bytes, arrivedAt } = message;
+        if (bytes.length > LARGE_MESSAGE_BYTES) {
           await this.context.turns.next();
           if (this.isEnded) return;
         }
-        await this.#try(() => this.handle(readCommand(message)));
+        await this.#try(() => this.handle(readCommand(bytes), arrivedAt));
         this.#updateReading();
       }
     } finally {
       this.#isHandling = false;
+      if (!this.#isPaused) this.#unreadSince = undefined;
     }
   }
 
@@ -331,8 +351,9 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
     const isFull = this.#waiting.length > MAX_WAITING || this.#replyBytes > MAX_REPLY_BYTES;
     if (isFull === this.#isPaused || this.isEnded) return;
     this.#isPaused = isFull;
-    if (isFull) this.client.socket.pause();
-    else this.client.socket.resume();
+    if (!isFull) return this.client.socket.resume();
+    this.#unreadSince ??= this.context.clock.monotonic();
+    this.client.socket.pause();
   }
 
   #finish(): void {

@@ -10,7 +10,7 @@
 import { PermissionDenied } from "../../application/access/authorize.ts";
 import { authorizeSymbols } from "../../application/relay/authorize_relay.ts";
 import type { RelayQueue } from "../../application/relay/relay_queue.ts";
-import type { RelayedStream } from "../../application/relay/relayed_stream.ts";
+import type { PendingSymbols, RelayedStream } from "../../application/relay/relayed_stream.ts";
 import type { MessageFormat } from "../../application/relay/relayed_message.ts";
 import { Draining } from "../../application/streaming/market_streams.ts";
 import type { MarketFeedId } from "../../domain/connection/feed.ts";
@@ -34,8 +34,8 @@ import { type BatchFrames, controlFrame } from "./frames.ts";
 import { CLOSING, StreamError, streamErrorOf } from "./stream_errors.ts";
 
 /**
- * Longest time until a subscription is acknowledged although upstream has not answered, in ms: the
- * Go SDK waits for 3 s.
+ * Longest time from the arrival of a request until it is acknowledged although upstream has not
+ * answered, in ms: the Go SDK waits for 3 s.
  */
 const ACKNOWLEDGE_MS = 2_000;
 /** Logins of a connection that are answered: the Go SDK tries 15 times on one. */
@@ -133,14 +133,14 @@ export class MarketSession extends ClientSession {
     return [];
   }
 
-  protected async handle(command: Command | undefined): Promise<void> {
+  protected async handle(command: Command | undefined, arrivedAt: number): Promise<void> {
     if (command === undefined) throw new StreamError(400);
     if (this.#path.feed === "opra" && command.format === "json") throw new StreamError(412);
     switch (command.action) {
       case "auth":
         return await this.logIn(command.key, command.secret);
       case "subscribe":
-        return await this.#subscribe(this.#read(command.symbols));
+        return await this.#subscribe(this.#read(command.symbols), arrivedAt);
       case "unsubscribe":
         return this.#unsubscribe(this.#read(command.symbols));
       default:
@@ -195,17 +195,13 @@ export class MarketSession extends ClientSession {
     this.#send({ T: "success", msg: "authenticated" });
   }
 
-  async #subscribe(pairs: SymbolSets): Promise<void> {
+  async #subscribe(pairs: SymbolSets, arrivedAt: number): Promise<void> {
     const stream = this.#stream;
     if (stream === undefined || this.identity === undefined) throw new StreamError(401);
     authorizeSymbols(this.identity.grants, this.#path.feed, pairs);
     this.#checkNumber(stream, pairs);
     const pending = stream.request(pairs);
-    const done = new AbortController();
-    const signal = AbortSignal.any([done.signal, this.signal]);
-    const deadline = this.context.clock.sleep(ACKNOWLEDGE_MS, signal).then(() => undefined);
-    const error = await Promise.race([pending.answered, deadline]);
-    done.abort();
+    const error = await this.#answerOf(pending, arrivedAt + ACKNOWLEDGE_MS);
     if (this.isEnded) return;
     if (error) {
       pending.cancel();
@@ -214,6 +210,23 @@ export class MarketSession extends ClientSession {
     }
     pending.accept();
     this.#acknowledge(stream);
+  }
+
+  /** The answer of upstream; `undefined` also if there is none at a monotonic time in ms. */
+  async #answerOf(
+    { answered }: PendingSymbols,
+    deadline: number,
+  ): Promise<UpstreamError | undefined> {
+    const { clock } = this.context;
+    const leftMs = deadline - clock.monotonic();
+    // Requests that were sent together do not wait one after the other.
+    if (leftMs <= 0) return await Promise.race([answered, undefined]);
+    const done = new AbortController();
+    const signal = AbortSignal.any([done.signal, this.signal]);
+    const expired = clock.sleep(leftMs, signal).then(() => undefined);
+    const error = await Promise.race([answered, expired]);
+    done.abort();
+    return error;
   }
 
   #unsubscribe(pairs: SymbolSets): void {

@@ -1,0 +1,177 @@
+/**
+ * A client of a market session without a network, on a clock that the test advances.
+ *
+ * @module
+ */
+import { OPEN_ACCESS } from "../../src/application/access/access.ts";
+import type { SubscriptionSink } from "../../src/application/feeds/subscription_manager.ts";
+import { MessageRelay } from "../../src/application/relay/message_relay.ts";
+import { RelayedStream } from "../../src/application/relay/relayed_stream.ts";
+import { createCounters } from "../../src/application/status/counters.ts";
+import type { SymbolState } from "../../src/application/status/reports.ts";
+import type { MarketFeedId } from "../../src/domain/connection/feed.ts";
+import type { SessionContext } from "../../src/infrastructure/websocket/client_session.ts";
+import type {
+  ClientSocket,
+  SocketReader,
+} from "../../src/infrastructure/websocket/client_socket.ts";
+import { FlushScheduler } from "../../src/infrastructure/websocket/flush_scheduler.ts";
+import { BatchFrames } from "../../src/infrastructure/websocket/frames.ts";
+import { MarketSession } from "../../src/infrastructure/websocket/market_session.ts";
+import { Turns } from "../../src/infrastructure/websocket/turns.ts";
+import { ManualClock, settle } from "./manual_clock.ts";
+import { RecordingLog } from "./recording_log.ts";
+
+/** A message to the client. */
+export interface SentMessage {
+  /** Monotonic ms. */
+  readonly at: number;
+  readonly message: Readonly<Record<string, unknown>>;
+}
+
+/** Options of {@linkcode logInMarketClient}. */
+interface MarketClientOptions {
+  /** @default sip */
+  readonly feed?: MarketFeedId;
+  /** The answer of upstream to each symbol. @default none */
+  readonly state?: SymbolState;
+}
+
+const utf8 = new TextEncoder();
+
+/** A client that is logged in. */
+export class MarketClient {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly counters = createCounters();
+  readonly relay: MessageRelay;
+  readonly received: SentMessage[] = [];
+  readonly #session: MarketSession;
+  readonly #unread: Uint8Array[] = [];
+  #reader: SocketReader | undefined;
+  #isPaused = false;
+  /** Called when the network takes what was written, while it does not. */
+  #onTaken: (() => void)[] | undefined;
+
+  constructor({ feed = "sip", state = "requested" }: MarketClientOptions) {
+    const { clock, log, counters } = this;
+    this.relay = new MessageRelay({
+      format: "json",
+      capacity: 1_000,
+      counters: counters.relays.stockMessages,
+    });
+    const sink: Partial<SubscriptionSink> = {
+      add() {},
+      remove() {},
+      statesOf: (_channel, symbols) =>
+        Array.from(symbols, (symbol) => ({ symbol, state, reason: "" })),
+    };
+    const openRelayed = () =>
+      new RelayedStream({
+        relay: this.relay,
+        sink: sink as SubscriptionSink,
+        holder: { identity: "" },
+        check() {},
+        onChange() {},
+        onEnd() {},
+      });
+    const frames = new BatchFrames("json", () => {});
+    const context: SessionContext = {
+      streams: { openRelayed } as unknown as SessionContext["streams"],
+      access: OPEN_ACCESS,
+      isOwnSecret: () => false,
+      clock,
+      log,
+      scheduler: new FlushScheduler(clock, () => frames.clear()),
+      turns: new Turns(),
+      maxSymbols: 1_000,
+      maxSlowMs: 0,
+      drainReason: () => undefined,
+    };
+    this.#session = new MarketSession(context, {
+      socket: this.#socket(),
+      path: "/v2/sip",
+      address: "127.0.0.1",
+      peer: "127.0.0.1:1",
+      certificate: undefined,
+      userAgent: undefined,
+      span: { event() {}, set() {}, fail() {}, end() {} },
+    }, { feed, isCarried: true, format: "json", isCompressed: false, frames });
+  }
+
+  /** Connects and logs in. */
+  static async logIn(options: MarketClientOptions = {}): Promise<MarketClient> {
+    const client = new MarketClient(options);
+    client.#session.start();
+    client.send({ action: "auth", key: "K", secret: "S" });
+    await settle();
+    await settle();
+    client.take();
+    return client;
+  }
+
+  /** Sends messages together. */
+  send(...messages: readonly unknown[]): void {
+    this.#unread.push(...messages.map((message) => utf8.encode(JSON.stringify(message))));
+    this.#read();
+  }
+
+  /** Upstream sends messages in a frame. */
+  publish(...messages: readonly { readonly T: string; readonly S: string }[]): void {
+    for (const message of messages) {
+      const frame = utf8.encode(JSON.stringify(message));
+      const place = { frame, start: 0, end: frame.length };
+      const { T: type, S: symbol } = message;
+      this.relay.publish({ ...place, type, symbol, symbols: undefined }, this.clock.now());
+    }
+  }
+
+  /** The messages that have arrived since the last call. */
+  take(): SentMessage[] {
+    return this.received.splice(0);
+  }
+
+  /** The network takes what was written, or not for now. */
+  set isSlow(isSlow: boolean) {
+    const waiting = this.#onTaken;
+    this.#onTaken = isSlow ? [] : undefined;
+    if (!isSlow) { for (const taken of waiting ?? []) taken(); }
+  }
+
+  #read(): void {
+    while (!this.#isPaused) {
+      const message = this.#unread.shift();
+      if (message === undefined) return;
+      this.#reader?.receive(message);
+    }
+  }
+
+  #socket(): ClientSocket {
+    const socket: Partial<ClientSocket> = {
+      isOpen: true,
+      attach: (reader) => this.#reader = reader,
+      write: (frames, onWritten) => {
+        for (const frame of frames) this.received.push(...this.#messagesOf(frame));
+        if (this.#onTaken) this.#onTaken.push(onWritten);
+        else onWritten();
+      },
+      pause: () => this.#isPaused = true,
+      resume: () => {
+        this.#isPaused = false;
+        this.#read();
+      },
+      close: () => {},
+    };
+    return socket as ClientSocket;
+  }
+
+  #messagesOf(frame: Uint8Array): SentMessage[] {
+    const [, length = 0] = frame;
+    const header = length < 126 ? 2 : length === 126 ? 4 : 10;
+    const text = new TextDecoder().decode(frame.subarray(header));
+    return JSON.parse(text).map((message: SentMessage["message"]) => ({
+      at: this.clock.monotonic(),
+      message,
+    }));
+  }
+}

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { MarketClient } from "../../../support/market_client.ts";
+
+const subscribe = (trades: readonly string[]) => ({ action: "subscribe", trades });
+
+Deno.test("requests that are sent together are acknowledged within two seconds", async () => {
+  const client = await MarketClient.logIn();
+  const number = 60;
+  const symbols = Array.from({ length: number }, (_, i) => `S${i}`);
+  client.send(...symbols.map((symbol) => subscribe([symbol])));
+  await client.clock.advance(500);
+  // One that arrives later has its own time.
+  client.send({ action: "auth", key: "K", secret: "S" }, {
+    action: "unsubscribe",
+    trades: ["S0"],
+  });
+  await client.clock.advance(1_499);
+  assert.deepEqual(client.take(), []);
+  await client.clock.advance(1);
+  const replies = client.take();
+  const states = replies.map(({ message }) => message.trades ?? message.code);
+  assert.deepEqual(states, [
+    ...symbols.map((_, i) => symbols.slice(0, i + 1)),
+    403,
+    symbols.slice(1),
+  ]);
+  assert.deepEqual(new Set(replies.map(({ at }) => at)), new Set([2_000]));
+});
+
+Deno.test("a request that arrives later waits for what is left of its own time", async () => {
+  const client = await MarketClient.logIn();
+  client.send(subscribe(["A"]));
+  await client.clock.advance(1_500);
+  client.send(subscribe(["B"]));
+  await client.clock.advance(500);
+  await client.clock.advance(1_500);
+  assert.deepEqual(client.take().map(({ at }) => at), [2_000, 3_500]);
+  client.send(subscribe(["C"]));
+  await client.clock.advance(2_000);
+  assert.deepEqual(client.take().map(({ at }) => at), [5_500]);
+});
+
+Deno.test("a request that was paused is acknowledged in time, the next has all of it", async () => {
+  const client = await MarketClient.logIn();
+  client.send(...Array.from({ length: 40 }, (_, i) => subscribe([`S${i}`])));
+  await client.clock.advance(3_000);
+  assert.equal(client.take().length, 40);
+  client.send(subscribe(["LAST"]));
+  await client.clock.advance(1_999);
+  assert.deepEqual(client.take(), []);
+  await client.clock.advance(1);
+  assert.equal(client.take().length, 1);
+});
