@@ -242,7 +242,8 @@ export class MarketSession extends ClientSession {
     const { feed } = this.#path;
     const pairs = new Map<UpstreamChannel, ReadonlySet<string>>();
     for (const [channel, names] of symbols) {
-      if (AUTOMATIC_CHANNELS.has(channel)) continue;
+      // SDKs may name what follows trades by itself.
+      if (feed === "sip" && AUTOMATIC_CHANNELS.has(channel)) continue;
       if (!isRequestable(feed, channel)) throw new StreamError(410);
       for (const name of names) {
         if (name === WILDCARD) {

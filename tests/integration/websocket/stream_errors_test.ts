@@ -94,8 +94,10 @@ Deno.test("options are MessagePack only, and have no wildcard of quotes", async 
   assert.deepEqual(star, ["error", 413, text]);
   const trades = await binary.request({ action: "subscribe", trades: ["*"] });
   assert.deepEqual(trades, { T: "subscription", trades: ["*"], quotes: [] });
-  const bars = await errorOf(binary, { action: "subscribe", bars: [CONTRACT] });
-  assert.equal(bars[1], 410);
+  for (const channel of ["bars", "corrections", "cancelErrors"]) {
+    const foreign = await errorOf(binary, { action: "subscribe", [channel]: [CONTRACT] });
+    assert.equal(foreign[1], 410, channel);
+  }
   assert.equal((await errorOf(binary, { action: "subscribe", quotes: ["SPY"] }))[1], 400);
 });
 

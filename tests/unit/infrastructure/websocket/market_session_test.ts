@@ -51,3 +51,18 @@ Deno.test("a request that was paused is acknowledged in time, the next has all o
   await client.clock.advance(1);
   assert.equal(client.take().length, 1);
 });
+
+Deno.test("what follows the trades of stocks is ignored there, and refused elsewhere", async () => {
+  for (const action of ["subscribe", "unsubscribe"]) {
+    for (const channel of ["corrections", "cancelErrors"]) {
+      for (const feed of ["sip", "crypto", "news"] as const) {
+        const client = await MarketClient.logIn({ feed });
+        client.send({ action, [channel]: ["BTC/USD"] });
+        await client.clock.advance(0);
+        const [reply] = client.take();
+        const expected = feed === "sip" ? undefined : 410;
+        assert.equal(reply?.message.code, expected, `${action} ${channel} of ${feed}`);
+      }
+    }
+  }
+});
