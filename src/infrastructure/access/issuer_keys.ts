@@ -5,7 +5,8 @@
  * again in time; this one reads time from the port and keeps them for a stated time. `jose` selects
  * a key by `kid`, type, use and algorithm.
  *
- * - Keys are loaded again when they are {@linkcode REFRESH_MS} old and a token is verified.
+ * - Keys are loaded again when they are {@linkcode REFRESH_MS} old and a token is verified. Once
+ *   that has failed, tokens with a known key do not wait for the next attempts.
  * - A token with an unknown `kid` loads them, at most once per {@linkcode COOLDOWN_MS}.
  * - While that fails, the last keys are used until they are {@linkcode KEPT_MS} old.
  *
@@ -64,7 +65,7 @@ export class IssuerKeys {
    * @throws {errors.JOSEError} by rejecting, when no key matches
    */
   readonly get: JWTVerifyGetKey = async (header, token) => {
-    const isNew = this.#age(this.#loadedAt) >= REFRESH_MS && await this.#reload();
+    const isNew = this.#age(this.#loadedAt) >= REFRESH_MS && await this.#refresh();
     const select = this.#usable();
     try {
       return await select(header, token);
@@ -76,8 +77,12 @@ export class IssuerKeys {
   };
 
   #usable(): ReturnType<typeof createLocalJWKSet> {
-    if (this.#select && this.#age(this.#loadedAt) < KEPT_MS) return this.#select;
+    if (this.#select && this.#isKept()) return this.#select;
     throw this.#unavailable();
+  }
+
+  #isKept(): boolean {
+    return this.#age(this.#loadedAt) < KEPT_MS;
   }
 
   #unavailable(): Unauthenticated {
@@ -88,6 +93,16 @@ export class IssuerKeys {
 
   #age(since: number): number {
     return this.#options.clock.monotonic() - since;
+  }
+
+  /**
+   * Loads old keys again. An issuer that does not respond must not delay all tokens.
+   *
+   * @returns whether they have just been loaded
+   */
+  #refresh(): Promise<boolean> | false {
+    const loading = this.#reload();
+    return this.#isFailing && this.#isKept() ? false : loading;
   }
 
   /**

@@ -5,6 +5,7 @@ import { IssuerKeys } from "../../../../src/infrastructure/access/issuer_keys.ts
 import { JwtIssuer } from "../../../support/jwt_issuer.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
+import { until } from "../../../support/until.ts";
 
 const MINUTE = 60_000;
 
@@ -98,9 +99,33 @@ Deno.test("the last keys are used for four hours while the issuer is down", asyn
   assert.deepEqual(log.messages("info"), ["Loaded the keys of the JWT issuer again"]);
 });
 
-Deno.test("responses without keys, too large or redirected replace no keys", async () => {
+Deno.test("an issuer that stops to respond delays tokens with known keys once", async () => {
   await using rig = await start();
   const { issuer, clock, select } = rig;
+  assert.equal(await select("first"), "found");
+  const silence = Promise.withResolvers<void>();
+  using _issuer = { [Symbol.dispose]: () => silence.resolve() };
+  const keySet = () => Response.json({ keys: issuer.keys.map((key) => key.publicJwk) });
+  issuer.respond = () => silence.promise.then(keySet);
+  await clock.advance(5 * MINUTE);
+  const delayed = select("first");
+  await until("the request", () => issuer.requests === 2);
+  await clock.advance(5_000);
+  assert.equal(await delayed, "found");
+
+  await clock.advance(10_000);
+  const found: string[] = [];
+  for (let i = 0; i < 50; i++) select("first").then((result) => found.push(result));
+  await until("all are found, without a change of time", () => found.length === 50);
+  assert.deepEqual(new Set(found), new Set(["found"]));
+  await until("another request", () => issuer.requests === 3);
+  silence.resolve();
+  await until("the end of the outage", () => rig.log.messages("info").length === 1);
+});
+
+Deno.test("responses without keys, too large or redirected replace no keys", async () => {
+  await using rig = await start();
+  const { issuer, clock, log, select } = rig;
   assert.equal(await select("first"), "found");
   const big = { keys: [{ kty: "oct", k: "x".repeat(300_000) }] };
   const answers: (() => Response)[] = [
@@ -114,10 +139,11 @@ Deno.test("responses without keys, too large or redirected replace no keys", asy
   ];
   for (const answer of answers) {
     issuer.respond = answer;
-    const { requests } = issuer;
+    const { length } = log.records;
     await clock.advance(5 * MINUTE);
     assert.equal(await select("first"), "found", String(answer));
-    assert.ok(issuer.requests > requests, "the keys were requested");
+    await until("the keys were requested and refused", () => log.records.length > length);
+    assert.equal(await select("first"), "found", String(answer));
   }
 });
 
