@@ -298,6 +298,25 @@ function positionOf(error: unknown): string {
   return at === undefined ? "" : ` at character ${at}`;
 }
 
+/** How many keys a valid JSON text has. */
+function keysIn(text: string): number {
+  return [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)].filter(([, colon]) => colon).length;
+}
+
+/** How many keys a value has, with those of the values in it. */
+function keysOf(value: unknown): number {
+  let keys = 0;
+  const left = [value];
+  while (left.length > 0) {
+    const each = left.pop();
+    if (typeof each !== "object" || each === null) continue;
+    const values = Object.values(each);
+    if (!Array.isArray(each)) keys += values.length;
+    for (const inner of values) left.push(inner);
+  }
+  return keys;
+}
+
 /** Counts things: `1 role`, `2 roles`. */
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
@@ -316,6 +335,10 @@ export const accessPolicy: Parser<AccessPolicy> = {
     }
     const reader = new PolicyReader();
     const policy = readPolicy(value, reader);
+    if (keysIn(text) > keysOf(value)) {
+      const remedy = "Remove one of the two: only the last one would have an effect";
+      reader.add("The policy", "has a key twice in one object", remedy);
+    }
     const { problems } = reader;
     return problems.length === 0 ? { value: policy } : { reason: undefined, hide: true, problems };
   },

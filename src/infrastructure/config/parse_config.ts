@@ -116,6 +116,11 @@ function checkOrigins(settings: SettingsReader): void {
   });
 }
 
+/** The content of a key file, which may be set where its path belongs, to the end of the text. */
+const PEM = /-----BEGIN .*/s;
+/** User name and password before a host. */
+const USER_INFO = /[^\s,"/]+@/g;
+
 /** Longest value that an error shows, in characters. */
 const MAX_SHOWN = 200;
 
@@ -209,7 +214,7 @@ class SettingsReader {
   #redact(text: string): string {
     const clean = this.#secrets.reduce(
       (shown, secret) => shown.replaceAll(secret, SECRET_MARK),
-      text,
+      text.replace(PEM, SECRET_MARK).replaceAll(USER_INFO, `${SECRET_MARK}@`),
     );
     return clean.length > MAX_SHOWN ? `${clean.slice(0, MAX_SHOWN)}…` : clean;
   }

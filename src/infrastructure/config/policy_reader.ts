@@ -22,8 +22,8 @@ export interface TextRule {
   readonly accepts: string;
 }
 
-/** A key that cannot be a token or another secret. */
-const PLAIN_KEY = /^[A-Za-z][A-Za-z0-9]{0,31}$/;
+/** A key that cannot be a token or another secret: a word, as all known keys are. */
+const PLAIN_KEY = /^[a-z][A-Za-z]{0,19}$/;
 
 /** Reads typed parts; a part that is wrong is reported and counts as absent. */
 export class PolicyReader {

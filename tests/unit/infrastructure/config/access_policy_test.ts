@@ -273,6 +273,7 @@ Deno.test("no error, log line or setting shows a part of the policy's text", () 
     secret,
     JSON.stringify(secret),
     { [secret]: 1 },
+    { PKSECRETSECRET000001: 1, roles: { r: { PKSECRETSECRET000001: 1 } } },
     { roles: { [secret]: 1 } },
     { roles: { r: { [secret]: 1, feeds: [secret], symbols: [secret], rpcs: [secret] } } },
     { identities: [{ name: `${secret} `, role: secret, tokens: [secret] }] },
@@ -321,6 +322,18 @@ Deno.test("any JSON is a policy or has problems that show nothing of its texts",
 Deno.test("invalid JSON is reported with its position", () => {
   const [problem = ""] = problems('{"roles": {,}}');
   assert.match(problem, /^is not valid JSON at character 11\. Set it to a JSON object with roles/);
+});
+
+Deno.test("a key that an object has twice is a problem", () => {
+  const text = JSON.stringify(FULL);
+  const twice = text.replace('"orders":true', '"orders":false,"orders" :true');
+  assert.deepEqual(problems(twice), [
+    "The policy has a key twice in one object. " +
+    "Remove one of the two: only the last one would have an effect.",
+  ]);
+  assert.notDeepEqual(problems(`${"[".repeat(60_000)}${"]".repeat(60_000)}`), []);
+  // Not keys: texts with colons and quotes.
+  assert.ok(parse(text.replace("CN=dashboard", 'CN=\\"admin\\":\\\\')));
 });
 
 Deno.test("certificates of a policy cause a warning while clients cannot present any", () => {

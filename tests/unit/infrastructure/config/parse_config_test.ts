@@ -664,6 +664,23 @@ Deno.test("no configuration error shows the secret of any variable", () => {
   }));
 });
 
+Deno.test("no configuration error shows a private key or a password, in any variable", () => {
+  const values = [
+    "-----BEGIN PRIVATE KEY-----\nZq9x\nZq9x\n-----END PRIVATE KEY-----",
+    "-----BEGIN EC PRIVATE KEY-----\\nZq9x\\n-----END EC PRIVATE KEY-----",
+    "https://user:Zq9x@app.example.org",
+    "https://app.example.org, https://Zq9x@app.example.org/path",
+    "user:Zq9x@app.example.org",
+  ];
+  for (const { name } of ALL_SETTINGS) {
+    for (const value of values) assert.doesNotMatch(errorText({ [name]: value }), /Zq9x/);
+  }
+  assert.match(
+    errorText({ STREAM_PROXY_TLS_KEY_FILE: values[0] ?? "" }),
+    /STREAM_PROXY_TLS_KEY_FILE="<secret>" is not accepted\. Set it to the absolute path/,
+  );
+});
+
 Deno.test("names that other programs use point to the setting that is meant", () => {
   const meant = {
     ALPACA_API_KEY: "ALPACA_KEY",
