@@ -17,6 +17,8 @@ const BURST_MS = 60_000;
 const SPACING_MS = 30_000;
 /** After a longer pause, earlier trades are forgotten, in ms. */
 const LONGEST_PAUSE_MS = 30 * 60_000;
+/** Trades go on for this time after the last one, in ms. */
+const RECENT_MS = 15 * 60_000;
 /** Time and number of trades after which a price is no wrong print. */
 const PERSISTING_MS = 300_000;
 const PERSISTING_TRADES = 5;
@@ -110,9 +112,10 @@ export class RejectedTrades {
       !agree(parity, trade, TOLERANCE);
   }
 
-  /** Whether trades were made at times that are far enough apart for no burst. */
-  get areRepeated(): boolean {
-    return (this.#all?.count ?? 0) > 1;
+  /** Whether trades go on at `now`, and were made at times that are too far apart for a burst. */
+  areRepeated(now: number): boolean {
+    const { count = 0, countedAt = now } = this.#all ?? {};
+    return count > 1 && now - countedAt <= RECENT_MS;
   }
 
   #isPersistent(trade: TimedPrice): boolean {

@@ -298,11 +298,11 @@ export class TrackedPrice {
   }
 
   /** The trade and what options imply, if trades contradict them repeatedly. */
-  #contradiction(moment: PriceMoment): string | undefined {
+  #contradiction({ now }: PriceMoment): string | undefined {
     const trade = this.#trade;
     const parity = this.#parity;
-    if (!trade || !parity || isOld(trade.at, moment)) return undefined;
-    if (!this.#rejected.areRepeated || !this.#rejected.isLast(trade)) return undefined;
+    if (!trade || !parity || !this.#rejected.isLast(trade)) return undefined;
+    if (!this.#rejected.areRepeated(now)) return undefined;
     return `trades at ${usd(trade)} contradict the options, which imply ${usd(parity)}`;
   }
 

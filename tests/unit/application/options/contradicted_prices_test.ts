@@ -105,6 +105,19 @@ Deno.test("a burst of wrong prints counts as one", async () => {
   assert.deepEqual([...prices], [40]);
 });
 
+Deno.test("two wrong prints are stated for a quarter of an hour", async () => {
+  await using rig = new Rig();
+  await follow(rig, 40, 40);
+  for (const waitMs of [MINUTE_MS, 14 * MINUTE_MS]) {
+    print(rig, 60);
+    await rig.clock.advance(waitMs);
+  }
+  const contradiction = "trades at 60 USD contradict the options, which imply 40 USD";
+  assert.deepEqual(seen(rig), [40, "parity", contradiction]);
+  await rig.clock.advance(2 * MINUTE_MS);
+  assert.deepEqual(seen(rig), [40, "parity", undefined]);
+});
+
 Deno.test("trades at two prices that options contradict have that reason", async () => {
   await using rig = new Rig();
   await follow(rig, 40, 34);

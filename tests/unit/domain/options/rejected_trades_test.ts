@@ -44,10 +44,11 @@ Deno.test("trades are forgotten after half an hour without another one", () => {
   for (const minute of [0, 1, 2, 3]) {
     rejected.add({ price: 60, at: minute * MINUTE_MS, receivedAt: minute * MINUTE_MS });
   }
-  assert.ok(rejected.areRepeated);
+  assert.ok(rejected.areRepeated(18 * MINUTE_MS));
+  assert.ok(!rejected.areRepeated(18 * MINUTE_MS + 1), "they do not go on");
   const late = { price: 60, at: 34 * MINUTE_MS, receivedAt: 34 * MINUTE_MS };
   rejected.noteTrade(late);
   assert.ok(!rejected.areConfirmedBy(late, undefined));
   rejected.add(late);
-  assert.ok(!rejected.areRepeated);
+  assert.ok(!rejected.areRepeated(late.at));
 });
