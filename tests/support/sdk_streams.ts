@@ -9,8 +9,10 @@ import { certificatePath } from "./proxy_certificates.ts";
 import { build } from "./status_probes.ts";
 import { TextLineStream } from "./text_lines.ts";
 
+/** Kinds of market data. */
+export type MarketKind = "stocks" | "options" | "crypto" | "news";
 /** Kinds of streams. */
-export type StreamKind = "stocks" | "options" | "orders";
+export type StreamKind = MarketKind | "orders";
 
 /** Where and how an SDK connects. */
 export interface SdkStreamTarget {
@@ -25,7 +27,7 @@ export interface SdkStreamTarget {
 export interface SdkStreamKind {
   readonly name: string;
   readonly missing: string | undefined;
-  /** Kinds of streams that it has over WebSocket. */
+  /** Kinds of streams that it has over WebSocket, beside those of crypto and news. */
   readonly kinds: readonly StreamKind[];
   /** Channels of stocks that can be subscribed to. */
   readonly channels: readonly string[];

@@ -85,4 +85,6 @@ export const TYPE_OF_CHANNEL: Readonly<Record<string, string>> = {
   imbalances: "i",
   corrections: "c",
   cancelErrors: "x",
+  orderbooks: "o",
+  news: "n",
 };

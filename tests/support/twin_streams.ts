@@ -4,16 +4,33 @@
  *
  * @module
  */
-import type { Message, Simulator } from "@alpaca-stream-proxy/simulator";
-import type { SdkStreamKind, SdkStreams, StreamKind } from "./sdk_streams.ts";
+import type { Simulator, StreamMessage } from "@alpaca-stream-proxy/simulator";
+import { cryptoMessages, newsMessages } from "./further_messages.ts";
+import type { MarketKind, SdkStreamKind, SdkStreams } from "./sdk_streams.ts";
 import { optionMessages, stockMessages, TYPE_OF_CHANNEL } from "./stock_messages.ts";
 import { until } from "./until.ts";
 
 /** Symbols whose messages show that a subscription is in effect; they are not compared. */
 export const MARKS = { first: "MARKA", second: "MARKB" } as const;
 
-const ENDPOINTS = { stocks: "sip", options: "opra" } as const;
 const EVERY_MS = 50;
+
+/** Where the simulator sends a kind of market data, and its messages of a symbol. */
+interface Market {
+  readonly endpoint: string;
+  readonly messagesOf: (symbol: string, index: number) => readonly StreamMessage[];
+}
+
+/** Every kind of market data. */
+export const MARKETS: Readonly<Record<MarketKind, Market>> = {
+  stocks: { endpoint: "sip", messagesOf: stockMessages },
+  options: { endpoint: "opra", messagesOf: optionMessages },
+  crypto: { endpoint: "crypto/us", messagesOf: cryptoMessages },
+  news: { endpoint: "news", messagesOf: newsMessages },
+};
+
+/** Symbols by kind of market data. */
+type PerMarket<T> = Readonly<Partial<Record<MarketKind, T>>>;
 
 /** What it takes to drive them. */
 export interface TwinSetup {
@@ -21,32 +38,27 @@ export interface TwinSetup {
   readonly kind: SdkStreamKind;
   /** Programs that receive the same. */
   readonly twins: readonly SdkStreams[];
-  /** A contract whose messages serve as marks. */
-  readonly contractMark: string;
 }
 
 /** Sends marks until every program has one on each of the channels. */
 export async function untilMarked(
-  { simulator, twins, contractMark }: TwinSetup,
-  mark: string,
-  wanted: Readonly<Partial<Record<StreamKind, readonly string[]>>>,
+  { simulator, twins }: TwinSetup,
+  wanted: PerMarket<{ readonly mark: string; readonly channels: readonly string[] }>,
 ): Promise<void> {
-  const { stocks = [], options = [] } = wanted;
-  const types = new Set([...stocks, ...options].map((channel) => TYPE_OF_CHANNEL[channel]));
+  const entries = Object.entries(wanted) as [MarketKind, { mark: string; channels: string[] }][];
   const send = () => {
-    const isWanted = ({ T }: Message) => types.has(T);
-    if (stocks.length > 0) simulator.emit("sip", stockMessages(mark, 0).filter(isWanted));
-    if (options.length > 0) {
-      simulator.emit("opra", optionMessages(contractMark, 0).filter(isWanted));
+    for (const [market, { mark, channels }] of entries) {
+      const types = new Set(channels.map((channel) => TYPE_OF_CHANNEL[channel]));
+      const { endpoint, messagesOf } = MARKETS[market];
+      simulator.emit(endpoint, messagesOf(mark, 0).filter(({ T }) => types.has(T)));
     }
   };
-  const prefixes = [
-    ...stocks.map((channel) => ["stocks", channel, mark]),
-    ...options.map((channel) => ["options", channel, contractMark]),
-  ];
+  const prefixes = entries.flatMap(([market, { mark, channels }]) =>
+    channels.map((channel) => [`"${market} ${channel}"`, mark] as const)
+  );
   const missingOf = ({ lines }: SdkStreams) =>
-    prefixes.filter(([kind, channel, symbol = ""]) =>
-      !lines.some((line) => line.includes(`"${kind} ${channel}"`) && line.includes(symbol))
+    prefixes.filter(([prefix, mark]) =>
+      !lines.some((line) => line.includes(prefix) && line.includes(mark))
     );
   const timer = setInterval(send, EVERY_MS);
   try {
@@ -64,7 +76,7 @@ export async function untilMarked(
 export function untilSessions(
   simulator: Simulator,
   place: {
-    readonly kind: "stocks" | "options";
+    readonly kind: MarketKind;
     readonly channel: string;
     readonly symbol: string;
   },
@@ -72,7 +84,7 @@ export function untilSessions(
 ): Promise<void> {
   const { kind, channel, symbol } = place;
   const sessions = () =>
-    simulator.sessions().filter(({ endpoint }) => endpoint === ENDPOINTS[kind]);
+    simulator.sessions().filter(({ endpoint }) => endpoint === MARKETS[kind].endpoint);
   return until(
     `${symbol} is ${isSubscribed ? "" : "not "}subscribed to on ${channel}`,
     () =>
@@ -82,28 +94,35 @@ export function untilSessions(
   );
 }
 
-/** Waits until every program has what was sent before; needs the second mark on quotes. */
-export async function untilReceived({ simulator, twins, contractMark }: TwinSetup): Promise<void> {
+/** Waits until every program has what was sent before; each has subscribed to the marks. */
+export async function untilReceived(
+  { simulator, twins }: TwinSetup,
+  marks: PerMarket<string>,
+): Promise<void> {
   const before = twins.map(({ lines }) => lines.length);
+  const entries = Object.entries(marks) as [MarketKind, string][];
   await until("marks after all others", async () => {
-    simulator.emit("sip", stockMessages(MARKS.second, 0));
-    simulator.emit("opra", optionMessages(contractMark, 0));
+    for (const [market, mark] of entries) {
+      const { endpoint, messagesOf } = MARKETS[market];
+      simulator.emit(endpoint, messagesOf(mark, 0));
+    }
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     return twins.every(({ lines }, i) => {
       const late = lines.slice(before[i]);
-      return [MARKS.second, contractMark].every((mark) => late.some((line) => line.includes(mark)));
+      return entries.every(([market, mark]) =>
+        late.some((line) => line.includes(`"${market}`) && line.includes(mark))
+      );
     });
   });
 }
 
-/** Received lines of a kind of streams, without marks. */
+/** Received lines of a kind of market data, without those of marks. */
 export function receivedOf(
   { lines }: SdkStreams,
-  kind: StreamKind,
-  contractMark: string,
+  market: MarketKind,
+  marks: readonly string[],
 ): readonly string[] {
-  const marks = [...Object.values(MARKS), contractMark];
   return lines.filter((line) =>
-    line.includes(`"${kind}`) && !marks.some((mark) => line.includes(mark))
+    line.includes(`"${market}`) && !marks.some((mark) => line.includes(mark))
   );
 }

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from alpaca.data.enums import DataFeed, OptionsFeed
-from alpaca.data.live import OptionDataStream, StockDataStream
+from alpaca.data.live import CryptoDataStream, NewsDataStream, OptionDataStream, StockDataStream
 from alpaca.trading.stream import TradingStream
 
 base, key, secret, kinds, form = sys.argv[1:6]
@@ -22,6 +22,8 @@ METHODS = {
     "updatedBars": "updated_bars",
     "dailyBars": "daily_bars",
     "statuses": "trading_statuses",
+    "orderbooks": "orderbooks",
+    "news": "news",
 }
 
 
@@ -51,6 +53,18 @@ if "stocks" in kinds:
 if "options" in kinds:
     streams["options"] = OptionDataStream(
         key, secret, raw_data=is_raw, feed=OptionsFeed.OPRA, url_override=f"{base}/v1beta1/opra"
+    )
+if "crypto" in kinds:
+    streams["crypto"] = CryptoDataStream(
+        key, secret, raw_data=is_raw, url_override=f"{base}/v1beta3/crypto/us"
+    )
+if "news" in kinds:
+    streams["news"] = NewsDataStream(
+        key,
+        secret,
+        raw_data=is_raw,
+        url_override=f"{base}/v1beta1/news",
+        websocket_params={"max_size": 8 * 1024 * 1024},
     )
 if "orders" in kinds:
     streams["orders"] = TradingStream(key, secret, raw_data=is_raw, url_override=f"{base}/stream")

@@ -34,6 +34,8 @@ const EVENTS = {
   imbalances: "imbalance",
   corrections: "correction",
   cancelErrors: "cancel_error",
+  orderbooks: "orderbook",
+  news: "news",
 };
 
 function methodsOf(stream: Stream): Methods {
@@ -55,6 +57,8 @@ const streams = new Map<string, Stream>();
 const made: Record<string, () => Stream> = {
   stocks: () => new streaming.StockDataStream({ credentials, url: `${base}/v2/sip` }),
   options: () => new streaming.OptionDataStream({ credentials, url: `${base}/v1beta1/opra` }),
+  crypto: () => new streaming.CryptoDataStream({ credentials, url: `${base}/v1beta3/crypto/us` }),
+  news: () => new streaming.NewsStream({ credentials, url: `${base}/v1beta1/news` }),
   orders: () => new streaming.TradingStream({ credentials, url: `${base}/stream` }),
 };
 for (const kind of kinds.split(",")) {

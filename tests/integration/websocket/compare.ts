@@ -112,8 +112,8 @@ async function compareSdk(
     await program.connect();
   }
   const mark = symbols.at(-1) ?? "";
-  const setup = { simulator, kind, twins: [direct, proxied], contractMark: mark };
-  await untilMarked(setup, mark, { [streams]: channels });
+  const setup = { simulator, kind, twins: [direct, proxied] };
+  await untilMarked(setup, { [streams]: { mark, channels } });
   return await compareStreams({
     ...{ simulator, endpoint, direct, proxied, symbols, hasUnknown: true },
     ...sent,

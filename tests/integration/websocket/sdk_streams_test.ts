@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import type { Simulator } from "@alpaca-stream-proxy/simulator";
 import { startHarness } from "../../support/harness.ts";
 import {
+  type MarketKind,
   type SdkStreamKind,
   type SdkStreams,
   sdkStreams,
-  type StreamKind,
 } from "../../support/sdk_streams.ts";
 import { optionMessages, stockMessages } from "../../support/stock_messages.ts";
 import { tlsEnvironment } from "../../support/proxy_certificates.ts";
@@ -84,7 +84,8 @@ for (const kind of await sdkStreams()) {
       const twins = [direct, proxied];
       const [contract = "", other = "", contractMark = ""] = simulator.market
         .optionContracts("AAPL").map(({ symbol }) => symbol);
-      const setup = { simulator, kind, twins, contractMark };
+      const setup = { simulator, kind, twins };
+      const marks = { stocks: MARKS.second, options: contractMark };
       const stockChannels = kind.channels;
       for (const twin of twins) {
         for (const channel of stockChannels) {
@@ -96,7 +97,10 @@ for (const kind of await sdkStreams()) {
         await twin.connect();
       }
       const options = ["trades", "quotes"];
-      await untilMarked(setup, MARKS.first, { stocks: stockChannels, options });
+      await untilMarked(setup, {
+        stocks: { mark: MARKS.first, channels: stockChannels },
+        options: { mark: contractMark, channels: options },
+      });
       let sent = 0;
       const emit = () => {
         for (let i = 0; i < BATCH; i++, sent++) {
@@ -116,11 +120,13 @@ for (const kind of await sdkStreams()) {
         await twin.subscribe("stocks", "quotes", ["*"]);
         await twin.subscribe("options", "trades", [other]);
       }
-      await untilMarked(setup, MARKS.second, { stocks: ["trades", "quotes"] });
+      await untilMarked(setup, {
+        stocks: { mark: MARKS.second, channels: ["trades", "quotes"] },
+      });
       await untilSessions(simulator, { kind: "options", channel: "trades", symbol: other }, true);
-      await untilMarked(setup, MARKS.first, { options });
+      await untilMarked(setup, { options: { mark: contractMark, channels: options } });
       emit();
-      await untilReceived(setup);
+      await untilReceived(setup, marks);
       for (const twin of twins) {
         await twin.unsubscribe("stocks", "trades", ["AAPL"]);
         await twin.unsubscribe("options", "quotes", [contract]);
@@ -132,11 +138,12 @@ for (const kind of await sdkStreams()) {
         false,
       );
       emit();
-      await untilReceived(setup);
+      await untilReceived(setup, marks);
 
       for (const streams of ["stocks", "options"] as const) {
-        const expected = receivedOf(direct, streams, contractMark);
-        assert.deepEqual(receivedOf(proxied, streams, contractMark), expected);
+        const all = [...Object.values(MARKS), contractMark];
+        const expected = receivedOf(direct, streams, all);
+        assert.deepEqual(receivedOf(proxied, streams, all), expected);
         assert.equal(expected.length, countOf(kind, streams));
       }
       if (kind.kinds.includes("orders")) {
@@ -150,7 +157,7 @@ for (const kind of await sdkStreams()) {
 }
 
 /** Messages that the three batches have for the subscriptions of the test. */
-function countOf({ channels }: SdkStreamKind, streams: StreamKind): number {
+function countOf({ channels }: SdkStreamKind, streams: MarketKind): number {
   if (streams === "options") return BATCH * (2 + 3 + 2);
   const others = channels.length - 2;
   const automatic = AUTOMATIC.length;

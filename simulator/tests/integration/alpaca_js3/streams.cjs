@@ -18,6 +18,10 @@ const alpaca = new Alpaca({
   optionFeed: "opra",
 });
 
+// The stream of news writes its subscriptions to the standard output.
+// deno-lint-ignore no-console
+console.log = console.error;
+
 const LISTENERS = {
   stocks: {
     trades: "onStockTrade",
@@ -31,6 +35,22 @@ const LISTENERS = {
     cancelErrors: "onCancelErrors",
   },
   options: { trades: "onOptionTrade", quotes: "onOptionQuote" },
+  crypto: {
+    trades: "onCryptoTrade",
+    quotes: "onCryptoQuote",
+    bars: "onCryptoBar",
+    updatedBars: "onCryptoUpdatedBar",
+    dailyBars: "onCryptoDailyBar",
+    orderbooks: "onCryptoOrderbook",
+  },
+  news: { news: "onNews" },
+};
+
+const STREAMS = {
+  stocks: alpaca.data_stream_v2,
+  options: alpaca.option_stream,
+  crypto: alpaca.crypto_stream_v1beta3,
+  news: alpaca.news_stream,
 };
 
 function print(channel, item) {
@@ -63,7 +83,7 @@ for (const kind of kinds.split(",")) {
     add(kind, alpaca.trade_ws, () => alpaca.trade_ws.subscribe(["trade_updates"]));
     continue;
   }
-  const stream = kind === "stocks" ? alpaca.data_stream_v2 : alpaca.option_stream;
+  const stream = STREAMS[kind];
   for (const [channel, listener] of Object.entries(LISTENERS[kind])) {
     stream[listener]((item) => print(`${kind} ${channel}`, item));
   }

@@ -115,6 +115,51 @@ func changeOptions(client *stream.OptionClient, c command) error {
 	return fmt.Errorf("unknown channel %s", c.Channel)
 }
 
+func changeCrypto(client *stream.CryptoClient, c command) error {
+	isNew := c.Do == "subscribe"
+	name := "crypto " + c.Channel
+	switch c.Channel {
+	case "trades":
+		if isNew {
+			return client.SubscribeToTrades(show[stream.CryptoTrade](name), c.Symbols...)
+		}
+		return client.UnsubscribeFromTrades(c.Symbols...)
+	case "quotes":
+		if isNew {
+			return client.SubscribeToQuotes(show[stream.CryptoQuote](name), c.Symbols...)
+		}
+		return client.UnsubscribeFromQuotes(c.Symbols...)
+	case "bars":
+		if isNew {
+			return client.SubscribeToBars(show[stream.CryptoBar](name), c.Symbols...)
+		}
+		return client.UnsubscribeFromBars(c.Symbols...)
+	case "updatedBars":
+		if isNew {
+			return client.SubscribeToUpdatedBars(show[stream.CryptoBar](name), c.Symbols...)
+		}
+		return client.UnsubscribeFromUpdatedBars(c.Symbols...)
+	case "dailyBars":
+		if isNew {
+			return client.SubscribeToDailyBars(show[stream.CryptoBar](name), c.Symbols...)
+		}
+		return client.UnsubscribeFromDailyBars(c.Symbols...)
+	case "orderbooks":
+		if isNew {
+			return client.SubscribeToOrderbooks(show[stream.CryptoOrderbook](name), c.Symbols...)
+		}
+		return client.UnsubscribeFromOrderbooks(c.Symbols...)
+	}
+	return fmt.Errorf("unknown channel %s", c.Channel)
+}
+
+func changeNews(client *stream.NewsClient, c command) error {
+	if c.Do == "subscribe" {
+		return client.SubscribeToNews(show[stream.News]("news news"), c.Symbols...)
+	}
+	return client.UnsubscribeFromNews(c.Symbols...)
+}
+
 func main() {
 	base, key, secret, kinds := os.Args[1], os.Args[2], os.Args[3], os.Args[4]
 	stockSettings := []stream.StockOption{
@@ -123,19 +168,30 @@ func main() {
 		stream.WithCancelErrors(show[stream.TradeCancelError]("stocks cancelErrors")),
 	}
 	optionSettings := []stream.OptionOption{stream.WithCredentials(key, secret)}
+	cryptoSettings := []stream.CryptoOption{stream.WithCredentials(key, secret)}
+	newsSettings := []stream.NewsOption{stream.WithCredentials(key, secret)}
 	if base != "" {
+		cryptoSettings = append(cryptoSettings, stream.WithBaseURL(base+"/v1beta3/crypto"))
+		newsSettings = append(newsSettings, stream.WithBaseURL(base+"/v1beta1/news"))
 		stockSettings = append(stockSettings, stream.WithBaseURL(base+"/v2"))
 		optionSettings = append(optionSettings, stream.WithBaseURL(base+"/v1beta1"))
 	}
 	stocks := stream.NewStocksClient(marketdata.SIP, stockSettings...)
 	options := stream.NewOptionClient(marketdata.OPRA, optionSettings...)
+	crypto := stream.NewCryptoClient(marketdata.US, cryptoSettings...)
+	news := stream.NewNewsClient(newsSettings...)
 	isConnected := false
 	var waiting []command
 	change := func(c command) {
-		if c.Kind == "stocks" {
+		switch c.Kind {
+		case "stocks":
 			check(changeStocks(stocks, c))
-		} else {
+		case "options":
 			check(changeOptions(options, c))
+		case "crypto":
+			check(changeCrypto(crypto, c))
+		default:
+			check(changeNews(news, c))
 		}
 	}
 	lines := bufio.NewScanner(os.Stdin)
@@ -156,6 +212,12 @@ func main() {
 		}
 		if strings.Contains(kinds, "options") {
 			check(options.Connect(context.Background()))
+		}
+		if strings.Contains(kinds, "crypto") {
+			check(crypto.Connect(context.Background()))
+		}
+		if strings.Contains(kinds, "news") {
+			check(news.Connect(context.Background()))
 		}
 		isConnected = true
 		for _, c := range waiting {
