@@ -26,8 +26,8 @@ import { RelayEnvelope, RelayQueue } from "./relay_queue.ts";
 import type {
   FoundMessage,
   MessageFormat,
+  MessagePlace,
   MessageTarget,
-  RelayedMessage,
 } from "./relayed_message.ts";
 
 /** The channel of each type of message; corrections and cancels follow trades. */
@@ -164,7 +164,7 @@ export class MessageRelay implements MessageTarget {
     const books = this.#options.orderBooks?.present({ symbols, secondary: new Set() }) ?? NONE;
     for (const { event, receivedAt } of books) {
       const frame = orderBookJson(event);
-      const message = { frame, start: 0, end: frame.length };
+      const message = { frame, start: 0, end: frame.length, transcoded: undefined };
       const envelope = this.#envelopeOf(message, receivedAt);
       queue.enqueue(envelope);
       if (envelope.holders > 0) this.#memory.hold(envelope);
@@ -207,9 +207,9 @@ export class MessageRelay implements MessageTarget {
     if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
-  #envelopeOf({ frame, start, end }: RelayedMessage, receivedAt: number): RelayEnvelope {
+  #envelopeOf({ frame, start, end }: MessagePlace, receivedAt: number): RelayEnvelope {
     const bytes = ENVELOPE_BYTES + 2 * (end - start);
-    return new RelayEnvelope({ frame, start, end }, {
+    return new RelayEnvelope({ frame, start, end, transcoded: undefined }, {
       sequence: ++this.#sequence,
       receivedAt,
       bytes,

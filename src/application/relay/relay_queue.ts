@@ -14,8 +14,7 @@ export class RelayEnvelope implements Envelope<RelayedMessage> {
   readonly symbolSequence = 0;
   readonly receivedAt: number;
   readonly origin = "live";
-  /** The message in the other format, once a client has needed it. */
-  encoded: Uint8Array | undefined = undefined;
+  readonly encoded = undefined;
   readonly encodedWithMeta = undefined;
   holders = 0;
   readonly bytes: number;
@@ -36,18 +35,19 @@ export class RelayEnvelope implements Envelope<RelayedMessage> {
     this.bytes = bytes;
   }
 
-  /** Copies the message, which then does not hold the rest of its frame any longer. */
+  /** Copies the message, which then holds no other bytes of its frames any longer. */
   detach(): void {
     const { frame, start, end } = this.event;
+    this.event.transcoded = undefined;
     if (frame.length === end - start && frame.buffer.byteLength === frame.length) return;
-    this.event = { frame: Uint8Array.from(frame.subarray(start, end)), start: 0, end: end - start };
+    const alone = Uint8Array.from(frame.subarray(start, end));
+    this.event = { frame: alone, start: 0, end: end - start, transcoded: undefined };
   }
 }
 
 /** A bounded queue that drops its oldest messages when its client is slow. */
 export class RelayQueue extends Subscriber<RelayedMessage> {
   protected override releaseBytes(envelope: Envelope<RelayedMessage>): void {
-    envelope.encoded = undefined;
     // A frame can be part of the bytes that were read from the network together.
     if (envelope instanceof RelayEnvelope) envelope.detach();
   }

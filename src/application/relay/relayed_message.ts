@@ -22,12 +22,19 @@ export interface FoundMessage {
   readonly symbols: readonly string[] | undefined;
 }
 
-/** A message that clients receive; shared by all of them. */
-export interface RelayedMessage {
-  /** The frame, or a copy of the message alone once it has waited for long. */
+/** Where a message stands. */
+export interface MessagePlace {
   readonly frame: Uint8Array;
   readonly start: number;
   readonly end: number;
+}
+
+/** A message that clients receive; shared by all of them. */
+export interface RelayedMessage extends MessagePlace {
+  /** The frame, or a copy of the message alone once it has waited for long. */
+  readonly frame: Uint8Array;
+  /** The message in the other format, once a client has needed it. */
+  transcoded: MessagePlace | undefined;
 }
 
 /** Takes the messages of frames, in order. */

@@ -8,17 +8,10 @@ import { encode } from "@msgpack/msgpack";
 import type { Envelope } from "../../application/broadcast/envelope.ts";
 import type { MessageFormat, RelayedMessage } from "../../application/relay/relayed_message.ts";
 import { compressFrame } from "./deflate.ts";
-import { JsonToMsgpack } from "./json_to_msgpack.ts";
+import { headerLength, type Opcode, writeHeader } from "./frame_header.ts";
+import { headBytes, LIST, writeHead } from "./msgpack_values.ts";
+import { TranscodedFrames } from "./transcoded_frames.ts";
 
-/** Opcode of a frame. */
-export type Opcode = "text" | "binary";
-
-/** First byte: the last fragment, and the opcode. */
-const FIRST_BYTE: Readonly<Record<Opcode, number>> = { text: 0x81, binary: 0x82 };
-/** Bytes of the longest header of a frame. */
-const MAX_HEADER_BYTES = 10;
-/** Bytes of the longest head of a MessagePack list. */
-const MAX_LIST_HEAD_BYTES = 5;
 /**
  * Bytes of messages at which a frame is complete: clients that use the Python library accept 1 MiB
  * unless they set more.
@@ -44,31 +37,6 @@ export function controlFrame(message: Readonly<Record<string, unknown>>, format:
     : frameOf(encode([message]), "binary");
 }
 
-function headerLength(payload: number): number {
-  if (payload < 126) return 2;
-  return payload < 0x10000 ? 4 : MAX_HEADER_BYTES;
-}
-
-function writeHeader(
-  frame: Uint8Array,
-  { at, length, opcode }: {
-    readonly at: number;
-    readonly length: number;
-    readonly opcode: Opcode;
-  },
-): void {
-  frame[at] = FIRST_BYTE[opcode];
-  if (length < 126) frame[at + 1] = length;
-  else if (length < 0x10000) {
-    frame[at + 1] = 126;
-    frame[at + 2] = length >>> 8;
-    frame[at + 3] = length & 0xff;
-  } else {
-    frame[at + 1] = 127;
-    new DataView(frame.buffer, frame.byteOffset).setBigUint64(at + 2, BigInt(length));
-  }
-}
-
 /** Messages that are sent together. */
 type MessageBatch = readonly Envelope<RelayedMessage>[];
 
@@ -92,8 +60,7 @@ interface BatchFramesOptions {
 export class BatchFrames {
   /** How the messages of the feed are encoded. */
   readonly #source: MessageFormat;
-  readonly #onError: (error: unknown) => void;
-  readonly #transcoder: JsonToMsgpack;
+  readonly #transcoded: TranscodedFrames;
   readonly #compressFrom: number;
   /** By the first message of the batch. */
   readonly #made: Readonly<Record<MessageFormat, Map<unknown, MadeFrames[]>>> = {
@@ -110,9 +77,8 @@ export class BatchFrames {
     { isCrypto = false, compressFrom = 0 }: BatchFramesOptions = {},
   ) {
     this.#compressFrom = compressFrom || Infinity;
-    this.#transcoder = new JsonToMsgpack({ hasTimes: true, isCrypto });
+    this.#transcoded = new TranscodedFrames({ isCrypto, maxBytes: MAX_FRAME_BYTES, onError });
     this.#source = source;
-    this.#onError = onError;
   }
 
   /**
@@ -151,7 +117,8 @@ export class BatchFrames {
   }
 
   #make(batch: MessageBatch, format: MessageFormat): readonly Uint8Array[] {
-    const parts = this.#parts(batch, format);
+    if (format !== this.#source) return this.#transcoded.make(batch);
+    const parts = batch.map(({ event }) => event);
     const frames: Uint8Array[] = [];
     for (let from = 0; from < parts.length;) {
       let bytes = 0;
@@ -165,27 +132,6 @@ export class BatchFrames {
       from = to;
     }
     return frames;
-  }
-
-  /** The messages in a format; those that cannot be transcoded are left out. */
-  #parts(batch: MessageBatch, format: MessageFormat): readonly RelayedMessage[] {
-    if (format === this.#source) return batch.map(({ event }) => event);
-    const parts: RelayedMessage[] = [];
-    for (const envelope of batch) {
-      const bytes = envelope.encoded ??= this.#transcode(envelope.event);
-      if (bytes.length > 0) parts.push({ frame: bytes, start: 0, end: bytes.length });
-    }
-    return parts;
-  }
-
-  /** Empty when it is not possible. */
-  #transcode({ frame, start, end }: RelayedMessage): Uint8Array {
-    try {
-      return this.#transcoder.transcode(frame, start, end);
-    } catch (error) {
-      this.#onError(error);
-      return new Uint8Array(0);
-    }
   }
 }
 
@@ -222,22 +168,12 @@ function jsonFrame(parts: readonly RelayedMessage[], bytes: number): Uint8Array 
 /** @param bytes of all messages */
 function msgpackFrame(parts: readonly RelayedMessage[], bytes: number): Uint8Array {
   const count = parts.length;
-  const list = count < 16 ? 1 : count < 0x10000 ? 3 : MAX_LIST_HEAD_BYTES;
+  const list = headBytes(count);
   const length = list + bytes;
   const header = headerLength(length);
   const frame = new Uint8Array(header + length);
   writeHeader(frame, { at: 0, length, opcode: "binary" });
-  let at = header;
-  if (list === 1) frame[at] = 0x90 | count;
-  else if (list === 3) {
-    frame[at] = 0xdc;
-    frame[at + 1] = count >>> 8;
-    frame[at + 2] = count & 0xff;
-  } else {
-    frame[at] = 0xdd;
-    new DataView(frame.buffer).setUint32(at + 1, count);
-  }
-  at += list;
+  let at = writeHead(new DataView(frame.buffer), header, count, LIST);
   for (let i = 0; i < parts.length;) {
     const { frame: source, start, end: first } = parts[i++] as RelayedMessage;
     let end = first;

@@ -8,11 +8,21 @@
  * @module
  */
 import { parseRfc3339 } from "../../domain/market/timestamp.ts";
+import {
+  headBytes,
+  LIST,
+  MAP,
+  writeDouble,
+  writeHead,
+  writeInteger,
+  writeLargeInteger,
+  writeTimestamp,
+} from "./msgpack_values.ts";
 
-const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, DOT = 0x2e, ZERO = 0x30, COLON = 0x3a;
-const LARGE_E = 0x45, LARGE_T = 0x54, OPEN_LIST = 0x5b, BACKSLASH = 0x5c, CLOSE_LIST = 0x5d;
-const SMALL_E = 0x65, SMALL_F = 0x66, SMALL_N = 0x6e, SMALL_T = 0x74;
-const OPEN_MAP = 0x7b, CLOSE_MAP = 0x7d, SPACE = 0x20;
+const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, DOT = 0x2e, ZERO = 0x30, NINE = 0x39;
+const COLON = 0x3a, LARGE_E = 0x45, LARGE_T = 0x54, LARGE_Z = 0x5a, OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c, CLOSE_LIST = 0x5d, SMALL_E = 0x65, SMALL_F = 0x66, SMALL_N = 0x6e;
+const SMALL_T = 0x74, OPEN_MAP = 0x7b, CLOSE_MAP = 0x7d, SPACE = 0x20;
 
 /** Keys of prices by type; their numbers are doubles. */
 const PRICES: Readonly<Record<string, readonly string[]>> = {
@@ -36,39 +46,54 @@ const CRYPTO_NUMBERS: Readonly<Record<string, readonly string[]>> = {
   o: ["p", "s"],
 };
 /** Keys of times. */
-const TIMES: readonly string[] = ["t", "r", "created_at", "updated_at"];
+const TIMES: readonly string[] = ["t", "r"];
+/** Other keys of times, which are longer and have the same length. */
+const LONG_TIMES: readonly string[] = ["created_at", "updated_at"];
+const LONG_TIME_LENGTH = 10;
 
-/** Digits that a double holds exactly. */
-const EXACT_DIGITS = 15;
-const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => 10 ** i);
-const UINT_32 = 2 ** 32;
-/** Seconds that the timestamp of 8 bytes holds. */
-const UINT_34 = 2 ** 34;
+/** Powers of ten that a double holds exactly. */
+const POWERS = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+/** Digits of the longest integer of 64 bits, with its sign. */
+const MAX_INTEGER_LENGTH = 20;
 const INT_64 = 2n ** 63n;
 const UINT_64 = 2n ** 64n;
-const DAY_LENGTH = 10;
 /** Length of `2026-09-14T14:30:02`. */
 const SECOND_LENGTH = 19;
 const NANO_DIGITS = 9;
-const FIRST_BYTES = 4_096;
 
 const fromUtf8 = new TextDecoder();
 const toUtf8 = new TextEncoder();
+const NO_BYTES = new Uint8Array(0);
 
-/** Keys by their first two bytes and their length. */
-function keysOf(names: readonly string[]): ReadonlySet<number> {
-  return new Set(names.map((name) => hashOf(toUtf8.encode(name), 0, name.length)));
+/**
+ * A few keys of one or two bytes, as numbers: the bytes of the key, at a position that they have
+ * alone. Reading it is several times as fast as a `Set`.
+ */
+type Keys = Int32Array;
+
+const KEY_POSITIONS = 0x100;
+
+function positionOf(key: number): number {
+  return (key + (key >>> 8)) & (KEY_POSITIONS - 1);
 }
 
-/** A number that is unique among the keys of messages, which have at most two bytes or are rare. */
-function hashOf(bytes: Uint8Array, from: number, to: number): number {
-  const first = bytes[from] ?? 0;
-  const second = to - from > 1 ? bytes[from + 1] ?? 0 : 0;
-  return ((to - from) << 16) | (first << 8) | second;
+function hasKey(keys: Keys, key: number): boolean {
+  return keys[positionOf(key)] === key;
+}
+
+function keysOf(names: readonly string[]): Keys {
+  const keys: Keys = new Int32Array(KEY_POSITIONS).fill(-1);
+  for (const name of names) {
+    const [first = 0, second] = toUtf8.encode(name);
+    const key = second === undefined ? first : (first << 8) | second;
+    if (keys[positionOf(key)] !== -1) throw new Error(`Another key is stored where ${name} is`);
+    keys[positionOf(key)] = key;
+  }
+  return keys;
 }
 
 /** Keys by the code of the type. */
-type KeysByType = readonly (ReadonlySet<number> | undefined)[];
+type KeysByType = readonly (Keys | undefined)[];
 
 function keysByType(table: Readonly<Record<string, readonly string[]>>): KeysByType {
   return Array.from({ length: 0x80 }, (_, code) => {
@@ -79,22 +104,35 @@ function keysByType(table: Readonly<Record<string, readonly string[]>>): KeysByT
 
 const PRICE_KEYS = keysByType(PRICES);
 const CRYPTO_KEYS = keysByType(CRYPTO_NUMBERS);
-const NO_KEYS: ReadonlySet<number> = new Set();
+const NO_KEYS = keysOf([]);
 const TIME_KEYS = keysOf(TIMES);
+/** Stands for a key that is in no table. */
+const OTHER_KEY = 0;
+const LONG_TIME_BYTES = LONG_TIMES.map((name) => toUtf8.encode(name));
 
-/** Transcodes messages; keeps its buffer for the next one. */
+/**
+ * The most bytes that `length` bytes of JSON are transcoded to. Only doubles are longer than their
+ * JSON: at most 9 bytes for a digit and a comma.
+ */
+export function maxTranscodedBytes(length: number): number {
+  return 5 * length + 16;
+}
+
+/** Transcodes messages. */
 export class JsonToMsgpack {
-  #out = new Uint8Array(FIRST_BYTES);
-  #view = new DataView(this.#out.buffer);
-  #length = 0;
-  #in: Uint8Array = new Uint8Array(0);
+  #in: Uint8Array = NO_BYTES;
   #at = 0;
-  #prices: ReadonlySet<number> = NO_KEYS;
-  /** The day that was read last, as `YYYYMMDD`, and its first second. */
-  #day = 0;
-  #dayStart = 0;
-  readonly #times: ReadonlySet<number>;
-  readonly #doubles: KeysByType;
+  #end = 0;
+  #out: Uint8Array = NO_BYTES;
+  #view: DataView = new DataView(NO_BYTES.buffer);
+  #to = 0;
+  /** Keys whose numbers are doubles. */
+  #doubles: Keys = NO_KEYS;
+  /** The time that was read last, without its fraction, and its seconds. */
+  readonly #second = new Uint8Array(SECOND_LENGTH);
+  #seconds = 0;
+  readonly #times: Keys;
+  readonly #doublesByType: KeysByType;
 
   /**
    * @param options.hasTimes whether times are timestamps, as in market data
@@ -106,78 +144,124 @@ export class JsonToMsgpack {
     },
   ) {
     this.#times = hasTimes ? TIME_KEYS : NO_KEYS;
-    this.#doubles = isCrypto ? CRYPTO_KEYS : PRICE_KEYS;
+    this.#doublesByType = isCrypto ? CRYPTO_KEYS : PRICE_KEYS;
+  }
+
+  /** Transcodes the value in `frame` from `start` up to `end`. */
+  transcode(frame: Uint8Array, start: number, end: number): Uint8Array {
+    const out = new Uint8Array(maxTranscodedBytes(end - start));
+    return out.slice(0, this.write({ frame, start, end }, out, 0));
   }
 
   /**
-   * Transcodes the value in `frame` from `start` up to `end`.
+   * Transcodes a value to a position in other bytes.
    *
-   * @returns a copy of the MessagePack
+   * @param out with room for {@linkcode maxTranscodedBytes} from `at` on
+   * @returns the position after it
    */
-  transcode(frame: Uint8Array, start: number, end: number): Uint8Array {
+  write(
+    { frame, start, end }: {
+      readonly frame: Uint8Array;
+      readonly start: number;
+      readonly end: number;
+    },
+    out: Uint8Array,
+    at: number,
+  ): number {
     this.#in = frame;
     this.#at = start;
-    this.#length = 0;
-    this.#prices = NO_KEYS;
-    this.#reserve(end - start);
-    this.#value(0);
+    this.#end = end;
+    if (this.#out !== out) {
+      this.#out = out;
+      this.#view = new DataView(out.buffer, out.byteOffset, out.length);
+    }
+    this.#to = at;
+    this.#doubles = NO_KEYS;
+    this.#value(OTHER_KEY);
     this.#in = NO_BYTES;
-    return this.#out.slice(0, this.#length);
+    return this.#to;
   }
 
-  /** @param key hash of the key whose value it is; 0 for none */
+  /** @param key whose value it is */
   #value(key: number): void {
-    switch (this.#skipSpace()) {
-      case QUOTE:
-        return this.#times.has(key) ? this.#time() : this.#text();
-      case OPEN_MAP:
-        return this.#map();
-      case OPEN_LIST:
-        return this.#list(key);
-      case SMALL_T:
-        return this.#word(0xc3, 4);
-      case SMALL_F:
-        return this.#word(0xc2, 5);
-      case SMALL_N:
-        return this.#word(0xc0, 4);
-      default:
-        this.#number(this.#prices.has(key));
-    }
+    const byte = this.#skipSpace();
+    if (byte === QUOTE) {
+      if (hasKey(this.#times, key)) this.#time();
+      else this.#text();
+    } else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) {
+      this.#number(hasKey(this.#doubles, key));
+    } else if (byte === OPEN_LIST) this.#list(key);
+    else if (byte === OPEN_MAP) this.#map();
+    else if (byte === SMALL_T) this.#word(0xc3, 4);
+    else if (byte === SMALL_F) this.#word(0xc2, 5);
+    else if (byte === SMALL_N) this.#word(0xc0, 4);
+    else throw new RangeError("Not a value");
   }
 
   #map(): void {
-    const head = this.#length;
-    const outer = this.#prices;
-    this.#reserve(1);
-    this.#length++;
+    const source = this.#in;
+    const head = this.#to++;
+    const outer = this.#doubles;
     let size = 0;
     for (this.#at++;; size++) {
-      if (this.#skipSpace() === COMMA) {
-        this.#at++;
-        this.#skipSpace();
+      let byte = source[this.#at] === COMMA ? source[++this.#at] : this.#skipSpace();
+      if (byte !== QUOTE) {
+        if (byte === COMMA) this.#at++;
+        byte = this.#skipSpace();
+        if (byte === CLOSE_MAP) break;
       }
-      if (this.#in[this.#at] === CLOSE_MAP) break;
-      const from = this.#at + 1;
-      this.#text();
-      const key = hashOf(this.#in, from, this.#at - 1);
-      this.#skipSpace();
+      const key = this.#key();
+      if (source[this.#at] !== COLON) this.#skipSpace();
       this.#at++;
-      const first = this.#skipSpace();
-      const isType = this.#in[from] === LARGE_T && this.#in[from + 1] === QUOTE;
-      if (isType && first === QUOTE && this.#in[this.#at + 2] === QUOTE) {
-        this.#prices = this.#doubles[this.#in[this.#at + 1] ?? 0] ?? NO_KEYS;
-      }
+      if (key === LARGE_T) this.#readType();
       this.#value(key);
     }
     this.#at++;
-    this.#prices = outer; // of a map in a map
-    this.#setHead(head, size, 0x80, 0xde);
+    this.#doubles = outer; // of a map in a map
+    this.#setHead(head, size, MAP);
+  }
+
+  /** Writes a key; returns it as a number. */
+  #key(): number {
+    const source = this.#in;
+    const out = this.#out;
+    const at = this.#at;
+    const to = this.#to;
+    const first = source[at + 1] as number;
+    const second = source[at + 2] as number;
+    if (first !== BACKSLASH && first !== QUOTE) {
+      if (second === QUOTE) {
+        out[to] = 0xa1;
+        out[to + 1] = first;
+        this.#at = at + 3;
+        this.#to = to + 2;
+        return first;
+      }
+      if (source[at + 3] === QUOTE && second !== BACKSLASH) {
+        out[to] = 0xa2;
+        out[to + 1] = first;
+        out[to + 2] = second;
+        this.#at = at + 4;
+        this.#to = to + 3;
+        return (first << 8) | second;
+      }
+    }
+    this.#text();
+    if (this.#at - at !== LONG_TIME_LENGTH + 2) return OTHER_KEY;
+    const isTime = LONG_TIME_BYTES.some((name) =>
+      name.every((byte, i) => source[at + 1 + i] === byte)
+    );
+    return isTime ? SMALL_T : OTHER_KEY;
+  }
+
+  /** Notes the type of the message if that is the next value. */
+  #readType(): void {
+    if (this.#skipSpace() !== QUOTE || this.#in[this.#at + 2] !== QUOTE) return;
+    this.#doubles = this.#doublesByType[this.#in[this.#at + 1] as number] ?? NO_KEYS;
   }
 
   #list(key: number): void {
-    const head = this.#length;
-    this.#reserve(1);
-    this.#length++;
+    const head = this.#to++;
     let length = 0;
     for (this.#at++;; length++) {
       if (this.#skipSpace() === COMMA) this.#at++;
@@ -185,39 +269,39 @@ export class JsonToMsgpack {
       this.#value(key);
     }
     this.#at++;
-    this.#setHead(head, length, 0x90, 0xdc);
+    this.#setHead(head, length, LIST);
   }
 
-  /** Writes the head of a map or list whose values follow it. */
-  #setHead(at: number, length: number, short: number, long: number): void {
-    if (length < 16) {
-      this.#out[at] = short | length;
-      return;
+  /** Writes the head of a map or list whose values follow it; one byte was left for it. */
+  #setHead(at: number, length: number, first: typeof MAP | typeof LIST): void {
+    const more = headBytes(length) - 1;
+    if (more > 0) {
+      this.#out.copyWithin(at + 1 + more, at + 1, this.#to);
+      this.#to += more;
     }
-    const width = length < 0x10000 ? 2 : 4;
-    this.#reserve(width);
-    this.#out.copyWithin(at + 1 + width, at + 1, this.#length);
-    this.#length += width;
-    if (width === 2) {
-      this.#out[at] = long;
-      this.#view.setUint16(at + 1, length);
-    } else {
-      this.#out[at] = long + 1;
-      this.#view.setUint32(at + 1, length);
-    }
+    writeHead(this.#view, at, length, first);
   }
 
   #text(): void {
+    const source = this.#in;
+    const out = this.#out;
+    const end = this.#end;
+    const head = this.#to;
     const from = this.#at + 1;
     let at = from;
-    for (;; at++) {
-      const byte = this.#in[at];
+    let to = head + 1;
+    for (; at < end; at++) {
+      const byte = source[at] as number;
       if (byte === QUOTE) break;
       if (byte === BACKSLASH) return this.#escapedText();
-      if (byte === undefined) throw new RangeError("The text has no end");
+      out[to++] = byte;
     }
+    if (at === end) throw new RangeError("The text has no end");
     this.#at = at + 1;
-    this.#writeText(this.#in, from, at);
+    this.#to = to;
+    const length = at - from;
+    if (length < 32) out[head] = 0xa0 | length;
+    else this.#setTextHead(head, length);
   }
 
   #escapedText(): void {
@@ -225,155 +309,94 @@ export class JsonToMsgpack {
     let at = from + 1;
     for (; this.#in[at] !== QUOTE; at++) {
       if (this.#in[at] === BACKSLASH) at++;
-      if (at >= this.#in.length) throw new RangeError("The text has no end");
+      if (at >= this.#end) throw new RangeError("The text has no end");
     }
     this.#at = at + 1;
-    const text: string = JSON.parse(fromUtf8.decode(this.#in.subarray(from, at + 1)));
-    const bytes = toUtf8.encode(text);
-    this.#writeText(bytes, 0, bytes.length);
+    const text: string = JSON.parse(this.#slice(from, at + 1));
+    const head = this.#to;
+    const { written } = toUtf8.encodeInto(text, this.#out.subarray(head + 1));
+    this.#to = head + 1 + written;
+    this.#setTextHead(head, written);
   }
 
-  #writeText(bytes: Uint8Array, from: number, to: number): void {
-    const length = to - from;
-    this.#reserve(5 + length);
-    if (length < 32) this.#out[this.#length++] = 0xa0 | length;
-    else if (length < 0x100) {
-      this.#out[this.#length++] = 0xd9;
-      this.#out[this.#length++] = length;
-    } else if (length < 0x10000) {
-      this.#out[this.#length++] = 0xda;
-      this.#view.setUint16(this.#length, length);
-      this.#length += 2;
-    } else {
-      this.#out[this.#length++] = 0xdb;
-      this.#view.setUint32(this.#length, length);
-      this.#length += 4;
+  /** Writes the head of a text that follows it; one byte was left for it. */
+  #setTextHead(at: number, length: number): void {
+    const out = this.#out;
+    if (length < 32) {
+      out[at] = 0xa0 | length;
+      return;
     }
-    // Faster than `set` for the few bytes of most texts.
-    if (length < 64) {
-      let at = this.#length;
-      for (let i = from; i < to; i++) this.#out[at++] = bytes[i] as number;
-    } else this.#out.set(bytes.subarray(from, to), this.#length);
-    this.#length += length;
+    const more = length < 0x100 ? 1 : length < 0x10000 ? 2 : 4;
+    out.copyWithin(at + 1 + more, at + 1, this.#to);
+    this.#to += more;
+    if (more === 1) this.#view.setUint16(at, 0xd900 | length);
+    else {
+      out[at] = more === 2 ? 0xda : 0xdb;
+      if (more === 2) this.#view.setUint16(at + 1, length);
+      else this.#view.setUint32(at + 1, length);
+    }
   }
 
   #word(byte: number, length: number): void {
-    this.#reserve(1);
-    this.#out[this.#length++] = byte;
+    this.#out[this.#to++] = byte;
     this.#at += length;
   }
 
-  /** @param isPrice whether a whole number is a double */
-  #number(isPrice: boolean): void {
+  /** @param isDouble whether a whole number is a double */
+  #number(isDouble: boolean): void {
+    const source = this.#in;
     const from = this.#at;
-    let at = from;
-    const isNegative = this.#in[at] === MINUS;
-    if (isNegative) at++;
+    const isNegative = source[from] === MINUS;
+    let at = isNegative ? from + 1 : from;
     let mantissa = 0;
-    let digits = 0;
-    let dot = -1;
-    let hasExponent = false;
-    for (;; at++) {
-      const byte = this.#in[at] ?? 0;
+    let dot = 0;
+    let byte = source[at] as number;
+    for (;; byte = source[++at] as number) {
       const digit = byte - ZERO;
-      if (digit >= 0 && digit <= 9) {
-        mantissa = mantissa * 10 + digit;
-        if (mantissa > 0) digits++;
-      } else if (byte === DOT) dot = at;
-      else if (byte === SMALL_E || byte === LARGE_E) {
-        hasExponent = true;
-        while (isExponent(this.#in[at + 1])) at++;
-      } else break;
+      if (digit >= 0 && digit <= 9) mantissa = mantissa * 10 + digit;
+      else if (byte === DOT) dot = at + 1;
+      else break;
     }
-    if (at === from) throw new RangeError("Not a value");
+    const hasExponent = byte === SMALL_E || byte === LARGE_E;
+    if (hasExponent) { while (isExponent(source[++at])); }
     this.#at = at;
-    this.#reserve(9);
-    const scale = dot < 0 ? 0 : at - dot - 1;
-    const isExact = !hasExponent && digits <= EXACT_DIGITS && scale <= EXACT_DIGITS;
-    if (dot < 0 && !hasExponent && !isPrice && (mantissa > 0 || !isNegative)) {
-      if (isExact) return this.#integer(isNegative ? -mantissa : mantissa);
-      return this.#largeInteger(this.#slice(from, at));
-    }
-    if (!isExact) return this.#double(Number(this.#slice(from, at)));
-    // Both operands are exact, so the quotient is the double nearest to the text.
-    const value = scale === 0 ? mantissa : mantissa / (POWERS[scale] as number);
-    this.#double(isNegative ? -value : value);
-  }
-
-  #double(value: number): void {
-    this.#out[this.#length] = 0xcb;
-    this.#view.setFloat64(this.#length + 1, value);
-    this.#length += 9;
-  }
-
-  #integer(value: number): void {
-    const view = this.#view;
-    const at = this.#length;
-    if (value >= 0) {
-      if (value < 0x80) {
-        this.#out[at] = value;
-        this.#length += 1;
-      } else if (value < 0x100) {
-        this.#out[at] = 0xcc;
-        this.#out[at + 1] = value;
-        this.#length += 2;
-      } else if (value < 0x10000) {
-        this.#out[at] = 0xcd;
-        view.setUint16(at + 1, value);
-        this.#length += 3;
-      } else if (value < UINT_32) {
-        this.#out[at] = 0xce;
-        view.setUint32(at + 1, value);
-        this.#length += 5;
-      } else {
-        this.#out[at] = 0xcf;
-        view.setUint32(at + 1, Math.floor(value / UINT_32));
-        view.setUint32(at + 5, value % UINT_32);
-        this.#length += 9;
-      }
-    } else if (value >= -0x20) {
-      this.#out[at] = value & 0xff;
-      this.#length += 1;
-    } else if (value >= -0x80) {
-      this.#out[at] = 0xd0;
-      view.setInt8(at + 1, value);
-      this.#length += 2;
-    } else if (value >= -0x8000) {
-      this.#out[at] = 0xd1;
-      view.setInt16(at + 1, value);
-      this.#length += 3;
-    } else if (value >= -UINT_32 / 2) {
-      this.#out[at] = 0xd2;
-      view.setInt32(at + 1, value);
-      this.#length += 5;
+    const scale = dot === 0 ? 0 : at - dot;
+    const isWhole = dot === 0 && !hasExponent && (mantissa > 0 || !isNegative);
+    // Then no digit was lost.
+    const isExact = mantissa <= Number.MAX_SAFE_INTEGER && scale < POWERS.length && !hasExponent;
+    if (!isExact) this.#longNumber(from, isWhole && !isDouble);
+    else if (isWhole && !isDouble) {
+      this.#to = writeInteger(this.#view, this.#to, isNegative ? -mantissa : mantissa);
     } else {
-      this.#out[at] = 0xd3;
-      view.setBigInt64(at + 1, BigInt(value));
-      this.#length += 9;
+      // Both operands are exact, so the quotient is the double nearest to the text.
+      const value = scale === 0 ? mantissa : mantissa / (POWERS[scale] as number);
+      this.#to = writeDouble(this.#view, this.#to, isNegative ? -value : value);
     }
   }
 
-  /** Writes an integer of many digits; a double if it needs more than 64 bits. */
-  #largeInteger(text: string): void {
-    const value = text.length <= 20 ? BigInt(text) : UINT_64;
-    if (value >= UINT_64 || value < -INT_64) return this.#double(Number(text));
-    this.#out[this.#length] = value < 0n ? 0xd3 : 0xcf;
-    if (value < 0n) this.#view.setBigInt64(this.#length + 1, value);
-    else this.#view.setBigUint64(this.#length + 1, value);
-    this.#length += 9;
+  /** Writes a number that needs all its digits; a double if it has more than 64 bits. */
+  #longNumber(from: number, isInteger: boolean): void {
+    const text = this.#slice(from, this.#at);
+    const value = isInteger && text.length <= MAX_INTEGER_LENGTH ? BigInt(text) : UINT_64;
+    this.#to = value >= UINT_64 || value < -INT_64
+      ? writeDouble(this.#view, this.#to, Number(text))
+      : writeLargeInteger(this.#view, this.#to, value);
   }
 
   /** Writes a time as the extension; other text as it is. */
   #time(): void {
-    const start = this.#at;
-    const from = start + 1;
-    const seconds = this.#seconds(from);
+    const source = this.#in;
+    const from = this.#at + 1;
+    // Most times are in the same second as the one before; the end differs first.
+    let same = SECOND_LENGTH - 1;
+    while (same >= 0 && source[from + same] === this.#second[same]) same--;
+    if (same >= 0 && !this.#readSecond(from)) return this.#text();
     let at = from + SECOND_LENGTH;
     let nanos = 0;
-    if (seconds !== undefined && this.#in[at] === DOT) {
+    if (source[at] === DOT) {
       const first = ++at;
       for (;; at++) {
-        const digit = (this.#in[at] ?? 0) - ZERO;
+        const digit = source[at] as number - ZERO;
         if (!(digit >= 0 && digit <= 9)) break;
         nanos = nanos * 10 + digit;
       }
@@ -381,101 +404,44 @@ export class JsonToMsgpack {
       if (digits === 0 || digits > NANO_DIGITS) return this.#unusualTime();
       nanos *= POWERS[NANO_DIGITS - digits] as number;
     }
-    if (seconds === undefined || this.#in[at] !== 0x5a || this.#in[at + 1] !== QUOTE) {
-      return this.#unusualTime();
-    }
+    if (source[at] !== LARGE_Z || source[at + 1] !== QUOTE) return this.#unusualTime();
     this.#at = at + 2;
-    this.#timestamp(seconds, nanos);
+    this.#to = writeTimestamp(this.#view, this.#to, this.#seconds, nanos);
   }
 
-  /** Reads a time in another form, such as with an offset. */
+  /** Reads a time without its fraction; false if it is none. */
+  #readSecond(from: number): boolean {
+    const to = from + SECOND_LENGTH;
+    const time = to < this.#end ? parseRfc3339(`${this.#slice(from, to)}Z`) : undefined;
+    if (time === undefined) return false;
+    this.#second.set(this.#in.subarray(from, to));
+    this.#seconds = time.seconds;
+    return true;
+  }
+
+  /** Writes a time in another form, such as with an offset; other text as it is. */
   #unusualTime(): void {
-    const start = this.#at;
-    const length = this.#length;
+    const from = this.#at;
+    const to = this.#to;
     this.#text();
-    const time = parseRfc3339(this.#slice(start + 1, this.#at - 1));
-    if (time === undefined) return;
-    this.#length = length;
-    this.#timestamp(time.seconds, time.nanos);
-  }
-
-  #timestamp(seconds: number, nanos: number): void {
-    this.#reserve(15);
-    const view = this.#view;
-    const at = this.#length;
-    if (nanos === 0 && seconds >= 0 && seconds < UINT_32) {
-      view.setUint16(at, 0xd6ff);
-      view.setUint32(at + 2, seconds);
-      this.#length += 6;
-    } else if (seconds >= 0 && seconds < UINT_34) {
-      view.setUint16(at, 0xd7ff);
-      // 30 bits of nanoseconds, then 34 bits of seconds.
-      view.setUint32(at + 2, nanos * 4 + Math.floor(seconds / UINT_32));
-      view.setUint32(at + 6, seconds % UINT_32);
-      this.#length += 10;
-    } else {
-      view.setUint16(at, 0xc70c);
-      view.setUint8(at + 2, 0xff);
-      view.setUint32(at + 3, nanos);
-      view.setBigInt64(at + 7, BigInt(seconds));
-      this.#length += 15;
-    }
-  }
-
-  /** The seconds of `YYYY-MM-DDTHH:MM:SS`; `undefined` for other text. */
-  #seconds(from: number): number | undefined {
-    const bytes = this.#in;
-    if (bytes[from + DAY_LENGTH] !== LARGE_T || bytes[from + 13] !== COLON) return undefined;
-    if (bytes[from + 16] !== COLON || bytes[from + 4] !== MINUS || bytes[from + 7] !== MINUS) {
-      return undefined;
-    }
-    const hour = this.#twoDigits(from + 11);
-    const minute = this.#twoDigits(from + 14);
-    const second = this.#twoDigits(from + 17);
-    if (!(hour <= 23 && minute <= 59 && second <= 59)) return undefined;
-    const day = this.#twoDigits(from) * 1_000_000 + this.#twoDigits(from + 2) * 10_000 +
-      this.#twoDigits(from + 5) * 100 + this.#twoDigits(from + 8);
-    if (day !== this.#day) {
-      const text = this.#slice(from, from + DAY_LENGTH);
-      const start = parseRfc3339(`${text}T00:00:00Z`);
-      if (start === undefined) return undefined;
-      this.#day = day;
-      this.#dayStart = start.seconds;
-    }
-    return this.#dayStart + hour * 3600 + minute * 60 + second;
-  }
-
-  /** NaN unless there are two digits. */
-  #twoDigits(at: number): number {
-    const high = (this.#in[at] ?? 0) - ZERO;
-    const low = (this.#in[at + 1] ?? 0) - ZERO;
-    return high >= 0 && high <= 9 && low >= 0 && low <= 9 ? high * 10 + low : NaN;
+    const time = parseRfc3339(this.#slice(from + 1, this.#at - 1));
+    if (time) this.#to = writeTimestamp(this.#view, to, time.seconds, time.nanos);
   }
 
   #slice(from: number, to: number): string {
     return fromUtf8.decode(this.#in.subarray(from, to));
   }
 
-  /** Moves to the next byte that is no space; returns it. */
+  /** Moves to the next byte that is no space; returns it, or 0 at the end. */
   #skipSpace(): number {
-    let byte = this.#in[this.#at] ?? 0;
-    while (byte <= SPACE && this.#at < this.#in.length) byte = this.#in[++this.#at] ?? 0;
+    const source = this.#in;
+    let byte = source[this.#at] ?? 0;
+    while (byte <= SPACE && this.#at < this.#end) byte = source[++this.#at] ?? 0;
     return byte;
-  }
-
-  /** Makes room for more bytes. */
-  #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#out.length) return;
-    const larger = new Uint8Array(2 * (this.#length + bytes));
-    larger.set(this.#out.subarray(0, this.#length));
-    this.#out = larger;
-    this.#view = new DataView(larger.buffer);
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
-
 /** Whether a byte can be part of an exponent. */
 function isExponent(byte = 0): boolean {
-  return byte === MINUS || byte === 0x2b || (byte >= ZERO && byte <= 0x39);
+  return byte === MINUS || byte === 0x2b || (byte >= ZERO && byte <= NINE);
 }

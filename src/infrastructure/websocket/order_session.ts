@@ -17,7 +17,8 @@ import {
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import { ClientSession, CLOSE, type SessionClient, type SessionContext } from "./client_session.ts";
 import type { Command } from "./commands.ts";
-import { frameOf, type Opcode } from "./frames.ts";
+import type { Opcode } from "./frame_header.ts";
+import { frameOf } from "./frames.ts";
 import { JsonToMsgpack } from "./json_to_msgpack.ts";
 import { orderUpdateJson } from "./order_json.ts";
 

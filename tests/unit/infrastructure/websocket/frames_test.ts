@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { inflateRawSync } from "node:zlib";
 import { decode, encode } from "@msgpack/msgpack";
+import fc from "fast-check";
+import type { RelayedMessage } from "../../../../src/application/relay/relayed_message.ts";
 import { RelayEnvelope } from "../../../../src/application/relay/relay_queue.ts";
 import { readsCompressed } from "../../../../src/infrastructure/websocket/deflate.ts";
 import {
@@ -11,6 +13,10 @@ import {
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
+
+function messageIn(frame: Uint8Array, start: number, end: number): RelayedMessage {
+  return { frame, start, end, transcoded: undefined };
+}
 
 /** Envelopes of messages that stand in one JSON frame. */
 function batchOf(messages: readonly unknown[], format: "json" | "msgpack" = "json") {
@@ -24,7 +30,7 @@ function batchOf(messages: readonly unknown[], format: "json" | "msgpack" = "jso
     const start = at;
     at += part.length + 1;
     const place = { sequence: i + 1, receivedAt: 0, bytes: 100 };
-    return new RelayEnvelope({ frame, start, end: start + part.length }, place);
+    return new RelayEnvelope(messageIn(frame, start, start + part.length), place);
   });
 }
 
@@ -91,13 +97,58 @@ Deno.test("clients with equal batches share the bytes of a frame, until they are
 });
 
 Deno.test("a message is transcoded once for all clients", () => {
-  const [envelope] = batchOf([{ T: "q", S: "A" }]) as [RelayEnvelope];
+  const batch = batchOf([{ T: "q", S: "A" }, { T: "q", S: "B" }, { T: "q", S: "C" }]);
   const frames = new BatchFrames("json", fail);
-  frames.of([envelope], "msgpack");
-  const { encoded } = envelope;
+  frames.of(batch, "msgpack");
+  const places = batch.map(({ event }) => event.transcoded);
   frames.clear();
-  frames.of([envelope], "msgpack");
-  assert.ok(encoded && envelope.encoded === encoded);
+  frames.of(batch.slice(1), "msgpack");
+  batch.forEach(({ event }, i) => assert.ok(places[i] && event.transcoded === places[i]));
+});
+
+Deno.test("any part of a batch has the same messages, whichever were transcoded before", () => {
+  const size = fc.integer({ min: 0, max: 300 });
+  const part = fc.array(fc.boolean(), { minLength: 20, maxLength: 20 });
+  fc.assert(
+    fc.property(
+      fc.array(size, { minLength: 20, maxLength: 20 }),
+      fc.array(fc.tuple(part, fc.boolean()), { maxLength: 6 }),
+      (sizes, parts) => {
+        const messages = sizes.map((length, i) => ({ T: "q", S: "x".repeat(length), bp: i }));
+        const batch = batchOf(messages);
+        const frames = new BatchFrames("json", fail);
+        for (const [isIn, isDetached] of parts) {
+          const own = batch.filter((_, i) => isIn[i]);
+          if (own.length === 0) continue;
+          const [frame] = frames.of(own, "msgpack") as [Uint8Array];
+          const { payload } = parse(frame);
+          assert.deepEqual(decode(payload), messages.filter((_, i) => isIn[i]));
+          const head = own.length < 16 ? 1 : 3;
+          const bytes = own.map(({ event: { transcoded } }) => {
+            assert.ok(transcoded);
+            return transcoded.frame.subarray(transcoded.start, transcoded.end);
+          });
+          assert.deepEqual(
+            payload.subarray(head).toHex(),
+            bytes.map((each) => each.toHex()).join(""),
+          );
+          frames.clear();
+          if (isDetached) own.forEach((envelope) => envelope.detach());
+        }
+      },
+    ),
+  );
+});
+
+Deno.test("a message that has waited holds no frame of the other format", () => {
+  const [envelope] = batchOf([{ T: "q" }]) as [RelayEnvelope];
+  for (let i = 0; i < 2; i++) {
+    const frames = new BatchFrames("json", fail);
+    const [frame] = frames.of([envelope], "msgpack") as [Uint8Array];
+    assert.equal(envelope.event.transcoded?.frame, frame);
+    envelope.detach();
+    assert.equal(envelope.event.transcoded, undefined);
+  }
 });
 
 Deno.test("a large batch has frames that common clients accept", () => {
@@ -118,7 +169,7 @@ Deno.test("a message that cannot be transcoded is left out and reported", () => 
   const errors: unknown[] = [];
   const frames = new BatchFrames("json", (error) => errors.push(error));
   const [first, second] = batchOf([{ T: "q" }, { T: "t" }]) as [RelayEnvelope, RelayEnvelope];
-  first.event = { frame: utf8.encode('{"T":'), start: 0, end: 5 };
+  first.event = messageIn(utf8.encode('{"T":'), 0, 5);
   const [frame] = frames.of([first, second], "msgpack");
   assert.deepEqual(decode(parse(frame as Uint8Array).payload), [{ T: "t" }]);
   assert.equal(errors.length, 1);
