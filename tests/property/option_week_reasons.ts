@@ -7,12 +7,14 @@ import type { ExpansionReport } from "../../src/application/status/reports.ts";
 import type { OptionSelection } from "../../src/domain/options/selection.ts";
 import { hasActiveStatus, type Listed, type OptionWeek, type Underlying } from "./option_week.ts";
 import type { FaultKind } from "./option_week_faults.ts";
-import type { KnownList, LiveExpiry } from "./option_week_lists.ts";
+import { KnownList, type LiveExpiry } from "./option_week_lists.ts";
 
 /** Minutes until a stream has what is near the money after its chain and price are known. */
 export const SETTLE = 5;
 /** The same after a split or a jump, with the load of the new strikes. */
 export const SETTLE_EVENT = 20;
+/** Minutes in which a list has the same expiries until their number is stated as a limit. */
+const CONFIRMED = 45;
 /** Minutes in which a moved price or a new expiry is followed. */
 export const GRACE = 3;
 
@@ -89,9 +91,12 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
   [
     "few",
     /^(\d+) expir(?:y is|ies are) listed, max_expiries is (\d+)(, which is not confirmed yet)?/,
-    ([count, max, unconfirmed], { live, complete, selection: { maxExpiries } }) =>
-      Number(max) === maxExpiries && live.length < Number(max) &&
-      Number(count) === (unconfirmed ? live : complete).length,
+    ([count, max, unconfirmed], judged, { minute }) => {
+      const { live, complete, selection: { maxExpiries } } = judged;
+      return Number(max) === maxExpiries && live.length < Number(max) &&
+        (Number(count) === (unconfirmed ? live : complete).length ||
+          !unconfirmed && Number(count) === listedSinceSplit(judged, minute));
+    },
   ],
   [
     "few",
@@ -175,6 +180,19 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
   ],
   ["off", /^.*HTTP 503/, (_, { underlying: { known, last } }) => !known && last?.fault === "down"],
 ];
+
+/**
+ * The number of expiries that are listed, if a split has replaced all contracts a while ago: these
+ * have not been listed for hours, but the list has been read several times since.
+ */
+function listedSinceSplit(
+  { underlying, selection }: Judged,
+  minute: number,
+): number | undefined {
+  if (minute - (underlying.events.get("split") ?? minute) < CONFIRMED) return undefined;
+  const list = { minute, contracts: underlying.listed(minute), fault: undefined };
+  return new KnownList(list).live(selection, minute + 1).length;
+}
 
 /** Whether a selection is as large as it may be and the counted expiries are plausible. */
 function isCut(

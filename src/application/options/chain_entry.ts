@@ -10,9 +10,11 @@ import { ChainReview, type ContractList, countChanges } from "../../domain/optio
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { tradingFrom } from "../../domain/options/last_trading.ts";
 import type { ListingOutlook } from "../../domain/options/listing_outlook.ts";
+import { expiryChanges } from "../../domain/options/expiry_changes.ts";
 import { StrikeRanges } from "../../domain/options/strike_ranges.ts";
 import type { Clock } from "../ports/clock.ts";
 import { IS_OF_SELECTION, IS_SCHEDULED, LOAD_CAUSES, type LoadCause } from "./load_causes.ts";
+import { ListConfirmation } from "./list_confirmation.ts";
 import { MissingContracts } from "./missing_contracts.ts";
 
 /** Pause after the first failure, in ms; doubles with each further one. */
@@ -21,8 +23,6 @@ const LONGEST_RETRY_MS = 300_000;
 /** The morning's load starts between 09:00 and 09:10 in New York, in minutes. */
 const MORNING_MINUTE = 9 * 60;
 const MORNING_SPREAD_MINUTES = 10;
-/** Times after the last growth of a list at which it is read again, in ms: 3, 9, 21 and 45 min. */
-const CONFIRMING_MS = confirmingTimes();
 /** Most doublings of the pause that are left when a stream opens: it is 8 min. */
 const DOUBLINGS_WHEN_OPENED = 3;
 /** Change of the price since the load that causes a reload, as a fraction. */
@@ -59,6 +59,8 @@ interface LoadResult {
   readonly unlisted: number;
   /** Contracts in the chain that are listed as not tradable, and stay tradable. */
   readonly untradable: number;
+  /** Expiries of which adjusted contracts are left alone. */
+  readonly adjustedOnly: number;
   /** Consecutive lists that were too short; 0 when this one was accepted. */
   readonly doubted: number;
   /** Whether a shorter list was accepted because it was confirmed. */
@@ -76,7 +78,7 @@ interface ChainEntryOptions {
   readonly clock: Clock;
   /** When contracts stop trading. */
   readonly calendar: MarketCalendar;
-  /** In [0, 1), the position in the spread of the morning's loads. */
+  /** In [0, 1), the position in the spread of the morning's loads, and of confirming ones. */
   readonly random: number;
 }
 
@@ -91,6 +93,7 @@ export class ChainEntry {
   readonly #calendar: MarketCalendar;
   readonly #morningMinute: number;
   readonly #review = new ChainReview();
+  readonly #confirmation: ListConfirmation;
   /** The earliest requested load of an existing chain. */
   #request: Load | undefined;
   #failures = 0;
@@ -98,8 +101,6 @@ export class ChainEntry {
   #retryAt = -Infinity;
   /** Monotonic ms of the last success. */
   #loadedAt = -Infinity;
-  /** Monotonic ms of the last success that added contracts, and of the last that added expiries. */
-  #grownAt = { contracts: -Infinity, expiries: -Infinity };
   /** Day and part of the day of the last success. */
   #loadedIn: DayPart | undefined;
   /** The same of the start of the latest load. */
@@ -117,6 +118,7 @@ export class ChainEntry {
     this.underlying = underlying;
     this.#clock = options.clock;
     this.#calendar = options.calendar;
+    this.#confirmation = new ListConfirmation(options.random);
     this.#morningMinute = MORNING_MINUTE + options.random * MORNING_SPREAD_MINUTES;
   }
 
@@ -125,15 +127,9 @@ export class ChainEntry {
     return this.#retryAt !== -Infinity;
   }
 
-  /** Whether the list had had the same expiries for 45 minutes when it was read last. */
+  /** Whether the list had had the same standard expiries for 45 minutes when it was read last. */
   get areExpiriesConfirmed(): boolean {
-    return this.#confirmingAt(this.#grownAt.expiries) === undefined;
-  }
-
-  /** Monotonic ms of the next load that confirms a list that has last grown at `grownAt`. */
-  #confirmingAt(grownAt: number): number | undefined {
-    const afterMs = CONFIRMING_MS.find((ms) => ms > this.#loadedAt - grownAt);
-    return afterMs === undefined ? undefined : grownAt + afterMs;
+    return this.#confirmation.areExpiriesConfirmed;
   }
 
   /** The next load and when it is due; `undefined` while none is needed. */
@@ -165,11 +161,10 @@ export class ChainEntry {
     // An empty chain is loaded again anyway.
     if (!this.chain || this.chain.contracts.length === 0) return false;
     const { isEmpty, outlook = "later", hasFewExpiries, hasFewStrikes, price } = outcome;
-    const { contracts, expiries } = this.#grownAt;
     return [
       isEmpty && this.#noteEmpty(outlook),
-      hasFewExpiries === true && this.#wantConfirmed(expiries),
-      hasFewStrikes === true && this.#wantConfirmed(contracts),
+      hasFewExpiries === true && this.#wantConfirmed("expiries"),
+      hasFewStrikes === true && this.#wantConfirmed("contracts"),
       this.#notePrice(price),
     ].includes(true);
   }
@@ -236,8 +231,8 @@ export class ChainEntry {
     const current = before && areEqual(before.contracts, listed.contracts)
       ? { contracts: before.contracts, symbols: this.#symbols }
       : listed;
-    const moment = { isTrading: this.#trading(), now };
-    const { contracts, symbols, ...review } = this.#review.review(current, moment);
+    const isTrading = this.#trading();
+    const { contracts, symbols, ...review } = this.#review.review(current, { isTrading, now });
     const changes = countChanges(before?.contracts ?? [], symbols);
     if (cause === "newDay") this.#missing.startDay();
     if (changes.added + changes.removed > 0 || IS_SCHEDULED.has(cause)) this.#fruitless = 0;
@@ -255,12 +250,14 @@ export class ChainEntry {
     this.#symbols = symbols;
     this.#ranges = undefined;
     this.#request = undefined;
-    if (changes.added > 0) this.#grownAt.contracts = now;
-    if (this.chain?.expiries.some((day) => !before?.expiries.includes(day))) {
-      this.#grownAt.expiries = now;
-    }
+    const { added } = changes;
+    const expiries = expiryChanges(before?.contracts ?? [], { contracts, symbols }, isTrading);
+    this.#confirmation.noteList({ contracts: contracts.length, added, expiries }, now);
+    const { next } = this.#confirmation;
+    if (next !== undefined) this.#wantAt("unconfirmed", next);
     if (contracts.length === 0) this.#want("noContracts");
     if (review.doubted > 0) this.#want("shrunk", review.doubted - 1);
+    else if (review.lost > 0 && !review.isConfirmed) this.#want("shrunk");
     if (!this.#missing.areRequestedIn(symbols)) this.#wantMissing();
     return { ...changes, ...review };
   }
@@ -286,9 +283,9 @@ export class ChainEntry {
     return delayMs;
   }
 
-  /** Requests a load if the list had grown within 45 minutes before the last load. */
-  #wantConfirmed(grownAt: number): boolean {
-    const at = this.#confirmingAt(grownAt);
+  /** Requests a load if the list had changed within 45 minutes before the last load. */
+  #wantConfirmed(what: "contracts" | "expiries"): boolean {
+    const at = this.#confirmation.nextOf(what);
     return at !== undefined && this.#wantAt("unconfirmed", at);
   }
 
@@ -323,20 +320,19 @@ interface DayPart {
   readonly isMorningOver: boolean;
 }
 
-function confirmingTimes(): readonly number[] {
-  const { firstMs, longestMs } = LOAD_CAUSES.unconfirmed;
-  const times: number[] = [];
-  for (let [ms, at] = [firstMs, firstMs]; ms <= longestMs; ms *= 2, at += ms) times.push(at);
-  return times;
-}
-
 function shrunkReason(
   listed: number,
-  { unlisted, untradable }: Pick<LoadResult, "unlisted" | "untradable">,
+  { unlisted, untradable, adjustedOnly }: Pick<
+    LoadResult,
+    "unlisted" | "untradable" | "adjustedOnly"
+  >,
 ): string {
   if (listed === 0) return "no contracts are listed any more";
-  const kept = `contracts listed: ${listed}; kept although not listed: ${unlisted}`;
-  return untradable === 0 ? kept : `${kept}; kept although not tradable: ${untradable}`;
+  return [
+    `contracts listed: ${listed}; kept although not listed: ${unlisted}`,
+    ...untradable > 0 ? [`kept although not tradable: ${untradable}`] : [],
+    ...adjustedOnly > 0 ? [`expiries with adjusted contracts only: ${adjustedOnly}`] : [],
+  ].join("; ");
 }
 
 /** Whether two lists have the same contracts in the same order. */

@@ -297,7 +297,8 @@ export class OptionChainCache {
   #loaded(entry: ChainEntry, listed: ContractList, cause: LoadCause): void {
     if (!this.#isKept(entry)) return;
     const before = { chain: entry.chain, reason: entry.reason };
-    const { unlisted, untradable, isConfirmed, added, removed } = entry.succeed(listed, cause);
+    const result = entry.succeed(listed, cause);
+    const { unlisted, untradable, adjustedOnly, isConfirmed, added, removed } = result;
     // Symbols observed before may be missing in the new chain.
     this.#observed.clear();
     this.#observeWaiting(entry.underlying);
@@ -312,6 +313,7 @@ export class OptionChainCache {
           contracts: listed.contracts.length,
           unlisted,
           untradable,
+          adjusted_only: adjustedOnly,
         });
       }
     } else {

@@ -17,6 +17,8 @@ import { ScriptedCatalog } from "./scripted_catalog.ts";
 const DAYS = [TODAY + 1, TODAY + 7, TODAY + 35];
 const STRIKES = strikesFrom(97, 103);
 
+const UNCONFIRMED = "the list is not confirmed";
+
 /** Causes of the loads in the log, oldest first. */
 function causesOf(rig: ChainRig): unknown[] {
   return rig.log.records
@@ -33,9 +35,9 @@ Deno.test("after a 10:1 split new strikes are used minutes after they are listed
     rig.cache.noteSelection("SPY", { isEmpty, outlook: "today", price });
   };
   await rig.minutes(3 * 60 + 55, note(1_000));
-  assert.equal(rig.catalog.asked.length, 1, "nothing is wrong until 04:00");
+  assert.equal(rig.catalog.asked.length, 2, "the list is confirmed, nothing is wrong until 04:00");
   await rig.minutes(2 * 60, note(100));
-  const waiting = rig.catalog.asked.length - 1;
+  const waiting = rig.catalog.asked.length - 2;
   assert.ok(waiting >= 10 && waiting <= 16, `${waiting} reloads in two hours`);
   rig.list("SPY", DAYS, strikesFrom(97, 103));
   await rig.minutes(10, note(100));
@@ -43,7 +45,7 @@ Deno.test("after a 10:1 split new strikes are used minutes after they are listed
   const asked = rig.catalog.asked.length;
   await rig.minutes(2 * 60 + 44, note(100));
   assert.equal(rig.catalog.asked.length, asked, "nothing is wrong any more");
-  assert.deepEqual(causesOf(rig)[1], "a selection is empty");
+  assert.deepEqual(causesOf(rig).slice(1, 3), [UNCONFIRMED, "a selection is empty"]);
 });
 
 /**
@@ -95,7 +97,7 @@ Deno.test("an empty selection that nothing can be listed for reloads no chain", 
   assert.equal(rig.catalog.asked.length, 2, "a reload confirms that today has no expiry");
   await emptyFor(rig, 120, "unlisted");
   const confirmed = "a selection is empty";
-  assert.deepEqual(causesOf(rig).slice(1), [confirmed, "new exchange day", confirmed]);
+  assert.deepEqual(causesOf(rig).slice(2), [confirmed, "new exchange day", confirmed]);
 });
 
 Deno.test("a chain that has changed is reloaded after the first pause again", async () => {
@@ -170,10 +172,14 @@ Deno.test("one expiry without strikes on one side of the price is enough", async
   rig.catalog.listed.set("SPY", [...gridOf({ days: [TODAY], strikes: STRIKES }), ...adjusted]);
   using _spy = rig.cache.use("SPY");
   const note = () => rig.cache.noteSelection("SPY", { isEmpty: false, price: 97 });
+  await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   await rig.minutes(60, note);
   assert.equal(rig.catalog.asked.length, 1, "adjusted strikes do not count");
   rig.catalog.listed.set("QQQ", later.map((contract) => ({ ...contract, underlying: "QQQ" })));
   using _qqq = rig.cache.use("QQQ");
+  await rig.clock.advance(0);
+  await rig.confirmed("QQQ");
   await rig.minutes(60, () => rig.cache.noteSelection("QQQ", { isEmpty: false, price: 95 }));
   assert.equal(rig.catalog.asked.length, 2, "a strike at the price is on both sides");
   await rig.minutes(60, () => rig.cache.noteSelection("QQQ", { isEmpty: false, price: 95.01 }));
@@ -196,12 +202,13 @@ Deno.test("a price more than 10 percent from that at the load reloads the chain"
   using _spy = rig.cache.use("SPY");
   const note = (price: number) => () => rig.cache.noteSelection("SPY", { isEmpty: false, price });
   await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   for (const price of [100, 109.9, 90.1]) await rig.minutes(30, note(price));
   assert.equal(rig.catalog.asked.length, 1);
   await rig.minutes(60, note(111));
   assert.equal(rig.catalog.asked.length, 2, "the range is that of the new load");
-  assert.equal(rig.changes, 2);
-  const [record] = rig.log.records.filter(({ level }) => level === "debug");
+  assert.equal(rig.changes, 3);
+  const record = rig.log.records.findLast(({ level }) => level === "debug");
   assert.equal(record?.fields.cause, "the price has moved by 10 percent");
 });
 
@@ -278,7 +285,8 @@ Deno.test("a chain is loaded again between 09:00 and 09:10 in New York", async (
     rig.list("SPY", [TODAY], STRIKES);
     using _spy = rig.cache.use("SPY");
     await rig.minutes(minute - 1);
-    assert.deepEqual(rig.catalog.asked, ["SPY"]);
+    assert.deepEqual(causesOf(rig), ["first use", UNCONFIRMED]);
+    assert.deepEqual(rig.catalog.asked.splice(1), ["SPY"]);
     rig.list("SPY", [TODAY], strikesFrom(90, 110));
     await rig.minutes(3);
     assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
@@ -293,7 +301,8 @@ Deno.test("a chain that is first used after the morning is not loaded again that
   await using rig = new ChainRig({ epoch: instantAt(TODAY, 9 * 60 + 11), random: () => 0.99 });
   using _spy = rig.cache.use("SPY");
   await rig.minutes(14 * 60);
-  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  assert.deepEqual(causesOf(rig), ["first use", UNCONFIRMED]);
+  assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
 });
 
 Deno.test("a list that is cut to one contract does not replace the chain", async () => {
@@ -549,7 +558,8 @@ Deno.test("first loads and reloads do not wait for each other", async () => {
 Deno.test("a wall clock that is set back and forth does not reload a chain", async () => {
   await using rig = new ChainRig();
   using _spy = rig.cache.use("SPY");
-  await rig.minutes(1);
+  await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   for (let time = 0; time < 10; time++) {
     rig.clock.setWall(time % 2 ? HOUR_MS : -HOUR_MS);
     await rig.minutes(2);

@@ -67,7 +67,10 @@ export class ChainRig implements AsyncDisposable {
     this.catalog.listed.set(underlying, gridOf({ underlying, days, strikes }));
   }
 
-  /** Lists contracts, and uses their chain until it is loaded; dispose the use. */
+  /**
+   * Lists contracts, and uses their chain until its first list is confirmed; dispose the use. The
+   * second load, which confirms it, is not in `asked` afterwards.
+   */
   async load(
     underlying: string,
     days: readonly number[],
@@ -76,7 +79,16 @@ export class ChainRig implements AsyncDisposable {
     this.list(underlying, days, strikes);
     const use = this.cache.use(underlying);
     await this.clock.advance(0);
+    await this.confirmed(underlying);
     return use;
+  }
+
+  /** Waits for the load that confirms the first list of a chain, which was loaded just now. */
+  async confirmed(underlying: string): Promise<void> {
+    const { asked } = this.catalog;
+    const { length } = asked;
+    await this.clock.advance(3 * MINUTE_MS);
+    assert.deepEqual(asked.splice(length), [underlying]);
   }
 
   /** Expiries of a chain in days from today; `undefined` while there is none. */

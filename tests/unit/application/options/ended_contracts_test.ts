@@ -47,6 +47,7 @@ Deno.test("AM-settled contracts that trade stay in the chain when they are missi
   listSpx(rig, STRIKES);
   using _spx = rig.cache.use("SPX");
   await rig.clock.advance(0);
+  await rig.confirmed("SPX");
   listSpx(rig, []);
   await until(rig, THURSDAY, 9 * 60 + 5);
   assert.equal(rig.reasonOf("SPX"), "contracts listed: 42; kept although not listed: 14");
@@ -91,7 +92,7 @@ for (
   const time = new Date(minute * 60_000).toISOString().slice(11, 16);
   const name = `today's expiry of ${underlying} ${isMissed ? "is missed" : "may be missing"}`;
   Deno.test(`${name} at ${time} on an early close`, async () => {
-    await using rig = new ChainRig({ epoch: instantAt(EARLY_CLOSE, minute) });
+    await using rig = new ChainRig({ epoch: instantAt(EARLY_CLOSE, minute - 3) });
     using _use = await rig.load(underlying, [EARLY_CLOSE, EARLY_CLOSE + 2], STRIKES);
     rig.list(underlying, [EARLY_CLOSE + 2], STRIKES);
     const terms = { expiryDay: EARLY_CLOSE + 9, right: "call", strike: 100 } as const;

@@ -709,7 +709,7 @@ Deno.test("a selection whose expiries have passed does not reload the chain", as
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { expiries: [TODAY - 3, TODAY - 2] });
   await rig.clock.advance(12 * HOUR_MS);
-  assert.equal(rig.catalog.asked.length, 1);
+  assert.equal(rig.catalog.asked.length, 2, "the first use, and its confirmation");
   assert.equal(rig.expansions.reports()[0]?.reason, "no contract is within the selection");
 });
 

@@ -19,9 +19,10 @@ Deno.test("a chain is loaded when it is first used, and once", async () => {
   assert.deepEqual(rig.cache.state("SPY"), { at: "loading" });
   await rig.clock.advance(0);
   assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+  await rig.confirmed("SPY");
   await rig.clock.advance(HOUR_MS);
   assert.deepEqual(rig.catalog.asked, ["SPY"]);
-  assert.equal(rig.changes, 1);
+  assert.equal(rig.changes, 2);
 });
 
 Deno.test("a released chain that is used again is not loaded again", async () => {
@@ -40,10 +41,11 @@ Deno.test("chains in use are loaded again on every exchange day", async () => {
   await using rig = new Rig();
   using _spy = rig.cache.use("SPY");
   await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   rig.cache.use("QQQ")[Symbol.dispose]();
   rig.list("SPY", [TODAY + 1, TODAY + 7]);
   // 15:00 UTC is 10:00 in New York: its day has 14 hours left.
-  await rig.clock.advance(14 * HOUR_MS - 1);
+  await rig.clock.advance(14 * HOUR_MS - 3 * 60_000 - 1);
   assert.deepEqual(rig.catalog.asked, ["SPY"]);
   await rig.clock.advance(60_000);
   assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
@@ -54,6 +56,7 @@ Deno.test("a contract with an expiry that the chain lacks reloads it once", asyn
   await using rig = new Rig();
   using _spy = rig.cache.use("SPY");
   await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   const symbol = (days: number, root = "SPY") =>
     occSymbol(root, { expiryDay: TODAY + days, right: "call", strike: 100 });
   rig.cache.observe(symbol(7));
@@ -97,6 +100,8 @@ Deno.test("a contract that is observed before its chain is loaded reloads it", a
   assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
   assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
   answer();
+  await rig.confirmed("SPY");
+  answer();
   await rig.clock.advance(30 * 60_000);
   assert.deepEqual(rig.expiriesOf("SPY"), [0, 3, 7]);
   assert.equal(rig.catalog.asked.length, 2);
@@ -105,6 +110,8 @@ Deno.test("a contract that is observed before its chain is loaded reloads it", a
     await rig.clock.advance(0);
     answer();
   }
+  await rig.confirmed("QQQ");
+  answer();
   await rig.clock.advance(30 * 60_000);
   assert.deepEqual(rig.catalog.asked.slice(2), ["QQQ", "QQQ"], "observed before the first use");
 });
@@ -117,6 +124,8 @@ Deno.test("contracts that wait for their chain are limited, the latest are kept"
   rig.catalog.listed.set("SPY", gridOf({ days: [TODAY + 3], strikes: strikesFrom(4_000, 5_999) }));
   for (const name of names) rig.cache.observe(name);
   using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   await rig.clock.advance(30 * 60_000);
   assert.equal(rig.catalog.asked.length, 1, "those that are not listed were left out");
 });
@@ -193,6 +202,7 @@ Deno.test("an underlying without contracts is loaded again every five minutes", 
   rig.list("SPY", [TODAY + 7]);
   await rig.clock.advance(300_000);
   assert.deepEqual(rig.expiriesOf("SPY"), [7]);
+  await rig.confirmed("SPY");
   await rig.clock.advance(HOUR_MS);
   assert.equal(rig.catalog.asked.length, 4);
 });
@@ -240,6 +250,7 @@ Deno.test("when every chain is in use a further one waits", async () => {
   await using rig = new Rig({ maxChains: 1 });
   const spy = rig.cache.use("SPY");
   await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   using _qqq = rig.cache.use("QQQ");
   await rig.clock.advance(HOUR_MS);
   assert.deepEqual(rig.cache.state("QQQ"), {
@@ -258,8 +269,10 @@ Deno.test("missing chains are loaded before others are renewed", async () => {
   await using rig = new Rig();
   await rig.clock.advance(30_000);
   using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  await rig.confirmed("SPY");
   // The day is over, but the loop has not run yet.
-  await rig.clock.advance(14 * HOUR_MS - 30_000 + 1);
+  await rig.clock.advance(14 * HOUR_MS - 3 * 60_000 - 30_000 + 1);
   assert.deepEqual(rig.catalog.asked, ["SPY"]);
   using _qqq = rig.cache.use("QQQ");
   await rig.clock.advance(0);
@@ -357,6 +370,8 @@ Deno.test("first loads and reloads alternate while both are due", async () => {
   using uses = new DisposableStack();
   for (const name of names) uses.use(rig.cache.use(name));
   await clock.advance(3_000);
+  await clock.advance(4 * 60_000);
+  assert.deepEqual(order.splice(3), names, "first lists are confirmed");
   for (const name of names) rig.cache.noteSelection(name, { isEmpty: true, price: 100 });
   await clock.advance(5 * 60_000);
   assert.deepEqual(order.splice(0), ["A", "B", "C", "A", "B", "C"]);

@@ -9,6 +9,7 @@ import { Expansions } from "../../../../src/application/options/expansions.ts";
 import { instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
+import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
@@ -31,7 +32,7 @@ class Rig implements AsyncDisposable {
   readonly #run: Promise<void>;
 
   /** Starts at a minute of the day in New York. */
-  constructor(minute: number) {
+  constructor(minute: number, random = 0) {
     this.clock = new ManualClock(instantAt(DAY, minute));
     this.catalog.time = () => this.clock.now();
     this.expansions = new Expansions({
@@ -41,7 +42,7 @@ class Rig implements AsyncDisposable {
       clock: this.clock,
       calendar: new MarketCalendar(),
       log: new RecordingLog(),
-      random: () => 0,
+      random: () => random,
       settings: { selection: DEFAULT_SELECTION, priceIntervalMs: 15_000, maxChains: 10 },
     });
     this.#run = this.expansions.run(this.#end.signal);
@@ -335,4 +336,125 @@ Deno.test("strikes that are added leave the number of expiries confirmed", async
   assert.equal(rig.strikes.at(-1), 110, "10 percent");
   assert.equal(rig.reason, confirmed);
   assert.equal(rig.catalog.asked.length, loads + 1, "the load of the morning");
+});
+
+/** Adjusted contracts of two expiries, and standard ones around a tenth of the price. */
+function afterSplit(days: readonly number[], standard: readonly number[]): OptionContract[] {
+  return [
+    ...gridOf({ root: "SPY1", days, strikes: strikesFrom(950, 1_050, 5) }),
+    ...gridOf({ days: standard, strikes: GRID }),
+  ];
+}
+
+for (
+  const [when, listedAt, foundBy] of [
+    ["minutes", 9 * 60 + 20, 9 * 60 + 33],
+    ["an hour", 9 * 60 + 52, 10 * 60 + 34],
+    ["hours", 13 * 60, 15 * 60 + 22],
+  ] as const
+) {
+  Deno.test(`a standard expiry that is listed ${when} after a split is selected`, async () => {
+    await using rig = new Rig(8 * 60);
+    const days = [DAY + 31, DAY + 59];
+    rig.catalog.listed.set("SPY", gridOf({ days, strikes: strikesFrom(950, 1_050, 5) }));
+    rig.price(1_000);
+    const selection = { ...DEFAULT_SELECTION, maxDays: 1_000, maxExpiries: 2 };
+    using _stream = rig.expansions.open("quotes", "SPY", selection);
+    await rig.until(8 * 60 + 55);
+    assert.deepEqual([rig.expiries.size, rig.reason], [2, undefined]);
+    rig.catalog.listed.set("SPY", afterSplit(days, days.slice(0, 1)));
+    rig.price(100);
+    await rig.until(9 * 60 + 3);
+    assert.equal(rig.expiries.size, 1);
+    assert.ok(rig.strikes.every((strike) => strike < 200), "no contract of before the split");
+    assert.match(rig.reason ?? "", /expiries with adjusted contracts only: 1/);
+    const unconfirmed = "1 expiry is listed, max_expiries is 2, which is not confirmed yet";
+    for (let minute = 9 * 60 + 3; minute < Math.min(9 * 60 + 40, listedAt); minute++) {
+      await rig.until(minute);
+      assert.ok(rig.reason?.includes(unconfirmed), `${minute}: ${rig.reason}`);
+    }
+    await rig.until(listedAt);
+    rig.catalog.listed.set("SPY", afterSplit(days, days));
+    await rig.until(foundBy);
+    assert.equal(rig.expiries.size, 2);
+    assert.equal(rig.reason, undefined);
+    const loads = rig.catalog.asked.length;
+    assert.ok(loads < 20, `${loads} loads`);
+    await rig.until(20 * 60);
+    assert.equal(rig.catalog.asked.length, loads);
+  });
+}
+
+for (
+  const [what, isListed] of [
+    ["lacks the two nearest expiries", ({ expiryDay }) => !DAYS.includes(expiryDay)],
+    ["lacks the last expiry", ({ expiryDay }) => expiryDay <= DAY + 30],
+    ["lacks strikes at the money", ({ strike }) => strike < 97 || strike > 103],
+  ] as const satisfies (readonly [string, (contract: OptionContract) => boolean])[]
+) {
+  for (const random of [0, 0.99]) {
+    Deno.test(`a first list that ${what} is corrected after ${3 + 3 * random} min`, async () => {
+      await using rig = new Rig(9 * 60 + 30, random);
+      rig.catalog.listed.set("SPY", COMPLETE.filter(isListed));
+      rig.price(100);
+      using _stream = rig.expansions.open("quotes", "SPY");
+      await rig.clock.advance(MINUTE_MS);
+      const before = rig.sink.symbols().length;
+      rig.catalog.listed.set("SPY", COMPLETE);
+      await rig.clock.advance((2 + 3 * random) * MINUTE_MS);
+      assert.equal(rig.catalog.asked.length, 2);
+      assert.equal(rig.expiries.size, 4);
+      assert.ok(rig.strikes.includes(100));
+      assert.ok(rig.sink.symbols().length >= before);
+      await rig.until(20 * 60);
+      assert.equal(rig.catalog.asked.length, 2, "once");
+    });
+  }
+}
+
+Deno.test("a list without the strikes at the money takes none from a stream", async () => {
+  await using rig = new Rig(8 * 60);
+  const all = gridOf({ days: [...DAYS, DAY + 121], strikes: strikesFrom(50, 150) });
+  rig.catalog.listed.set("SPY", all);
+  rig.price(100);
+  const selection = { ...DEFAULT_SELECTION, expiries: DAYS, strikesEachSide: 2 };
+  using _stream = rig.expansions.open("quotes", "SPY", selection);
+  await rig.until(8 * 60 + 55);
+  const before = rig.sink.symbols();
+  assert.deepEqual(rig.strikes, [98, 99, 100, 101, 102]);
+  // A tenth of the nearest expiry.
+  const isGone = ({ expiryDay, strike }: OptionContract) =>
+    expiryDay === DAYS[0] && strike >= 96 && strike <= 105;
+  rig.catalog.listed.set("SPY", all.filter((one) => !isGone(one)));
+  await rig.until(9 * 60 + 1);
+  assert.deepEqual(rig.sink.symbols(), before);
+  assert.match(rig.reason ?? "", /the chain is not renewed: .*kept although not listed: 20$/);
+  rig.catalog.listed.set("SPY", all);
+  await rig.until(9 * 60 + 5);
+  assert.equal(rig.reason, undefined);
+  assert.deepEqual(rig.sink.symbols(), before);
+});
+
+Deno.test("a list without the highest strikes is used, and read again in a minute", async () => {
+  await using rig = new Rig(8 * 60);
+  rig.list(strikesFrom(50, 150));
+  rig.price(100);
+  const selection = {
+    ...DEFAULT_SELECTION,
+    expiries: DAYS,
+    strikeWindowPercent: 60,
+    maxContracts: 500,
+  };
+  using _stream = rig.expansions.open("quotes", "SPY", selection);
+  await rig.until(8 * 60 + 55);
+  assert.equal(rig.strikes.at(-1), 150);
+  const loads = rig.catalog.asked.length;
+  rig.list(strikesFrom(50, 145));
+  await rig.until(9 * 60);
+  assert.equal(rig.strikes.at(-1), 145);
+  rig.list(strikesFrom(50, 150));
+  await rig.until(9 * 60 + 1);
+  assert.equal(rig.strikes.at(-1), 150);
+  await rig.until(12 * 60);
+  assert.equal(rig.catalog.asked.length, loads + 2);
 });

@@ -37,7 +37,10 @@ Deno.test("a first list is accepted, however short", () => {
 });
 
 const PLAUSIBLE = [
-  ["without a tenth of the contracts", CHAIN.filter((_, at) => at % 20 !== 0 && at % 20 !== 11)],
+  [
+    "without a tenth of the contracts, the lowest calls and the highest puts",
+    CHAIN.filter(({ right, strike }) => strike !== (right === "call" ? 91 : 100)),
+  ],
   [
     "with adjusted contracts beside others after a split",
     [
@@ -91,6 +94,52 @@ for (const [what, isListed] of DOUBTED) {
     });
   }
 }
+
+Deno.test("a list that lacks a strike between others is doubted, and the strike stays", () => {
+  for (const right of ["call", "put"]) {
+    const isGone = (one: OptionContract) =>
+      one.expiryDay === 17 && one.strike === 96 && one.right === right;
+    const listed = CHAIN.filter((one) => !isGone(one));
+    const review = accepted();
+    const first = listAt(review, listed, { firstDay: 10, now: 0 });
+    assert.deepEqual([first.doubted, first.unlisted], [1, 1]);
+    assert.deepEqual(new Set(first.contracts), new Set(CHAIN));
+    assert.equal(listAt(review, listed, { firstDay: 18, now: 1 }).doubted, 0, "it has expired");
+    const confirmed = accepted();
+    for (const minute of [0, 10]) {
+      listAt(confirmed, listed, { firstDay: 10, now: minute * MINUTE_MS });
+    }
+    const third = listAt(confirmed, listed, { firstDay: 10, now: 30 * MINUTE_MS });
+    assert.deepEqual([third.doubted, third.isConfirmed, third.contracts], [0, true, listed]);
+  }
+});
+
+Deno.test("a strike that is listed as not tradable between others is taken as that", () => {
+  const listed = CHAIN.map((one) => one.strike === 96 ? { ...one, isTradable: false } : one);
+  const { contracts, doubted } = listAt(accepted(), listed, { firstDay: 10, now: 1 });
+  assert.deepEqual([contracts, doubted], [listed, 0]);
+});
+
+Deno.test("contracts that an accepted list lacks are counted", () => {
+  const lostBy = (listed: readonly OptionContract[]) =>
+    listAt(accepted(), listed, { firstDay: 10, now: 1 }).lost;
+  assert.equal(lostBy(CHAIN), 0);
+  assert.equal(lostBy(CHAIN.filter(({ strike }) => strike > 91)), 6);
+  const renamed = gridOf({ root: "SPY1", days: [10, 17, 24], strikes: strikesFrom(91, 100) });
+  const after = [...renamed, ...gridOf({ days: [10, 17, 24], strikes: strikesFrom(1, 10) })];
+  assert.equal(lostBy(after), 0, "renamed contracts are listed");
+});
+
+Deno.test("after a split adjusted contracts do not stand for an expiry of others", () => {
+  const adjusted = gridOf({ root: "SPY1", days: [10, 17, 24], strikes: strikesFrom(91, 100) });
+  const some = [...adjusted, ...gridOf({ days: [10, 24], strikes: strikesFrom(1, 10) })];
+  const review = accepted();
+  const reviewed = listAt(review, some, { firstDay: 10, now: 1 });
+  assert.deepEqual([reviewed.doubted, reviewed.adjustedOnly, reviewed.unlisted], [1, 1, 0]);
+  assert.deepEqual(reviewed.contracts, some, "no contract of before the split");
+  const all = [...some, ...gridOf({ days: [17], strikes: strikesFrom(1, 10) })];
+  assert.equal(listAt(review, all, { firstDay: 10, now: 2 }).doubted, 0);
+});
 
 Deno.test("added strikes do not make up for missing ones", () => {
   const added = gridOf({ days: [10, 17, 24], strikes: strikesFrom(101, 110) });
