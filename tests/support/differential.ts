@@ -6,10 +6,11 @@
  */
 import { Buffer } from "node:buffer";
 import { decode, ExtensionCodec } from "@msgpack/msgpack";
-import type { Message, Simulator } from "@alpaca-stream-proxy/simulator";
+import type { Simulator, StreamMessage } from "@alpaca-stream-proxy/simulator";
 import { SeededRandom } from "@alpaca-stream-proxy/simulator";
 import { OddMessages } from "./odd_messages.ts";
-import { optionMessages, stockMessages } from "./stock_messages.ts";
+import type { MarketKind } from "./sdk_streams.ts";
+import { MARKETS } from "./twin_streams.ts";
 import { until } from "./until.ts";
 
 /** A client that keeps what it received, one text per message. */
@@ -20,7 +21,7 @@ export interface Receiver {
 /** What is compared. */
 export interface Comparison {
   readonly simulator: Simulator;
-  readonly endpoint: "sip" | "opra";
+  readonly market: MarketKind;
   readonly direct: Receiver;
   readonly proxied: Receiver;
   /** Symbols that both have subscribed to on all channels; the last one serves as a mark. */
@@ -42,8 +43,36 @@ export interface Compared {
   readonly identical: number;
 }
 
+const BAR_CHANNELS = ["trades", "quotes", "bars", "updatedBars", "dailyBars"];
+
+/** Paths and channels of the raw streams of a kind of market data. */
+export const RAW_MARKETS: Readonly<
+  Record<MarketKind, { readonly path: string; readonly channels: readonly string[] }>
+> = {
+  stocks: { path: "/v2/sip", channels: [...BAR_CHANNELS, "statuses", "lulds", "imbalances"] },
+  options: { path: "/v1beta1/opra", channels: ["trades", "quotes"] },
+  crypto: { path: "/v1beta3/crypto/us", channels: [...BAR_CHANNELS, "orderbooks"] },
+  news: { path: "/v1beta1/news", channels: ["news"] },
+};
+
+/** Four symbols to compare with, of which the last one serves as a mark. */
+export function symbolsOf(simulator: Simulator, market: MarketKind): readonly string[] {
+  switch (market) {
+    case "stocks":
+    case "news":
+      return ["AAPL", "MSFT", "BRK.B", "MARKA"];
+    case "options":
+      return simulator.market.optionContracts("AAPL").map(({ symbol }) => symbol).slice(0, 4);
+    case "crypto":
+      // Pairs that the simulator does not have, so that it sends no order books of its own.
+      return ["AAA/USD", "BBB/USDC", "CCC/BTC", "MARKA/USD"];
+  }
+}
+
 /** Messages between two waits: less than any queue holds. */
 const CHUNK = 2_000;
+/** Types of the messages that serve as marks. */
+const MARK_TYPES = ["q", "n"];
 /** Messages per frame, at most. */
 const FRAME = 40;
 
@@ -53,17 +82,17 @@ const FRAME = 40;
  * @throws Error with the first pair that differs
  */
 export async function compareStreams(comparison: Comparison): Promise<Compared> {
-  const { simulator, endpoint, direct, proxied, messages, onProgress } = comparison;
+  const { simulator, market, direct, proxied, messages, onProgress } = comparison;
   const random = new SeededRandom(comparison.seed);
   const odd = new OddMessages(random);
   const symbols = comparison.symbols.slice(0, -1);
   const mark = comparison.symbols.at(-1) ?? "";
-  const messagesOf = endpoint === "sip" ? stockMessages : optionMessages;
+  const { endpoint, messagesOf } = MARKETS[market];
   const total = { messages: 0, identical: 0 };
-  const make = (): Message => {
+  const make = (): StreamMessage => {
     const symbol = random.pick(symbols);
     if (comparison.hasUnknown && random.below(200) === 0) return odd.unknown(symbol);
-    return endpoint === "sip" ? odd.stock(symbol) : odd.option(symbol);
+    return odd.of(market, symbol);
   };
   for (const receiver of [direct, proxied]) receiver.lines.length = 0;
   for (let sent = 0, chunk = 0; sent < messages; chunk++) {
@@ -74,7 +103,7 @@ export async function compareStreams(comparison: Comparison): Promise<Compared> 
       simulator.emitRaw(endpoint, Array.from({ length: count }, make));
       left -= count;
     }
-    simulator.emit(endpoint, messagesOf(mark, 0).filter(({ T }) => T === "q"));
+    simulator.emit(endpoint, messagesOf(mark, 0).filter(({ T }) => MARK_TYPES.includes(T)));
     const isComplete = ({ lines }: Receiver) => lines.at(-1)?.includes(mark) ?? false;
     await until(
       () => `both have the mark: ${direct.lines.length} and ${proxied.lines.length} messages`,

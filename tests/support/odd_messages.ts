@@ -4,8 +4,16 @@
  *
  * @module
  */
-import type { Encodable, Message, SeededRandom } from "@alpaca-stream-proxy/simulator";
+import type {
+  Encodable,
+  Message,
+  NewsArticle,
+  SeededRandom,
+  StreamMessage,
+} from "@alpaca-stream-proxy/simulator";
 import { Timestamp } from "@alpaca-stream-proxy/simulator";
+import { cryptoMessages, newsMessages } from "./further_messages.ts";
+import type { MarketKind } from "./sdk_streams.ts";
 import { optionMessages, stockMessages } from "./stock_messages.ts";
 
 const SECONDS = 1_789_395_002;
@@ -49,7 +57,13 @@ const NUMBERS = [
   0.30000000000000004,
 ];
 const LONG_TEXT = 70_000;
+/** Bytes of the longest article. */
+const LONG_ARTICLE = 1.5 * 1024 * 1024;
+const LEVEL_PRICES = [1e-9, 0.1, 1, 0.30000000000000004, 64_250, 123456.789012, 2 ** 53];
+const LEVEL_SIZES = [0, 1e-9, 0.5, 3, 2 ** 31, 123456.789012];
 const BIG_INTEGERS = [2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 64n - 1n, -(2n ** 63n)];
+
+const MESSAGES = { stocks: stockMessages, options: optionMessages, crypto: cryptoMessages };
 
 /** What random messages are made from. */
 export class OddMessages {
@@ -60,17 +74,12 @@ export class OddMessages {
     this.#random = random;
   }
 
-  /** Any message of a stock stream. */
-  stock(symbol: string): Message {
+  /** Any message of a stream. */
+  of(market: MarketKind, symbol: string): StreamMessage {
     const index = this.#made++;
-    const messages = stockMessages(symbol, index % 100_000);
+    if (market === "news") return this.#article(symbol, index);
+    const messages = MESSAGES[market](symbol, index % 100_000);
     return this.#vary(messages[index % messages.length] as Message);
-  }
-
-  /** Any message of an option stream. */
-  option(symbol: string): Message {
-    const index = this.#made++;
-    return this.#vary(optionMessages(symbol, index % 100_000)[index % 2] as Message);
   }
 
   /** A message of a type that Alpaca does not have. */
@@ -83,12 +92,49 @@ export class OddMessages {
     const first = this.#chance(0.1) ? { new: this.#value(2) } : {};
     const varied: Record<string, Encodable> & Message = { T, S, ...first, ...rest };
     if (typeof varied["t"] === "string") varied["t"] = this.#time();
-    if (this.#chance(0.3)) varied["r"] = this.#time();
+    if (T === "o") this.#varyOrderBook(varied);
+    else if (this.#chance(0.3)) varied["r"] = this.#time();
     if (this.#chance(0.2)) Object.assign(varied, this.#members(2));
     if ("i" in varied && varied.T === "t") {
       varied["i"] = this.#random.pick<Encodable>([1, 2 ** 40, ...BIG_INTEGERS.slice(0, 2)]);
     }
     return varied;
+  }
+
+  #varyOrderBook(varied: Record<string, Encodable>): void {
+    if (this.#chance(0.05)) varied["r"] = true;
+    for (const side of ["b", "a"]) {
+      if (this.#chance(0.5)) continue;
+      const count = this.#random.pick([0, 1, 15, 16, 40]);
+      varied[side] = Array.from({ length: count }, () => ({
+        p: this.#random.pick(LEVEL_PRICES),
+        s: this.#random.pick(LEVEL_SIZES),
+        ...(this.#chance(0.1) && { n: this.#value(1) }),
+      }));
+    }
+  }
+
+  #article(symbol: string, index: number): NewsArticle {
+    const [article] = newsMessages(symbol, index % 1_000);
+    const { T, symbols, ...rest } = article as NewsArticle;
+    const first = this.#chance(0.1) ? { new: this.#value(2) } : {};
+    const content = this.#chance(0.001)
+      ? "é".repeat(LONG_ARTICLE / 2)
+      : this.#chance(0.5)
+      ? this.#text()
+      : rest["content"] as string;
+    return {
+      T,
+      ...first,
+      ...rest,
+      headline: this.#text(),
+      summary: this.#text(),
+      content,
+      created_at: this.#time(),
+      updated_at: this.#time(),
+      symbols: this.#chance(0.2) ? [symbol, "OTHER", "BTCUSD"] : symbols,
+      ...(this.#chance(0.2) && this.#members(2)),
+    };
   }
 
   #time(): Timestamp {

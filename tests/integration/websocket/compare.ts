@@ -10,11 +10,13 @@ import {
   type Compared,
   compareStreams,
   type Comparison,
+  RAW_MARKETS,
+  symbolsOf,
   valuesOf,
 } from "../../support/differential.ts";
 import { type Harness, startHarness } from "../../support/harness.ts";
 import { RawStream, type RawStreamOptions } from "../../support/raw_stream.ts";
-import { type SdkStreamKind, sdkStreams } from "../../support/sdk_streams.ts";
+import { type MarketKind, type SdkStreamKind, sdkStreams } from "../../support/sdk_streams.ts";
 import { startTlsFront } from "../../support/tls_front.ts";
 import { untilMarked } from "../../support/twin_streams.ts";
 
@@ -30,20 +32,6 @@ Needs a Python with alpaca-py (ALPACA_PY_PYTHON), Go, and Node.js with version 3
 `;
 
 const ACCOUNT = { key: "SIM_KEY", secret: "SIM_SECRET", plan: "broker_standard" } as const;
-const STOCKS = ["AAPL", "MSFT", "BRK.B", "MARKA"];
-const CHANNELS = [
-  "trades",
-  "quotes",
-  "bars",
-  "updatedBars",
-  "dailyBars",
-  "statuses",
-  "lulds",
-  "imbalances",
-];
-const OPTION_CHANNELS = ["trades", "quotes"];
-
-type Endpoint = Comparison["endpoint"];
 type Sent = Pick<Comparison, "messages" | "seed" | "onProgress">;
 
 interface Case {
@@ -56,88 +44,86 @@ interface Case {
 function start(): Promise<Harness> {
   return startHarness({
     websocket: true,
+    env: { STREAM_PROXY_FEEDS: "sip,opra,crypto,news" },
     simulator: { accounts: [ACCOUNT], ledgerCapacity: 0, historyCapacity: 0 },
   });
 }
 
-function symbolsOf({ simulator }: Harness, endpoint: Endpoint): readonly string[] {
-  if (endpoint === "sip") return STOCKS;
-  return simulator.market.optionContracts("AAPL").map(({ symbol }) => symbol).slice(0, 4);
-}
-
 async function compareRaw(
-  endpoint: Endpoint,
+  market: MarketKind,
   options: Omit<RawStreamOptions, "url">,
   sent: Sent,
 ): Promise<Compared> {
   await using harness = await start();
   const { simulator } = harness;
-  const path = endpoint === "sip" ? "/v2/sip" : "/v1beta1/opra";
+  const { path, channels } = RAW_MARKETS[market];
   const base = simulator.url.replace("http", "ws");
   await using direct = await RawStream.open({ ...options, url: base + path });
   await using proxied = await RawStream.open({ ...options, url: harness.websocket + path });
-  const symbols = symbolsOf(harness, endpoint);
-  const channels = endpoint === "sip" ? CHANNELS : OPTION_CHANNELS;
+  const symbols = symbolsOf(simulator, market);
   for (const stream of [direct, proxied]) {
     await stream.subscribe(Object.fromEntries(channels.map((channel) => [channel, symbols])));
   }
   const normalize = options.encoding === "msgpack" ? { normalize: valuesOf } : {};
-  const streams = { simulator, endpoint, direct, proxied, symbols, hasUnknown: true };
+  const streams = { simulator, market, direct, proxied, symbols, hasUnknown: true };
   return await compareStreams({ ...streams, ...normalize, ...sent });
 }
 
 async function compareSdk(
   kind: SdkStreamKind,
-  endpoint: Endpoint,
+  market: MarketKind,
   sent: Sent,
 ): Promise<Compared> {
   await using harness = await start();
   const { simulator } = harness;
   await using stack = new AsyncDisposableStack();
-  const streams = endpoint === "sip" ? "stocks" : "options";
   const open = async (server: string) => {
     const port = Number(new URL(server).port);
     const url = kind.needsTls
       ? `wss://localhost:${stack.use(await startTlsFront(port)).port}`
       : `ws://127.0.0.1:${port}`;
     const { key, secret } = ACCOUNT;
-    return stack.use(await kind.start({ url, key, secret, kinds: [streams] }));
+    return stack.use(await kind.start({ url, key, secret, kinds: [market] }));
   };
   const direct = await open(simulator.url);
   const proxied = await open(harness.websocket);
-  const symbols = symbolsOf(harness, endpoint);
-  const channels = endpoint === "sip" ? kind.channels : OPTION_CHANNELS;
+  const symbols = symbolsOf(simulator, market);
+  const channels = market === "stocks" ? kind.channels : RAW_MARKETS[market].channels;
   for (const program of [direct, proxied]) {
-    for (const channel of channels) await program.subscribe(streams, channel, symbols);
+    for (const channel of channels) await program.subscribe(market, channel, symbols);
     await program.connect();
   }
   const mark = symbols.at(-1) ?? "";
   const setup = { simulator, kind, twins: [direct, proxied] };
-  await untilMarked(setup, { [streams]: { mark, channels } });
+  await untilMarked(setup, { [market]: { mark, channels } });
   return await compareStreams({
-    ...{ simulator, endpoint, direct, proxied, symbols, hasUnknown: true },
+    ...{ simulator, market, direct, proxied, symbols, hasUnknown: true },
     ...sent,
   });
 }
 
 async function cases(): Promise<Case[]> {
-  const raw = (name: string, endpoint: Endpoint, options: Omit<RawStreamOptions, "url">): Case => ({
+  const raw = (name: string, market: MarketKind, options: Omit<RawStreamOptions, "url">): Case => ({
     name,
     missing: undefined,
-    run: (sent) => compareRaw(endpoint, options, sent),
+    run: (sent) => compareRaw(market, options, sent),
   });
   const sdks = (await sdkStreams()).flatMap((kind) =>
-    (["sip", "opra"] as const).map((endpoint): Case => ({
-      name: `${kind.name}, ${endpoint === "sip" ? "stocks" : "options"}`,
+    (["stocks", "options", "crypto", "news"] as const).map((market): Case => ({
+      name: `${kind.name}, ${market}`,
       missing: kind.missing,
-      run: (sent) => compareSdk(kind, endpoint, sent),
+      run: (sent) => compareSdk(kind, market, sent),
     }))
   );
   return [
-    raw("JSON, stocks", "sip", { encoding: "json" }),
-    raw("JSON with permessage-deflate, stocks", "sip", { encoding: "json", deflate: true }),
-    raw("MessagePack, stocks", "sip", { encoding: "msgpack" }),
-    raw("MessagePack, options", "opra", { encoding: "msgpack" }),
+    raw("JSON, stocks", "stocks", { encoding: "json" }),
+    raw("JSON with permessage-deflate, stocks", "stocks", { encoding: "json", deflate: true }),
+    raw("MessagePack, stocks", "stocks", { encoding: "msgpack" }),
+    raw("MessagePack, options", "options", { encoding: "msgpack" }),
+    raw("JSON, crypto", "crypto", { encoding: "json" }),
+    raw("MessagePack, crypto", "crypto", { encoding: "msgpack" }),
+    raw("JSON, news", "news", { encoding: "json" }),
+    raw("MessagePack, news", "news", { encoding: "msgpack" }),
     ...sdks,
   ];
 }
