@@ -171,6 +171,8 @@ export async function startProxy(
       security: tls.websocket,
       streams: core.streams,
       openings: core.openings,
+      maxPendingMessageBytes: limits.maxPendingRequestBytes,
+      messageTimeoutMs: limits.requestTimeoutMs,
       isOwnSecret: (text) => ownSecrets.has(text),
       maxSymbols: config.subscriptions.maxSymbolsPerStream,
       drainReason: () => drain.reason,

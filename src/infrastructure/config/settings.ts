@@ -222,8 +222,8 @@ export const SETTINGS = {
       integer(16, 65_536),
       "websocket.maxMessageBytes",
       {
-        description: "Largest message of a WebSocket client, in KiB; 10,000 symbols on three " +
-          "channels have 250",
+        description: "Largest message of a WebSocket client that is logged in, in KiB; 10,000 " +
+          "symbols on three channels have 250",
         default: "1024",
       },
     ),
@@ -508,13 +508,13 @@ export const SETTINGS = {
       default: "200",
     }),
     STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(integer(8, 65_536), "limits.maxPendingRequestBytes", {
-      description: "Megabytes of all unfinished requests; the largest is refused with " +
-        "RESOURCE_EXHAUSTED",
+      description: "Megabytes of all unfinished gRPC requests, of which the largest is refused " +
+        "with RESOURCE_EXHAUSTED, and as many of messages of WebSocket clients",
       default: "32",
     }),
     STREAM_PROXY_REQUEST_TIMEOUT_SECS: row(SECONDS, "limits.requestTimeoutMs", {
       description: "Time in which a request has to arrive completely; later ones end with " +
-        "DEADLINE_EXCEEDED",
+        "DEADLINE_EXCEEDED, or the connection of a WebSocket client with 1008",
       default: "10",
     }),
     STREAM_PROXY_MAX_SYMBOLS: row(integer(1, 10_000_000), "limits.maxSymbols", {

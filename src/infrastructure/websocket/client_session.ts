@@ -25,10 +25,8 @@ import type { Turns } from "./turns.ts";
 
 /** Time in which a client has to log in, in ms. */
 const LOGIN_MS = 10_000;
-/** Messages of a client that wait for the one before them; then it is not read. */
-const MAX_WAITING = 16;
-/** Bytes of a message that is handled in a turn of the event loop of its own. */
-const LARGE_MESSAGE_BYTES = 16 * 1024;
+/** Messages of a client, and their bytes, that wait to be handled; then it is not read. */
+const MAX_WAITING = 16, MAX_WAITING_BYTES = 64 * 1024;
 /** Bytes of replies that wait to be written; then the client is not read. */
 const MAX_REPLY_BYTES = 256 * 1024;
 
@@ -52,7 +50,7 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly scheduler: FlushScheduler;
-  /** Separates the large messages of all clients. */
+  /** When the messages of clients are handled. */
   readonly turns: Turns;
   /** Most symbols of one channel of a client. */
   readonly maxSymbols: number;
@@ -100,12 +98,12 @@ interface WaitingMessage {
 export abstract class ClientSession implements SocketReader, FlushedClient {
   protected readonly context: SessionContext;
   protected readonly client: SessionClient;
-  protected identity: Identity | undefined;
   /** Bytes of the frames that were written. */
   protected readonly written = { bytes: 0 };
   /** Why the proxy has ended the session. */
   protected end: StreamEnd = { by: "client" };
   readonly #ended = new AbortController();
+  #identity: Identity | undefined;
   readonly #waiting: WaitingMessage[] = [];
   #isHandling = false;
   #isPaused = false;
@@ -133,6 +131,16 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
       if (this.identity === undefined && !this.isEnded) this.loginExpired();
     });
     if (login) void this.#handleWaiting(login);
+  }
+
+  /** The identity of the client; `undefined` until it has logged in. */
+  protected get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  protected set identity(identity: Identity | undefined) {
+    this.#identity = identity;
+    if (identity) this.client.socket.acceptLargeMessages();
   }
 
   /** Fires when the connection has ended. */
@@ -318,6 +326,7 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   };
 
   async #handleWaiting(login?: HeaderLogin): Promise<void> {
+    const { socket } = this.client;
     this.#isHandling = true;
     try {
       if (login) await this.#try(() => this.logIn(login.key, login.secret));
@@ -325,11 +334,12 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
         const message = this.#waiting.shift();
         if (message === undefined || this.isEnded) return;
         const { bytes, arrivedAt } = message;
-        if (bytes.length > LARGE_MESSAGE_BYTES) {
-          await this.context.turns.next();
-          if (this.isEnded) return;
-        }
-        await this.#try(() => this.handle(readCommand(bytes), arrivedAt));
+        await this.#try(() =>
+          this.context.turns.run(socket, bytes.length, () => {
+            if (!this.isEnded) return this.handle(readCommand(bytes), arrivedAt);
+          })
+        );
+        socket.handled(bytes);
         this.#updateReading();
       }
     } finally {
@@ -348,7 +358,8 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
 
   /** Stops reading while too much waits. */
   #updateReading(): void {
-    const isFull = this.#waiting.length > MAX_WAITING || this.#replyBytes > MAX_REPLY_BYTES;
+    const isFull = this.#waiting.length > MAX_WAITING ||
+      this.client.socket.waitingBytes > MAX_WAITING_BYTES || this.#replyBytes > MAX_REPLY_BYTES;
     if (isFull === this.#isPaused || this.isEnded) return;
     this.#isPaused = isFull;
     if (!isFull) return this.client.socket.resume();

@@ -6,40 +6,140 @@
 import type { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
+import type { RefusalReason } from "../../application/status/counters.ts";
+import { type MessageBudget, MessageCharge } from "./message_budget.ts";
+import { ReceiverLimits } from "./receiver_limits.ts";
+import type { Turns, TurnUser } from "./turns.ts";
+
+/**
+ * Bytes of the largest message of a client that is not logged in: a login with a JWT has a few
+ * thousand.
+ */
+const LOGIN_BYTES = 16 * 1024;
+/** Bytes that a message takes besides its own while it waits. */
+const MESSAGE_BYTES = 128;
+/** Codes of closes for what a client sends (RFC 6455). */
+const INVALID = 1007, POLICY = 1008, TOO_LARGE = 1009, TRY_AGAIN = 1013;
+
+/** Limits of what clients send. */
+export interface IncomingLimits {
+  /** The messages of all clients until they are handled. */
+  readonly budget: MessageBudget;
+  readonly turns: Turns;
+  /** Bytes of the largest message of a client that is logged in. */
+  readonly maxMessageBytes: number;
+  /** Time in which a message has to arrive whole, in ms. */
+  readonly messageTimeoutMs: number;
+  /** Called when a message of a client is refused. */
+  readonly onRefused: (limit: RefusalReason, reason: string) => void;
+}
 
 /** Reads what a client sends. */
 export interface SocketReader {
-  /** Takes a message of the client. */
+  /** Takes a message of the client; {@linkcode ClientSocket.handled} has to follow. */
   receive(message: Uint8Array): void;
+  /** Closes the connection because the client exceeds a limit. */
+  close(code: number, reason: string): void;
   /** The connection has ended; called once. */
   closed(): void;
 }
 
 /** One accepted WebSocket. */
-export class ClientSocket {
+export class ClientSocket implements TurnUser {
+  usedUpTo = 0;
   readonly #ws: WebSocket;
   readonly #raw: Duplex;
+  readonly #limits: IncomingLimits;
+  readonly #incoming: ReceiverLimits;
+  readonly #charge: MessageCharge;
+  #reader: SocketReader | undefined;
+  /** Bytes of messages that the reader has received and not handled. */
+  #waitingBytes = 0;
+  /** Whether a message has begun to arrive that is not whole, and was not at the last check. */
+  #isArriving = false;
+  /** Monotonic ms at which the message that arrives has begun, give or take a check. */
+  #arrivingSince: number | undefined;
+  #isPaused = false;
   /** Whether something was received, or written, since the last call of `wasActive`. */
   #isActive = true;
 
-  constructor(ws: WebSocket, raw: Duplex) {
+  constructor(ws: WebSocket, raw: Duplex, limits: IncomingLimits) {
     this.#ws = ws;
     this.#raw = raw;
+    this.#limits = limits;
+    this.#charge = new MessageCharge(() => {
+      this.#refuse("request_bytes", TRY_AGAIN, "The proxy has too many messages; try again later");
+    });
+    this.#incoming = new ReceiverLimits(ws, {
+      maxBytes: Math.min(LOGIN_BYTES, limits.maxMessageBytes),
+      turns: limits.turns,
+      user: this,
+      onInvalid: (isTooLarge) => {
+        if (isTooLarge) this.#refuseTooLarge();
+        else this.#reader?.close(INVALID, "The message cannot be decompressed");
+      },
+    });
+  }
+
+  /** Accepts messages of the size of a client that is logged in. */
+  acceptLargeMessages(): void {
+    this.#incoming.maxBytes = this.#limits.maxMessageBytes;
   }
 
   /** Starts to read. */
   attach(reader: SocketReader): void {
     const ws = this.#ws;
+    this.#reader = reader;
     ws.on("message", (data) => {
       this.#isActive = true;
+      this.#isArriving = false;
       // `ws` delivers a single buffer, also for text, with its default options.
-      reader.receive(data as Buffer);
+      const message = data as Buffer;
+      this.#waitingBytes += message.length + MESSAGE_BYTES;
+      reader.receive(message);
+      this.#count();
     });
+    // After the listener of `ws`, so that it has taken the bytes.
+    this.#raw.on("data", () => this.#count());
     ws.on("ping", () => this.#isActive = true);
     ws.on("pong", () => this.#isActive = true);
     // Errors of the protocol close the connection.
-    ws.on("error", () => {});
-    ws.once("close", () => reader.closed());
+    ws.on("error", (error) => {
+      const { code } = error as { readonly code?: unknown };
+      if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.#refuseTooLarge();
+      this.#release();
+    });
+    ws.once("close", () => {
+      this.#release();
+      reader.closed();
+    });
+  }
+
+  /** Bytes of messages that the reader has received and not handled. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Counts a message out that the reader has handled. */
+  handled(message: Uint8Array): void {
+    this.#waitingBytes -= message.length + MESSAGE_BYTES;
+    this.#limits.budget.progressed(this.#charge);
+    this.#count();
+  }
+
+  /** Closes a client of which a message does not arrive in time; called about once a second. */
+  checkTime(now: number): void {
+    const isWaiting = this.#isPaused || this.#incoming.isUnpacking;
+    if (isWaiting || this.#incoming.heldBytes === 0) {
+      this.#arrivingSince = undefined;
+      return;
+    }
+    if (!this.#isArriving || this.#arrivingSince === undefined) {
+      this.#isArriving = true;
+      this.#arrivingSince = now;
+    } else if (now - this.#arrivingSince >= this.#limits.messageTimeoutMs) {
+      this.#refuse("request_time", POLICY, "A message has not arrived in time");
+    }
   }
 
   /** Whether frames can be sent. */
@@ -79,21 +179,51 @@ export class ClientSocket {
 
   /** Reads no further messages until `resume`. */
   pause(): void {
+    this.#isPaused = true;
+    this.#incoming.pause();
     this.#ws.pause();
   }
 
   /** Reads again. */
   resume(): void {
+    this.#isPaused = false;
+    this.#incoming.resume();
     this.#ws.resume();
   }
 
   /** Closes the connection after what was written; cuts it when the client does not reply. */
   close(code: number, reason: string): void {
     this.#ws.close(code, reason);
+    this.#incoming.maxBytes = LOGIN_BYTES;
+    if (this.#incoming.heldBytes > 0) this.#incoming.discard();
+    this.#release();
   }
 
   /** Cuts the connection. */
   terminate(): void {
     this.#ws.terminate();
+    this.#release();
+  }
+
+  #count(): void {
+    if (this.#charge.isReleased) return;
+    const held = this.#incoming.heldBytes;
+    // Twice as much, because also the parts are counted in which a message arrives.
+    if (held > 2 * this.#incoming.maxBytes) return this.#refuseTooLarge();
+    this.#limits.budget.set(this.#charge, held + this.#waitingBytes);
+  }
+
+  #refuseTooLarge(): void {
+    const reason = `A message exceeds ${this.#incoming.maxBytes} bytes`;
+    this.#refuse("request_bytes", TOO_LARGE, reason);
+  }
+
+  #refuse(limit: RefusalReason, code: number, reason: string): void {
+    this.#limits.onRefused(limit, reason);
+    this.#reader?.close(code, reason);
+  }
+
+  #release(): void {
+    this.#limits.budget.release(this.#charge);
   }
 }

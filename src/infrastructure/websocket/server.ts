@@ -31,13 +31,14 @@ import {
   type HeaderLogin,
   type SessionContext,
 } from "./client_session.ts";
-import { ClientSocket } from "./client_socket.ts";
+import { ClientSocket, type IncomingLimits } from "./client_socket.ts";
 import { readsCompressed } from "./deflate.ts";
 import { type Endpoint, endpointOf } from "./endpoints.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import type { Opcode } from "./frame_header.ts";
 import { BatchFrames } from "./frames.ts";
 import { MarketSession } from "./market_session.ts";
+import { MessageBudget } from "./message_budget.ts";
 import { OrderSession } from "./order_session.ts";
 import { Turns } from "./turns.ts";
 
@@ -58,7 +59,14 @@ const SERVER_OPTIONS = {
   noServer: true,
   clientTracking: false,
   // Clients may compress; what they receive is compressed by `BatchFrames`, if at all.
-  perMessageDeflate: { threshold: Infinity, serverNoContextTakeover: true },
+  // Messages of clients are decompressed one by one, without a context that stays in memory.
+  perMessageDeflate: {
+    threshold: Infinity,
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: true,
+  },
+  maxFragments: 1_024,
+  maxBufferedChunks: 4_096,
   skipUTF8Validation: true,
   closeTimeout: CLOSE_MS,
 };
@@ -70,8 +78,12 @@ interface WebSocketApiOptions extends Omit<SessionContext, "scheduler" | "turns"
   readonly port: number;
   /** Time between two pings, in ms. */
   readonly pingMs: number;
-  /** Bytes of the largest message of a client. */
+  /** Bytes of the largest message of a client that is logged in. */
   readonly maxMessageBytes: number;
+  /** Bytes of the messages of all clients that are unfinished or not handled. */
+  readonly maxPendingMessageBytes: number;
+  /** Time in which a message has to arrive whole, in ms. */
+  readonly messageTimeoutMs: number;
   /** Bytes of the smallest frame that is compressed for clients that can read it; 0 for none. */
   readonly compressFromBytes: number;
   /** Enabled feeds. */
@@ -115,6 +127,7 @@ export class WebSocketApi implements AsyncDisposable {
   readonly #upgrader: WebSocketServer;
   readonly #frames: ReadonlyMap<FeedId, BatchFrames>;
   readonly #openings: OpeningRate;
+  readonly #incoming: Omit<IncomingLimits, "onRefused">;
   readonly #sockets = new Map<Socket, ConnectionState>();
   /** Sessions, with the pings since the client has last sent or taken anything. */
   readonly #sessions = new Map<ClientSession, { readonly socket: ClientSocket; silent: number }>();
@@ -135,7 +148,11 @@ export class WebSocketApi implements AsyncDisposable {
       }),
     );
     const clear = () => this.#frames.forEach((frames) => frames.clear());
-    this.#context = { ...options, scheduler: new FlushScheduler(clock, clear), turns: new Turns() };
+    const turns = new Turns(clock, this.#ended.signal);
+    const budget = new MessageBudget(options.maxPendingMessageBytes, clock);
+    const { messageTimeoutMs } = options;
+    this.#incoming = { budget, turns, maxMessageBytes, messageTimeoutMs };
+    this.#context = { ...options, scheduler: new FlushScheduler(clock, clear), turns };
     this.#upgrader = new WebSocketServer({ ...SERVER_OPTIONS, maxPayload: maxMessageBytes });
     this.#server = this.#createServer();
     this.#listener = security === undefined
@@ -275,11 +292,14 @@ export class WebSocketApi implements AsyncDisposable {
     readonly request: IncomingMessage;
     readonly raw: Socket;
   }): void {
-    const { tracing } = this.#options;
+    const { tracing, connections } = this.#options;
     const { remoteAddress: address = "", remotePort } = raw;
     const [path = "/"] = (request.url ?? "/").split("?");
     const peer = `${address}:${remotePort}`;
-    const socket = new ClientSocket(ws, raw as Duplex);
+    const socket = new ClientSocket(ws, raw as Duplex, {
+      ...this.#incoming,
+      onRefused: (limit, reason) => connections.refused(limit, peer, reason),
+    });
     const state = this.#sockets.get(raw);
     const client = {
       socket,
@@ -339,7 +359,11 @@ export class WebSocketApi implements AsyncDisposable {
       await clock.sleep(Math.min(TICK_MS, pingMs), this.#ended.signal);
       if (this.#ended.signal.aborted) return;
       const now = clock.now();
-      for (const session of [...this.#sessions.keys()]) session.tick(now);
+      const monotonic = clock.monotonic();
+      for (const [session, { socket }] of [...this.#sessions]) {
+        session.tick(now);
+        socket.checkTime(monotonic);
+      }
       if (clock.monotonic() < pingAt) continue;
       pingAt = clock.monotonic() + pingMs;
       this.#ping();
