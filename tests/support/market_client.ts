@@ -83,7 +83,7 @@ export class MarketClient {
       clock,
       log,
       scheduler: new FlushScheduler(clock, () => frames.clear()),
-      turns: new Turns(),
+      turns: new Turns(clock, new AbortController().signal),
       maxSymbols: 1_000,
       maxSlowMs: 0,
       drainReason: () => undefined,
@@ -149,6 +149,10 @@ export class MarketClient {
   #socket(): ClientSocket {
     const socket: Partial<ClientSocket> = {
       isOpen: true,
+      usedUpTo: 0,
+      waitingBytes: 0,
+      handled: () => {},
+      acceptLargeMessages: () => {},
       attach: (reader) => this.#reader = reader,
       write: (frames, onWritten) => {
         for (const frame of frames) this.received.push(...this.#messagesOf(frame));

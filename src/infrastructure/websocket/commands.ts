@@ -2,12 +2,13 @@
  * Reads the messages of clients: JSON or MessagePack, by their content and not by their frame, as
  * Alpaca does.
  *
- * Messages are untrusted: time and memory are proportional to their bytes, and nothing is thrown.
+ * Messages are untrusted: time and memory are proportional to their bytes, at most
+ * {@linkcode MAX_VALUES} values are read, and nothing is thrown.
  *
  * @module
  */
 import type { MessageFormat } from "../../application/relay/relayed_message.ts";
-import { readMsgpack } from "./msgpack_reader.ts";
+import { MAX_VALUES, readMsgpack } from "./msgpack_reader.ts";
 
 /** A request to log in. */
 interface Login {
@@ -49,6 +50,10 @@ const CHANNELS: readonly string[] = [
   "news",
   "pricing",
 ];
+
+/** Lists, objects and keys of a message of JSON. */
+const MAX_NESTED = 1_024;
+const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, OPEN_LIST = 0x5b, BACKSLASH = 0x5c, OPEN_MAP = 0x7b;
 
 /** Key of a login with a token, as Alpaca has it. */
 const OAUTH = "oauth";
@@ -110,11 +115,35 @@ function symbolsOf(
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function readJson(bytes: Uint8Array): unknown {
+  if (!isSimpleJson(bytes)) return undefined;
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether JSON has at most as many values as a request can need. Nested lists, objects and keys cost
+ * up to ten times as much time to parse as the texts of an equally long list.
+ */
+function isSimpleJson(bytes: Uint8Array): boolean {
+  let values = 0;
+  let nested = 0;
+  let isText = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (isText) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) isText = false;
+    } else if (byte === QUOTE) isText = true;
+    else if (byte === COMMA) {
+      if (++values >= MAX_VALUES) return false;
+    } else if (byte === OPEN_LIST || byte === OPEN_MAP || byte === COLON) {
+      if (++nested > MAX_NESTED) return false;
+    }
+  }
+  return true;
 }
 
 function isMap(head = 0): boolean {

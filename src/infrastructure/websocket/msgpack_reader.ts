@@ -9,6 +9,10 @@
 const MAX_DEPTH = 3;
 /** Keys of the largest map that is read. */
 const MAX_KEYS = 64;
+/** Values of a message: as many symbols as a client may have by default, on three channels. */
+export const MAX_VALUES = 65_536;
+/** Bytes of the longest text that is not given to the decoder if it is ASCII. */
+const SHORT_TEXT = 32;
 
 /** Stands for a value that no request has. */
 const OTHER: unique symbol = Symbol("another value");
@@ -27,6 +31,7 @@ export function readMsgpack(bytes: Uint8Array): unknown {
 class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
+  #values = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -44,6 +49,7 @@ class Reader {
       this.#skip(1);
       return OTHER;
     }
+    this.#count();
     if ((head & 0xe0) === 0xa0 || (head >= 0xd9 && head <= 0xdb)) return this.#text();
     if ((head & 0xf0) === 0x80 || head === 0xde || head === 0xdf) return this.#map(depth);
     if ((head & 0xf0) === 0x90 || head === 0xdc || head === 0xdd) return this.#list(depth);
@@ -55,7 +61,24 @@ class Reader {
     const head = this.#uint(1);
     const length = head < 0xc0 ? head & 0x1f : this.#uint(1 << (head - 0xd9));
     const from = this.#take(length);
-    return utf8.decode(this.#bytes.subarray(from, from + length));
+    return this.#shortText(from, length) ??
+      utf8.decode(this.#bytes.subarray(from, from + length));
+  }
+
+  /** A short text of ASCII, for which the decoder takes ten times as long. */
+  #shortText(from: number, length: number): string | undefined {
+    if (length > SHORT_TEXT) return undefined;
+    let text = "";
+    for (let at = from; at < from + length; at++) {
+      const byte = this.#bytes[at] as number;
+      if (byte >= 0x80) return undefined;
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+
+  #count(): void {
+    if (++this.#values > MAX_VALUES) throw new RangeError("Too many values");
   }
 
   #map(depth: number): unknown {
@@ -84,6 +107,7 @@ class Reader {
   #skip(count: number): void {
     for (let left = count; left > 0; left--) {
       this.#expect(left);
+      this.#count();
       const head = this.#uint(1);
       if (head < 0x80 || head >= 0xe0) continue;
       if (head < 0x90) left += 2 * (head & 0x0f);

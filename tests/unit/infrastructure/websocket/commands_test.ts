@@ -92,3 +92,45 @@ Deno.test("no bytes make the parser fail, and nesting is skipped", () => {
   nested[1] = 0xa1;
   assert.equal(readCommand(nested), undefined);
 });
+
+Deno.test("a message with more values than a request needs is not valid", () => {
+  const symbols = (count: number) => Array.from({ length: count }, (_, i) => `S${i}`);
+  const write = [encode, (message: unknown) => utf8.encode(JSON.stringify(message))];
+  for (const bytesOf of write) {
+    const isValid = (message: unknown) =>
+      readCommand(bytesOf({ action: "subscribe", ...message as object })) !== undefined;
+    assert.ok(isValid({ trades: symbols(20_000), quotes: symbols(20_000), bars: symbols(20_000) }));
+    assert.ok(!isValid({ trades: symbols(70_000) }));
+    assert.ok(!isValid({ trades: ["A"], other: Array.from({ length: 70_000 }, () => 1) }));
+    assert.ok(!isValid({ trades: ["A"], other: Array.from({ length: 70_000 }, () => [[[[]]]]) }));
+  }
+  const isValid = (other: string) =>
+    readCommand(utf8.encode(`{"action":"subscribe","trades":["A"],"other":${other}}`)) !==
+      undefined;
+  assert.ok(isValid(`[${"[],".repeat(900)}1]`));
+  assert.ok(!isValid(`[${"[],".repeat(1_100)}1]`));
+  assert.ok(!isValid("[".repeat(1_100) + "]".repeat(1_100)));
+  assert.ok(!isValid(`{${Array.from({ length: 1_100 }, (_, i) => `"k${i}":1`).join(",")}}`));
+});
+
+Deno.test("what is inside of texts does not count as values", () => {
+  const text = fc.string({ unit: fc.constantFrom('"', "\\", "[", "{", ":", ",", "é", "a") });
+  fc.assert(fc.property(fc.array(text, { minLength: 1, maxLength: 2_000 }), (symbols) => {
+    const message = JSON.stringify({ action: "subscribe", trades: symbols });
+    const command = readCommand(utf8.encode(message));
+    assert.ok(command && "symbols" in command);
+    assert.deepEqual(command.symbols.get("trades"), new Set(symbols));
+  }));
+});
+
+Deno.test("short texts of MessagePack are read as all others", () => {
+  const text = fc.oneof(fc.string({ unit: "binary", maxLength: 40 }), fc.string({ maxLength: 40 }));
+  fc.assert(fc.property(fc.array(text, { minLength: 1 }), (symbols) => {
+    const command = readCommand(encode({ action: "subscribe", trades: symbols }));
+    assert.ok(command && "symbols" in command);
+    assert.deepEqual(command.symbols.get("trades"), new Set(symbols));
+  }));
+  // Continuation bytes without a start.
+  const invalid = Uint8Array.fromHex("82a6616374696f6ea9737562736372696265a674726164657391a28080");
+  assert.equal(readCommand(invalid), undefined);
+});

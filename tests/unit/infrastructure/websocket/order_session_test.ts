@@ -13,7 +13,9 @@ import type {
 } from "../../../../src/infrastructure/websocket/client_session.ts";
 import { ClientSocket } from "../../../../src/infrastructure/websocket/client_socket.ts";
 import { FlushScheduler } from "../../../../src/infrastructure/websocket/flush_scheduler.ts";
+import { MessageBudget } from "../../../../src/infrastructure/websocket/message_budget.ts";
 import { OrderSession } from "../../../../src/infrastructure/websocket/order_session.ts";
+import { Turns } from "../../../../src/infrastructure/websocket/turns.ts";
 import { AlpacaClient } from "../../../support/alpaca_client.ts";
 import { until } from "../../../support/until.ts";
 
@@ -67,7 +69,16 @@ async function serve() {
     streams.push(stream);
     return stream;
   };
+  const turns = new Turns(systemClock, new AbortController().signal);
+  const limits = {
+    budget: new MessageBudget(1_000_000, systemClock),
+    turns,
+    maxMessageBytes: 100_000,
+    messageTimeoutMs: 10_000,
+    onRefused: () => {},
+  };
   const context = {
+    turns,
     streams: { open },
     access: OPEN_ACCESS,
     isOwnSecret: () => false,
@@ -78,7 +89,7 @@ async function serve() {
   const span = { set: () => {}, end: () => {} };
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
   server.on("connection", (ws: WebSocket, { socket }: IncomingMessage) => {
-    const client = { socket: new ClientSocket(ws, socket), span, path: "/stream" };
+    const client = { socket: new ClientSocket(ws, socket, limits), span, path: "/stream" };
     const path = { isCarried: true, opcode: "text" } as const;
     new OrderSession(context, client as unknown as SessionClient, path).start();
   });
