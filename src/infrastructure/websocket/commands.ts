@@ -124,8 +124,8 @@ function readJson(bytes: Uint8Array): unknown {
 }
 
 /**
- * Whether JSON has at most as many values as a request can need. Nested lists, objects and keys cost
- * up to ten times as much time to parse as the texts of an equally long list.
+ * Whether JSON has at most as many values as a request can need. Lists, objects and keys take up to
+ * ten times as long to parse as the texts of an equally long list.
  */
 function isSimpleJson(bytes: Uint8Array): boolean {
   let values = 0;

@@ -1,7 +1,6 @@
 /**
- * Limits how much of the event loop the messages of clients take: at most a quarter of it, after a
- * burst, whatever clients send. Large ones are handled one at a time, so that all sockets are
- * served between two of them.
+ * Limits how much of the event loop all messages of clients take: at most a quarter of it, after a
+ * burst. Large ones are handled one at a time, so that all sockets are served between two of them.
  *
  * While messages wait, the client goes first that has used the least (start-time fair queueing), so
  * that one that sends little does not wait for those that send without a pause.

@@ -91,7 +91,7 @@ Deno.test("a compressed message that is not valid closes its connection only", a
   assert.deepEqual((await other.request({ action: "subscribe", bars: ["A"] })).bars, ["A"]);
 });
 
-Deno.test("unfinished messages have a total; who fills it is closed, not who sends a request", async () => {
+Deno.test("unfinished messages have a total; a client that fills it is closed", async () => {
   await using harness = await startHarness({
     websocket: true,
     env: { STREAM_PROXY_MAX_PENDING_REQUEST_MB: "8" },
@@ -134,7 +134,7 @@ Deno.test("a message that does not arrive in time closes its connection", async 
   assert.deepEqual((await idle.request({ action: "subscribe", bars: ["A"] })).bars, ["A"]);
 });
 
-Deno.test("a client that sends faster than its messages are handled is read more slowly", async () => {
+Deno.test("a client that sends faster than it is handled is read more slowly", async () => {
   await using harness = await startHarness({
     websocket: true,
     env: { STREAM_PROXY_MAX_PENDING_REQUEST_MB: "8" },

@@ -16,7 +16,7 @@ function start() {
   return { clock, closed, budget, client };
 }
 
-Deno.test("above the limit the client is closed that has held the most for the longest", async () => {
+Deno.test("above the limit the client with the most bytes times age is closed", async () => {
   const { clock, closed, budget, client } = start();
   const [stalled, large, good] = [client("stalled"), client("large"), client("good")];
   budget.set(stalled, 300);

@@ -25,7 +25,7 @@ function start() {
   return { clock, ended, turns: new Turns(clock, ended.signal) };
 }
 
-Deno.test("small work is done at once, and its result and error are returned", async () => {
+Deno.test("small work is done immediately, and its result and error are returned", async () => {
   const { turns, clock } = start();
   let isDone = false;
   const done = turns.run(user(), 100, () => {
