@@ -89,13 +89,20 @@ export class RejectedTrades {
    */
   areConfirmedBy(trade: Received, parity: TimedPrice | undefined): boolean {
     const series = this.#series;
+    if (this.persistWith(trade)) return true;
     if (series === undefined || trade.at <= series.last.at) return false;
-    if (this.#isPersistent(trade) || !agree(series.last, trade, AGREEMENT)) {
-      return this.#isPersistent(trade);
-    }
+    if (!agree(series.last, trade, AGREEMENT)) return false;
     return trade.receivedAt - series.since <= BURST_MS
       ? parity === undefined || agree(parity, trade, AGREEMENT)
       : parity !== undefined && agree(parity, trade, TOLERANCE);
+  }
+
+  /** Whether trades at no other price were made for five minutes, up to a further one. */
+  persistWith(trade: TimedPrice): boolean {
+    const series = this.#continued(trade);
+    if (series === undefined || trade.at <= series.last.at) return false;
+    const { count, since } = counted(series, { ...trade, receivedAt: series.since });
+    return count >= PERSISTING_TRADES && trade.at - since >= PERSISTING_MS;
   }
 
   /** Whether options imply the price of the last ones soon after the first. */
@@ -116,13 +123,6 @@ export class RejectedTrades {
   areRepeated(now: number): boolean {
     const { count = 0, countedAt = now } = this.#all ?? {};
     return count > 1 && now - countedAt <= RECENT_MS;
-  }
-
-  #isPersistent(trade: TimedPrice): boolean {
-    const series = this.#continued(trade);
-    if (series === undefined) return false;
-    const { count, since } = counted(series, { ...trade, receivedAt: series.since });
-    return count >= PERSISTING_TRADES && trade.at - since >= PERSISTING_MS;
   }
 
   /** The series that a trade continues. */

@@ -9,7 +9,8 @@
  * is taken only when confirmed: by a later trade or a second reply of the options at
  * about the same price, or by the other source. The same trade again confirms
  * nothing. Option quotes that are newer than the trade and contradict it reject it, unless
- * trades at that price persist for minutes (`RejectedTrades`).
+ * trades at that price persist for minutes (`RejectedTrades`); their difference to what options
+ * imply is assumed for a day then.
  * Where options are not quoted at all, an unconfirmed trade is taken after a minute.
  *
  * A trade some strikes away from the known one, and the first one within the listed
@@ -37,6 +38,8 @@ const MAX_AGE_MS = 30 * 60_000;
 const UNCONFIRMED_MS = 60_000;
 /** A trade some strikes away that is confirmed within it is no problem of the price. */
 const QUIET_MS = 2_000;
+/** For how long a difference between trades and options that has persisted is assumed. */
+const BASIS_MS = 86_400_000;
 /** A trade before it is old without a look at the sessions. */
 const LONGEST_CLOSURE_MS = 10 * 86_400_000;
 
@@ -76,7 +79,10 @@ interface Observation extends TimedPrice {
 export class TrackedPrice {
   #value: UnderlyingPrice | undefined;
   #trade: Observation | undefined;
+  /** What options imply, corrected by the basis. */
   #parity: Observation | undefined;
+  /** The price of trades that persisted, in multiples of the implied one, until a time in ms. */
+  #basis = { ratio: 1, until: -Infinity };
   /** Not confirmed: far from what is known, or the first trade. */
   #suspect: (Observation & { readonly since: number; readonly isHeld: boolean }) | undefined;
   /** Whether no price is known, or that of a first trade which nothing has confirmed. */
@@ -154,7 +160,10 @@ export class TrackedPrice {
   noteQuotes(parity: TimedPrice | undefined, moment: PriceMoment): void {
     this.#hasReply.quotes = true;
     this.#failure.quotes = undefined;
-    this.#parity = parity && isPrice(parity.price) ? observed(parity, "parity", moment) : undefined;
+    const price = parity && parity.price * this.#ratio(moment);
+    this.#parity = parity && isPrice(price)
+      ? observed({ price, at: parity.at }, "parity", moment)
+      : undefined;
     this.#settle(moment);
   }
 
@@ -188,6 +197,10 @@ export class TrackedPrice {
 
   #settleTrade(trade: Observation, moment: PriceMoment): void {
     const parity = this.#parity;
+    if (parity && this.#rejected.persistWith(trade)) {
+      const ratio = trade.price / (parity.price / this.#ratio(moment));
+      this.#basis = { ratio, until: moment.now + BASIS_MS };
+    }
     if (this.#isConfirmed(trade)) return this.#accept(trade);
     const isExpected = this.#isExpected(trade, moment);
     if (isExpected && this.#isNear(trade, moment)) return this.#accept(trade);
@@ -242,6 +255,10 @@ export class TrackedPrice {
   #isNews({ at, price }: Observation): boolean {
     const { asOf = 0, price: known } = this.#value ?? {};
     return at > asOf || (at === asOf && price !== known);
+  }
+
+  #ratio({ now }: PriceMoment): number {
+    return now < this.#basis.until ? this.#basis.ratio : 1;
   }
 
   #doubt(observation: Observation, { now }: PriceMoment, isHeld = false): void {

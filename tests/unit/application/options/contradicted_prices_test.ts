@@ -72,6 +72,62 @@ for (const implied of [39, 34.5]) {
   });
 }
 
+/** Follows a stock at 40 whose options imply 14 percent less, which has been learned. */
+async function followAt40(rig: Rig): Promise<void> {
+  await follow(rig, 40, 34.4);
+  await rig.clock.advance(6 * MINUTE_MS);
+  assert.deepEqual(seen(rig), [40, "trade", undefined]);
+}
+
+Deno.test("wrong prints move no price at which trades have persisted", async () => {
+  await using rig = new Rig();
+  await followAt40(rig);
+  const prices = new Set<string | undefined>();
+  rig.onChange = () => prices.add(rig.prices.of("HTB")?.price.toFixed(2));
+  for (const wrong of [60, 34.4, 30]) {
+    print(rig, wrong);
+    await rig.clock.advance(2 * MINUTE_MS);
+    print(rig, 40);
+    await rig.clock.advance(2 * MINUTE_MS);
+  }
+  assert.deepEqual([...prices], ["40.00"]);
+});
+
+Deno.test("options imply the price at which trades have persisted when these stop", async () => {
+  await using rig = new Rig();
+  await followAt40(rig);
+  print(rig, 40);
+  rig.catalog.indexes.set("HTB", 34.4 * 1.05);
+  await rig.clock.advance(35 * MINUTE_MS);
+  const { price = 0, source, problem } = rig.prices.of("HTB") ?? {};
+  assert.deepEqual([price.toFixed(2), source, problem], ["42.00", "parity", undefined]);
+});
+
+Deno.test("a gap of a stock whose trades have persisted is confirmed by options", async () => {
+  await using rig = new Rig();
+  await followAt40(rig);
+  rig.catalog.trades.set("HTB", 50);
+  rig.catalog.indexes.set("HTB", 43);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(seen(rig), [50, "trade", undefined]);
+});
+
+Deno.test("a difference to the options that ends is forgotten in minutes, or a day", async () => {
+  for (const waitMs of [0, 24 * 60 * MINUTE_MS]) {
+    await using rig = new Rig();
+    await followAt40(rig);
+    rig.catalog.trades.set("HTB", 40.1);
+    await rig.clock.advance(waitMs);
+    // The gap is one of the trades alone: the options had the price before.
+    rig.catalog.trades.set("HTB", 50);
+    rig.catalog.indexes.set("HTB", 50);
+    await rig.clock.advance(MINUTE_MS);
+    if (waitMs > 0) assert.deepEqual(seen(rig), [50, "trade", undefined]);
+    await rig.clock.advance(10 * MINUTE_MS);
+    assert.deepEqual(seen(rig), [50, "trade", undefined]);
+  }
+});
+
 Deno.test("four wrong prints within ten minutes are not taken, nor one every minute", async () => {
   await using rig = new Rig();
   const prices = new Set<number | undefined>();
