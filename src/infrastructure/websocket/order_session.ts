@@ -98,11 +98,12 @@ export class OrderSession extends ClientSession {
       this.refused("unauthorized", REFUSED);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.refused("unauthorized", reason);
       // Clients that get "unauthorized" do not try again.
       if (error instanceof Unauthenticated && error.retryAfterMs !== undefined) {
+        this.refused("try again later", reason);
         return this.close(CLOSE.tryAgain, reason);
       }
+      this.refused("unauthorized", reason);
     }
     this.#authorization({ status: "unauthorized", action, message: REFUSED });
     this.close(CLOSE.normal, REFUSED);
