@@ -105,6 +105,15 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
       days.size === 1 && days.has(Date.parse(date ?? "") / 86_400_000),
   ],
   [
+    "few",
+    /^(\d{4}-\d\d-\d\d) is the last listed expiry, which is not confirmed yet/,
+    ([date], { known: { days }, selection: { maxDays } }, { today }) => {
+      const last = Math.max(...days);
+      return days.size > 1 && last === Date.parse(date ?? "") / 86_400_000 &&
+        last < today + Math.min(maxDays, 90);
+    },
+  ],
+  [
     "few-strikes",
     /^(\d+) of (\d+) expiries list fewer strikes on a side of the price [\d.]+ than strikes_each/,
     ([few, all], { known: { reply }, live }, { minute }) =>

@@ -16,6 +16,7 @@
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import {
+  countUntradable,
   hasFewExpiries,
   listingOutlook,
   missingParts,
@@ -276,7 +277,8 @@ export class Expansions {
     this.#chains?.noteSelection(underlying, {
       isEmpty: outlook !== undefined,
       outlook,
-      hasFewExpiries: hasFewExpiries(selection, listed, expiries),
+      hasFewExpiries: countUntradable(selection, listed).untradable > 0 ||
+        hasFewExpiries(selection, listed, expiries),
       hasFewStrikes: fewStrikes + unpaired > 0,
       // A guess lies within the strikes.
       price: quote?.source === "guess" ? undefined : price,

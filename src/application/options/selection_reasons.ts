@@ -8,11 +8,15 @@
  */
 import { dateOfDay, exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import { hasTradable, seriesOf } from "../../domain/options/chain_index.ts";
+import { hasTradable, seriesOf, standardExpiries } from "../../domain/options/chain_index.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { isByDelta } from "../../domain/options/delta_range.ts";
 import { lastTradingMoment } from "../../domain/options/last_trading.ts";
-import { hasFewExpiries, missingParts } from "../../domain/options/listing_outlook.ts";
+import {
+  countUntradable,
+  hasFewExpiries,
+  missingParts,
+} from "../../domain/options/listing_outlook.ts";
 import type { Selected } from "../../domain/options/select_contracts.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { UnderlyingPrice } from "../../domain/options/tracked_price.ts";
@@ -143,7 +147,12 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
   if (chain.reason) yield { kind: "old_chain", text: `the chain is not renewed: ${chain.reason}` };
   if (selected > 0) yield* missingReasons(contracts, facts);
   if (contracts.length === 0 || !facts.selected) return;
-  if (selected > 0) yield* fewExpiries(chain, facts, facts.selected.expiries);
+  const moment = { now: facts.now, calendar: facts.calendar };
+  const { untradable, expiries } = countUntradable(facts.selection, { chain: contracts, moment });
+  if (selected > 0) yield* fewExpiries(chain, facts, facts.selected.expiries + untradable);
+  if (untradable > 0) {
+    yield ofExpiries(`${untradable} of ${expiries} expiries are not tradable`, chain);
+  }
   yield* accuracyReasons(facts, facts.selected);
   if (selected > 0 && !hasTradable(contracts)) {
     const text = `Alpaca trades no option contract of ${underlying}: they are selected for their ` +
@@ -152,26 +161,37 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
   }
 }
 
-/** That a chain has fewer expiries than requested: a limit once its list is confirmed. */
+/**
+ * That a chain has fewer expiries than requested, or ends sooner than chains do.
+ *
+ * @param expiries number of those of the selection that are listed, tradable or not
+ */
 function* fewExpiries(
-  { chain, areExpiriesConfirmed }: ReadyChain,
+  ready: ReadyChain,
   { underlying, selection, now, calendar }: SelectionFacts,
   expiries: number,
 ): Generator<SelectionReason> {
+  const { chain } = ready;
   const listed = { underlying, chain: chain.contracts, moment: { now, calendar } };
   const { maxExpiries } = selection;
   if (!hasFewExpiries(selection, listed, expiries)) return;
   if (maxExpiries === undefined) {
-    // Without a number that is requested only a chain of one expiry is suspicious.
-    const [only, ...others] = chain.expiries;
-    if (areExpiriesConfirmed || only === undefined || others.length > 0) return;
-    const text = `${dateOfDay(only)} is the only listed expiry, which is not confirmed yet`;
-    return yield { kind: "few_expiries", text };
+    // Without a number that is requested the end of the list is suspicious until it is confirmed.
+    const days = standardExpiries(chain.contracts);
+    const last = days.at(-1);
+    if (ready.areExpiriesConfirmed || last === undefined) return;
+    const which = days.length === 1 ? "only" : "last";
+    return yield ofExpiries(`${dateOfDay(last)} is the ${which} listed expiry`, ready);
   }
   const are = expiries === 1 ? "expiry is" : "expiries are";
-  const text = `${expiries} ${are} listed, max_expiries is ${maxExpiries}`;
-  if (areExpiriesConfirmed) yield { kind: "limit", text };
-  else yield { kind: "few_expiries", text: `${text}, which is not confirmed yet` };
+  yield ofExpiries(`${expiries} ${are} listed, max_expiries is ${maxExpiries}`, ready);
+}
+
+/** A reason about the expiries of a list: a limit once these are confirmed. */
+function ofExpiries(text: string, { areExpiriesConfirmed }: ReadyChain): SelectionReason {
+  return areExpiriesConfirmed
+    ? { kind: "limit", text }
+    : { kind: "few_expiries", text: `${text}, which is not confirmed yet` };
 }
 
 /** Which named expiries and roots a chain lacks. */

@@ -50,6 +50,40 @@ export function tradableOf(chain: readonly OptionContract[]): readonly OptionCon
   return tradable.length > 0 ? tradable : chain;
 }
 
+/** Standard contracts of expiries that are not tradable, by chain; none for most. */
+const UNTRADABLE = new WeakMap<readonly OptionContract[], readonly OptionContract[]>();
+
+/**
+ * The standard contracts of a chain on days on which it has no tradable ones, though it has some on
+ * others.
+ */
+export function untradableOf(chain: readonly OptionContract[]): readonly OptionContract[] {
+  let untradable = UNTRADABLE.get(chain);
+  if (untradable === undefined) {
+    const tradable = tradableOf(chain);
+    // All contracts are tradable, or none.
+    untradable = tradable === chain ? [] : withoutDaysOf(chain, tradable);
+    UNTRADABLE.set(chain, untradable);
+  }
+  return untradable;
+}
+
+function withoutDaysOf(
+  chain: readonly OptionContract[],
+  tradable: readonly OptionContract[],
+): readonly OptionContract[] {
+  const standard = tradable.filter(({ isAdjusted }) => !isAdjusted);
+  const days = new Set(standard.map(({ expiryDay }) => expiryDay));
+  return chain.filter(({ isAdjusted, expiryDay }) => !isAdjusted && !days.has(expiryDay));
+}
+
+/** The days on which standard contracts of a chain expire, tradable or not, nearest first. */
+export function standardExpiries(chain: readonly OptionContract[]): readonly number[] {
+  const series = [...seriesOf(chain), ...seriesOf(untradableOf(chain))];
+  const days = series.filter(({ isAdjusted }) => !isAdjusted).map(({ expiryDay }) => expiryDay);
+  return [...new Set(days)].sort((a, b) => a - b);
+}
+
 /** Whether any contract of a chain is tradable; a contract that does not say is. */
 export function hasTradable(chain: readonly OptionContract[]): boolean {
   return chain.some(isTradable);

@@ -4,7 +4,7 @@
  * @module
  */
 import { exchangeDay } from "../calendar/exchange_time.ts";
-import { seriesOf } from "./chain_index.ts";
+import { seriesOf, standardExpiries, untradableOf } from "./chain_index.ts";
 import type { OptionContract } from "./contract.ts";
 import { lastTradingMoment, tradingFrom } from "./last_trading.ts";
 import { requestedSeries, type TradingMoment } from "./requested_series.ts";
@@ -56,8 +56,12 @@ export function missingParts(
   const { expiries = [], roots = [] } = selection;
   if (expiries.length + roots.length === 0) return { days: [], roots: [], outlook: undefined };
   const today = exchangeDay(moment.now);
-  const every = requestedSeries(chain, { ...selection, maxExpiries: undefined }, moment);
-  const listed = new Set(every.series.map(({ expiryDay }) => expiryDay));
+  const all = { ...selection, maxExpiries: undefined };
+  const every = requestedSeries(chain, all, moment);
+  const untradable = requestedSeries(untradableOf(chain), all, moment);
+  const listed = new Set(
+    [...every.series, ...untradable.series].map(({ expiryDay }) => expiryDay),
+  );
   const canTrade = (day: number, root: string) =>
     moment.calendar.hours("options", day) !== undefined &&
     lastTradingMoment({ root, underlying, expiryDay: day }, moment.calendar) > moment.now;
@@ -79,7 +83,7 @@ export function missingParts(
  * Whether a selection has fewer expiries than requested, or the chain ends before the last of them
  * and sooner than chains do. Expiries that the selection names do not count.
  *
- * @param expiries number of its expiries that are listed and trade
+ * @param expiries number of its expiries that are listed and trade, tradable or not
  */
 export function hasFewExpiries(
   selection: OptionSelection,
@@ -92,7 +96,8 @@ export function hasFewExpiries(
   if (maxExpiries === undefined) {
     const reach = { ...selection, maxDays: Math.min(selection.maxDays, LEAST_REACH_DAYS) };
     const [, last] = requestedRange(reach, today);
-    return !seriesOf(chain).some(({ expiryDay }) => expiryDay >= last);
+    // Adjusted contracts can stay listed when standard ones are missing.
+    return !standardExpiries(chain).some((expiryDay) => expiryDay >= last);
   }
   if (expiries >= maxExpiries) return false;
   const isTrading = tradingFrom(moment);
@@ -104,6 +109,22 @@ export function hasFewExpiries(
     if (possible > expiries) return true;
   }
   return false;
+}
+
+/** Counts the standard expiries of a selection, and those of them that are not tradable. */
+export function countUntradable(
+  selection: OptionSelection,
+  { chain, moment }: Pick<ListedChain, "chain" | "moment">,
+): { readonly untradable: number; readonly expiries: number } {
+  const untradable = untradableOf(chain);
+  if (untradable.length === 0) return { untradable: 0, expiries: 0 };
+  const daysOf = (contracts: readonly OptionContract[]) =>
+    requestedSeries(contracts, { ...selection, maxExpiries: undefined }, moment).series
+      .filter(({ isAdjusted }) => !isAdjusted).map(({ expiryDay }) => expiryDay);
+  const known = new Set(daysOf(untradable));
+  const days = [...new Set([...daysOf(chain), ...known])].sort((a, b) => a - b)
+    .slice(0, selection.maxExpiries);
+  return { untradable: days.filter((day) => known.has(day)).length, expiries: days.length };
 }
 
 /** The outlook of a selection that has no contracts of a chain. */

@@ -19,6 +19,8 @@ import { ScriptedCatalog } from "./scripted_catalog.ts";
 const TODAY = exchangeDay(MANUAL_EPOCH);
 /** Today is a holiday: nothing expires. */
 const TOMORROW = TODAY + 1;
+/** The end of a complete list, after what is selected by default. */
+const LAST = TODAY + 121;
 const INTERVAL_MS = 15_000;
 const CONFIRM_MS = 2_000;
 const HOUR_MS = 3_600_000;
@@ -54,7 +56,7 @@ class Rig implements AsyncDisposable {
       },
     });
     for (const underlying of ["SPY", "QQQ", "IWM"]) {
-      this.list(underlying, [TOMORROW, TODAY + 8], strikesFrom(50, 150));
+      this.list(underlying, [TOMORROW, TODAY + 8, LAST], strikesFrom(50, 150));
       catalog.trades.set(underlying, 100);
     }
     this.#run = this.expansions.run(this.#end.signal);
@@ -892,7 +894,7 @@ Deno.test("the status has how many expiries a maximum leaves without contracts",
 Deno.test("the default selection states once how many expiries it does not reach", async () => {
   await using rig = new Rig();
   const days = Array.from({ length: 33 }, (_, at) => TOMORROW + at);
-  rig.list("SPY", days, strikesFrom(50, 150));
+  rig.list("SPY", [...days, LAST], strikesFrom(50, 150));
   using _stream = await rig.open("SPY");
   const [report] = rig.expansions.reports();
   assert.equal(
@@ -905,7 +907,7 @@ Deno.test("the default selection states once how many expiries it does not reach
 Deno.test("all reasons are stated: a full quota hides no old price, chain or maximum", async () => {
   await using rig = new Rig({ limit: 10 });
   const days = Array.from({ length: 33 }, (_, at) => TOMORROW + at);
-  rig.list("SPY", days, strikesFrom(50, 150));
+  rig.list("SPY", [...days, LAST], strikesFrom(50, 150));
   using _stream = await rig.open("SPY", { maxContracts: 40 });
   rig.catalog.outage = "HTTP 502";
   rig.catalog.priceOutage = "HTTP 503";

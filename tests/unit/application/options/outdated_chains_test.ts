@@ -198,13 +198,13 @@ Deno.test("an expiry and a root that a selection names are selected once listed"
 
 const FAULTS = [
   ["lacks all puts of the nearest expiry", "not listed: 101"],
-  ["has most contracts as not tradable", "not tradable: 301"],
+  ["has most contracts as not tradable", "not tradable: 503"],
 ] as const;
 
 for (const [at, [what, reason]] of FAULTS.entries()) {
   Deno.test(`a list that ${what} takes no contract from a stream`, async () => {
     await using rig = new Rig(9 * 60 + 30);
-    const all = gridOf({ underlying: "SPY", days: DAYS, strikes: strikesFrom(50, 150) });
+    const all = gridOf({ days: [...DAYS, DAY + 121], strikes: strikesFrom(50, 150) });
     rig.catalog.listed.set("SPY", all);
     rig.price(100);
     using _stream = rig.expansions.open("quotes", "SPY");
@@ -457,4 +457,45 @@ Deno.test("a list without the highest strikes is used, and read again in a minut
   assert.equal(rig.strikes.at(-1), 150);
   await rig.until(12 * 60);
   assert.equal(rig.catalog.asked.length, loads + 2);
+});
+
+Deno.test("a first list of two expiries has the reason until it is complete", async () => {
+  await using rig = new Rig(9 * 60 + 30);
+  rig.catalog.listed.set("SPY", COMPLETE.filter(({ expiryDay }) => DAYS.includes(expiryDay)));
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(MINUTE_MS);
+  assert.equal(rig.reason, "2024-01-25 is the last listed expiry, which is not confirmed yet");
+  rig.catalog.listed.set("SPY", COMPLETE);
+  await rig.clock.advance(2 * MINUTE_MS);
+  assert.deepEqual([rig.reason, rig.expiries.size], [undefined, 4]);
+});
+
+Deno.test("a chain that ends early has the reason until it is confirmed", async () => {
+  await using rig = new Rig(9 * 60 + 30);
+  rig.list(GRID);
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(44 * MINUTE_MS);
+  assert.match(rig.reason ?? "", /^2024-01-25 is the last listed expiry/);
+  await rig.clock.advance(2 * MINUTE_MS);
+  assert.equal(rig.reason, undefined);
+  assert.equal(rig.catalog.asked.length, 5);
+});
+
+Deno.test("an expiry that is not tradable in a first list is stated, and read again", async () => {
+  await using rig = new Rig(9 * 60 + 30);
+  const untradable = COMPLETE.map((one) => ({ ...one, isTradable: one.expiryDay !== DAYS[0] }));
+  rig.catalog.listed.set("SPY", untradable);
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(11 * MINUTE_MS);
+  assert.equal(rig.reason, "1 of 4 expiries are not tradable, which is not confirmed yet");
+  assert.equal(rig.expiries.size, 3);
+  rig.catalog.listed.set("SPY", COMPLETE);
+  await rig.clock.advance(11 * MINUTE_MS);
+  assert.deepEqual([rig.reason, rig.expiries.size], [undefined, 4]);
+  rig.catalog.listed.set("SPY", untradable);
+  await rig.until(20 * 60);
+  assert.equal(rig.expiries.size, 4, "a list that is the same as before is not read again");
 });

@@ -126,6 +126,26 @@ Deno.test("the default maximum is a limit, a requested one is a problem", () => 
   assert.deepEqual([both.kinds, both.isProblem], ["price,limit", true]);
 });
 
+Deno.test("expiries that are not tradable are a reason, and a limit once confirmed", () => {
+  const listed = gridOf({ days: [EXPIRY, EXPIRY + 6, EXPIRY + 7], strikes: [99, 100, 101] })
+    .map((one) => ({ ...one, isTradable: one.expiryDay !== EXPIRY + 6 }));
+  for (const areExpiriesConfirmed of [true, false]) {
+    const { text, isProblem } = reasonsOf({
+      chain: {
+        at: "ready",
+        chain: { contracts: listed, expiries: [EXPIRY, EXPIRY + 6, EXPIRY + 7], day: EXPIRY - 1 },
+        reason: undefined,
+        areExpiriesConfirmed,
+      },
+      selection: { ...DEFAULT_SELECTION, maxExpiries: 3 },
+      selected: { ...SELECTED, expiries: 2 },
+    });
+    const what = "1 of 3 expiries are not tradable";
+    assert.equal(text, areExpiriesConfirmed ? what : `${what}, which is not confirmed yet`);
+    assert.equal(isProblem, !areExpiriesConfirmed);
+  }
+});
+
 Deno.test("contracts of which Alpaca trades none are a limit, not a problem", () => {
   const all = contracts.map((contract) => ({ ...contract, isTradable: false }));
   const some = all.map((contract, at) => at === 0 ? { ...contract, isTradable: true } : contract);

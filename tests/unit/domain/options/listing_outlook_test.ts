@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { dayOfDate, instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
-import { hasFewExpiries, listingOutlook } from "../../../../src/domain/options/listing_outlook.ts";
+import {
+  countUntradable,
+  hasFewExpiries,
+  listingOutlook,
+  missingParts,
+} from "../../../../src/domain/options/listing_outlook.ts";
 import {
   DEFAULT_SELECTION,
   type OptionSelection,
@@ -104,4 +109,41 @@ Deno.test("without a number of expiries a list that ends early has few", () => {
   assert.equal(isShort({ maxDays: 400 }, [FRIDAY, THURSDAY + 90]), false, "as chains do");
   assert.equal(isShort({ maxDays: 1 }, [FRIDAY]), false);
   assert.equal(isShort({ expiries: [FRIDAY] }, [FRIDAY]), false);
+});
+
+Deno.test("adjusted contracts are no end of a list", () => {
+  const chain = [
+    ...gridOf({ days: [FRIDAY], strikes: [100] }),
+    ...gridOf({ root: "SPY1", days: [FRIDAY, FRIDAY + 120], strikes: [100] }),
+  ];
+  const moment = { now: instantAt(THURSDAY, MORNING), calendar: CALENDAR };
+  const listed = { underlying: "SPY", chain, moment };
+  assert.equal(hasFewExpiries(DEFAULT_SELECTION, listed, 1), true);
+});
+
+Deno.test("expiries that are not tradable are counted, and are listed", () => {
+  const days = [FRIDAY, FRIDAY + 7, FRIDAY + 14, FRIDAY + 120];
+  const moment = { now: instantAt(THURSDAY, MORNING), calendar: CALENDAR };
+  const listed = (untradable: readonly number[]) => ({
+    underlying: "SPY",
+    chain: gridOf({ days, strikes: [100, 101] }).map((one) => ({
+      ...one,
+      isTradable: !untradable.includes(one.expiryDay),
+    })),
+    moment,
+  });
+  const count = (changes: Partial<OptionSelection>, untradable: readonly number[]) => {
+    const selection = { ...DEFAULT_SELECTION, ...changes };
+    const { untradable: some, expiries } = countUntradable(selection, listed(untradable));
+    return [some, expiries];
+  };
+  assert.deepEqual(count({}, []), [0, 0]);
+  assert.deepEqual(count({}, days.slice(1, 2)), [1, 3]);
+  assert.deepEqual(count({ maxExpiries: 2 }, days.slice(1, 2)), [1, 2]);
+  assert.deepEqual(count({ maxExpiries: 1 }, days.slice(1, 2)), [0, 1]);
+  assert.deepEqual(count({ expiries: [FRIDAY] }, days.slice(0, 1)), [1, 1]);
+  assert.deepEqual(count({}, days.slice(3)), [0, 3], "it is not requested");
+  assert.deepEqual(count({}, days), [0, 0], "all are used when none is tradable");
+  const named = { ...DEFAULT_SELECTION, expiries: [FRIDAY, FRIDAY + 7, FRIDAY + 21] };
+  assert.deepEqual(missingParts(named, listed([FRIDAY])).days, [FRIDAY + 21]);
 });
