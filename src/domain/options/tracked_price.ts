@@ -38,8 +38,9 @@ const MAX_AGE_MS = 30 * 60_000;
 const UNCONFIRMED_MS = 60_000;
 /** A trade some strikes away that is confirmed within it is no problem of the price. */
 const QUIET_MS = 2_000;
-/** For how long a difference between trades and options that has persisted is assumed. */
+/** For how long a persistent difference of trades and options is assumed, and how large. */
 const BASIS_MS = 86_400_000;
+const MAX_BASIS = 0.5;
 /** A trade before it is old without a look at the sessions. */
 const LONGEST_CLOSURE_MS = 10 * 86_400_000;
 
@@ -197,10 +198,7 @@ export class TrackedPrice {
 
   #settleTrade(trade: Observation, moment: PriceMoment): void {
     const parity = this.#parity;
-    if (parity && this.#rejected.persistWith(trade)) {
-      const ratio = trade.price / (parity.price / this.#ratio(moment));
-      this.#basis = { ratio, until: moment.now + BASIS_MS };
-    }
+    if (parity && this.#rejected.persistWith(trade)) this.#learnBasis(trade, parity, moment);
     if (this.#isConfirmed(trade)) return this.#accept(trade);
     const isExpected = this.#isExpected(trade, moment);
     if (isExpected && this.#isNear(trade, moment)) return this.#accept(trade);
@@ -255,6 +253,13 @@ export class TrackedPrice {
   #isNews({ at, price }: Observation): boolean {
     const { asOf = 0, price: known } = this.#value ?? {};
     return at > asOf || (at === asOf && price !== known);
+  }
+
+  #learnBasis(trade: Observation, parity: Observation, moment: PriceMoment): void {
+    const price = parity.price / this.#ratio(moment);
+    // A larger difference is an error, for example of a split: nothing is to be assumed after it.
+    const ratio = agree({ price }, trade, MAX_BASIS) ? trade.price / price : 1;
+    this.#basis = { ratio, until: moment.now + BASIS_MS };
   }
 
   #ratio({ now }: PriceMoment): number {

@@ -128,6 +128,16 @@ Deno.test("a difference to the options that ends is forgotten in minutes, or a d
   }
 });
 
+Deno.test("trades before a split that persist after it teach no difference", async () => {
+  await using rig = new Rig();
+  await follow(rig, 75, 15);
+  await rig.clock.advance(6 * MINUTE_MS);
+  assert.deepEqual(seen(rig), [75, "trade", undefined]);
+  rig.catalog.trades.set("HTB", 15);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(seen(rig), [15, "trade", undefined]);
+});
+
 Deno.test("four wrong prints within ten minutes are not taken, nor one every minute", async () => {
   await using rig = new Rig();
   const prices = new Set<number | undefined>();
