@@ -7,7 +7,9 @@ import type { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { RefusalReason } from "../../application/status/counters.ts";
+import type { Clock } from "../../application/ports/clock.ts";
 import { type MessageBudget, MessageCharge } from "./message_budget.ts";
+import type { ReadCredit, ReadRate } from "./read_rate.ts";
 import { ReceiverLimits } from "./receiver_limits.ts";
 import type { Turns, TurnUser } from "./turns.ts";
 
@@ -18,6 +20,8 @@ import type { Turns, TurnUser } from "./turns.ts";
 const LOGIN_BYTES = 16 * 1024;
 /** Bytes that a message takes besides its own while it waits. */
 const MESSAGE_BYTES = 128;
+/** Bytes that are read, and ignored, after the close of a client that has not sent its own. */
+const IGNORED_BYTES = 64 * 1024;
 /** Codes of closes for what a client sends (RFC 6455). */
 const INVALID = 1007, POLICY = 1008, TOO_LARGE = 1009, TRY_AGAIN = 1013;
 
@@ -26,6 +30,9 @@ export interface IncomingLimits {
   /** The messages of all clients until they are handled. */
   readonly budget: MessageBudget;
   readonly turns: Turns;
+  /** How fast clients are read. */
+  readonly rate: ReadRate;
+  readonly clock: Pick<Clock, "sleep">;
   /** Bytes of the largest message of a client that is logged in. */
   readonly maxMessageBytes: number;
   /** Time in which a message has to arrive whole, in ms. */
@@ -47,6 +54,7 @@ export interface SocketReader {
 /** One accepted WebSocket. */
 export class ClientSocket implements TurnUser {
   usedUpTo = 0;
+  readonly #credit: ReadCredit = {};
   readonly #ws: WebSocket;
   readonly #raw: Duplex;
   readonly #limits: IncomingLimits;
@@ -60,6 +68,9 @@ export class ClientSocket implements TurnUser {
   /** Monotonic ms at which the message that arrives has begun, give or take a check. */
   #arrivingSince: number | undefined;
   #isPaused = false;
+  /** Ends the pause of a client that has sent too fast. */
+  #throttled: AbortController | undefined;
+  #ignoredBytes = 0;
   /** Whether something was received, or written, since the last call of `wasActive`. */
   #isActive = true;
 
@@ -100,7 +111,7 @@ export class ClientSocket implements TurnUser {
       this.#count();
     });
     // After the listener of `ws`, so that it has taken the bytes.
-    this.#raw.on("data", () => this.#count());
+    this.#raw.on("data", ({ length }: Buffer) => this.#read(length));
     ws.on("ping", () => this.#isActive = true);
     ws.on("pong", () => this.#isActive = true);
     // Errors of the protocol close the connection.
@@ -129,7 +140,7 @@ export class ClientSocket implements TurnUser {
 
   /** Closes a client of which a message does not arrive in time; called about once a second. */
   checkTime(now: number): void {
-    const isWaiting = this.#isPaused || this.#incoming.isUnpacking;
+    const isWaiting = this.#isPaused || this.#throttled || this.#incoming.isUnpacking;
     if (isWaiting || this.#incoming.heldBytes === 0) {
       this.#arrivingSince = undefined;
       return;
@@ -181,14 +192,14 @@ export class ClientSocket implements TurnUser {
   pause(): void {
     this.#isPaused = true;
     this.#incoming.pause();
-    this.#ws.pause();
+    this.#updateReading();
   }
 
   /** Reads again. */
   resume(): void {
     this.#isPaused = false;
     this.#incoming.resume();
-    this.#ws.resume();
+    this.#updateReading();
   }
 
   /** Closes the connection after what was written; cuts it when the client does not reply. */
@@ -203,6 +214,30 @@ export class ClientSocket implements TurnUser {
   terminate(): void {
     this.#ws.terminate();
     this.#release();
+  }
+
+  #read(bytes: number): void {
+    if (this.#charge.isReleased) {
+      this.#ignoredBytes += bytes;
+      // The connection is cut soon.
+      if (this.#ignoredBytes > IGNORED_BYTES) this.#raw.pause();
+      return;
+    }
+    this.#count();
+    const { rate, clock } = this.#limits;
+    const ms = rate.take(this.#credit, bytes);
+    if (ms === 0 || this.#throttled) return;
+    const throttled = this.#throttled = new AbortController();
+    this.#updateReading();
+    void clock.sleep(ms, throttled.signal).then(() => {
+      this.#throttled = undefined;
+      this.#updateReading();
+    });
+  }
+
+  #updateReading(): void {
+    if (this.#isPaused || this.#throttled) this.#ws.pause();
+    else this.#ws.resume();
   }
 
   #count(): void {
@@ -225,5 +260,6 @@ export class ClientSocket implements TurnUser {
 
   #release(): void {
     this.#limits.budget.release(this.#charge);
+    this.#throttled?.abort();
   }
 }

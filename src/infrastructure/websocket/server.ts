@@ -40,6 +40,7 @@ import { BatchFrames } from "./frames.ts";
 import { MarketSession } from "./market_session.ts";
 import { MessageBudget } from "./message_budget.ts";
 import { OrderSession } from "./order_session.ts";
+import { ReadRate } from "./read_rate.ts";
 import { Turns } from "./turns.ts";
 
 /** Time between two checks of what depends on time, in ms. */
@@ -151,7 +152,8 @@ export class WebSocketApi implements AsyncDisposable {
     const turns = new Turns(clock, this.#ended.signal);
     const budget = new MessageBudget(options.maxPendingMessageBytes, clock);
     const { messageTimeoutMs } = options;
-    this.#incoming = { budget, turns, maxMessageBytes, messageTimeoutMs };
+    const rate = new ReadRate(maxMessageBytes, clock);
+    this.#incoming = { budget, turns, rate, clock, maxMessageBytes, messageTimeoutMs };
     this.#context = { ...options, scheduler: new FlushScheduler(clock, clear), turns };
     this.#upgrader = new WebSocketServer({ ...SERVER_OPTIONS, maxPayload: maxMessageBytes });
     this.#server = this.#createServer();

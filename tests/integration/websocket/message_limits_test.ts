@@ -137,7 +137,11 @@ Deno.test("a message that does not arrive in time closes its connection", async 
 Deno.test("a client that sends faster than it is handled is read more slowly", async () => {
   await using harness = await startHarness({
     websocket: true,
-    env: { STREAM_PROXY_MAX_PENDING_REQUEST_MB: "8" },
+    env: {
+      STREAM_PROXY_MAX_PENDING_REQUEST_MB: "8",
+      // So that the limit of bytes per second is high.
+      STREAM_PROXY_WEBSOCKET_MAX_MESSAGE_KB: "8192",
+    },
   });
   const url = `${harness.websocket}/v2/sip`;
   for (const options of [PLAIN, COMPRESSED]) {
@@ -148,6 +152,18 @@ Deno.test("a client that sends faster than it is handled is read more slowly", a
     assert.ok(answers.every(({ code }) => code === 400));
   }
   assert.equal(await refusals(harness, "request_bytes"), 0);
+});
+
+Deno.test("what a client sends is read at a limited rate", async () => {
+  await using time = fastClock();
+  await using harness = await startHarness({ websocket: true, clock: time.clock });
+  await using client = await AlpacaClient.logIn(`${harness.websocket}/v2/sip`, PLAIN);
+  const text = JSON.stringify({ action: "x".repeat(1_000_000) });
+  const from = time.clock.monotonic();
+  for (let i = 0; i < 8; i++) client.socket.send(text);
+  assert.ok((await client.take(8)).every(({ code }) => code === 400));
+  const seconds = (time.clock.monotonic() - from) / 1_000;
+  assert.ok(seconds > 5, `8 MB in ${seconds} s`);
 });
 
 Deno.test("the receiver of ws has the state that the limits need", async () => {

@@ -15,6 +15,7 @@ import { ClientSocket } from "../../../../src/infrastructure/websocket/client_so
 import { FlushScheduler } from "../../../../src/infrastructure/websocket/flush_scheduler.ts";
 import { MessageBudget } from "../../../../src/infrastructure/websocket/message_budget.ts";
 import { OrderSession } from "../../../../src/infrastructure/websocket/order_session.ts";
+import { ReadRate } from "../../../../src/infrastructure/websocket/read_rate.ts";
 import { Turns } from "../../../../src/infrastructure/websocket/turns.ts";
 import { AlpacaClient } from "../../../support/alpaca_client.ts";
 import { until } from "../../../support/until.ts";
@@ -73,6 +74,8 @@ async function serve() {
   const limits = {
     budget: new MessageBudget(1_000_000, systemClock),
     turns,
+    rate: new ReadRate(100_000, systemClock),
+    clock: systemClock,
     maxMessageBytes: 100_000,
     messageTimeoutMs: 10_000,
     onRefused: () => {},
