@@ -170,12 +170,14 @@ export class FrameClient implements AsyncDisposable {
    *
    * @param halfClose whether the request ends; if not, a message may follow
    * @param message bytes of the first DATA frame
+   * @param isDataLater whether that is left to the caller
    */
   open(
     path: string,
-    { halfClose = true, headers = [], message = EMPTY_MESSAGE }: {
+    { halfClose = true, headers = [], message = EMPTY_MESSAGE, isDataLater = false }: {
       readonly halfClose?: boolean;
       readonly message?: readonly number[];
+      readonly isDataLater?: boolean;
       readonly headers?: readonly [string, string][];
     } = {},
   ): number {
@@ -187,11 +189,11 @@ export class FrameClient implements AsyncDisposable {
         stream,
         payload: headerBlock(path, headers),
       }),
-      ...frame(Type.data, {
+      ...(isDataLater ? [] : frame(Type.data, {
         flags: halfClose ? Flag.endStream : 0,
         stream,
         payload: message,
-      }),
+      })),
     ]);
     return stream;
   }

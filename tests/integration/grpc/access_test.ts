@@ -6,6 +6,7 @@ import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
 import { accessOf, digestOf } from "../../support/access.ts";
+import { Flag, FrameClient, numberAt, Type } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   bareClient,
@@ -40,6 +41,11 @@ const POLICY = {
     { name: "desk", role: "trader", tokens: [digestOf(TRADER)] },
   ],
 };
+
+/** Bytes by which the window of a client's connection was extended. */
+function extended(client: FrameClient): number {
+  return client.of(Type.windowUpdate, 0).reduce((sum, frame) => sum + numberAt(frame, 0), 0);
+}
 
 async function start(options: Partial<GrpcHarnessOptions> & { readonly policy?: object } = {}) {
   const { policy = POLICY, clock, ...rest } = options;
@@ -440,4 +446,31 @@ Deno.test("streams that close while their token is verified are not counted", as
   const token = await issuer.sign({ subject: "last", claims: { role: "trader" } });
   assert.equal(await quoteOf(harness, token), "AAPL");
   assert.equal(await quoteOf(harness, READER), "AAPL");
+});
+
+Deno.test("refused calls with later requests keep the connection and its streams", async () => {
+  await using rig = await start();
+  const { server, market } = rig.harness;
+  await using client = await FrameClient.connect(server.port);
+  const kept = client.open(pathOf("StreamOrderUpdates"), {
+    headers: [["authorization", `Bearer ${TRADER}`]],
+  });
+  await market.untilOpen(1);
+  const payload = new Array<number>(200).fill(0);
+  const isRefused = (id: number) => client.of(Type.headers, id).length > 0;
+  for (let batch = 0; batch < 30; batch++) {
+    const ids = Array.from(
+      { length: 100 },
+      () => client.open(pathOf("StreamQuotes"), { isDataLater: true }),
+    );
+    await client.until(() => ids.every(isRefused) || client.end !== undefined);
+    for (const stream of ids) {
+      client.sendFrame(Type.data, { stream, flags: Flag.endStream, payload });
+    }
+    await client.roundTrip();
+  }
+  assert.equal(client.end, undefined);
+  assert.deepEqual([...client.of(Type.goaway), ...client.of(Type.rstStream, kept)], []);
+  assert.equal(market.streams.size, 1);
+  assert.ok(extended(client) > 30 * 100 * payload.length - 10_000, "the window is extended");
 });

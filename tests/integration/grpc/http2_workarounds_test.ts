@@ -17,7 +17,7 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { FrameClient, Type } from "../../support/frame_client.ts";
+import { Flag, FrameClient, Type } from "../../support/frame_client.ts";
 import { SmallWindowClient } from "../../support/small_window_client.ts";
 import { until } from "../../support/until.ts";
 
@@ -166,6 +166,21 @@ Deno.test("node:http2 ends a connection that opens many streams above the limit"
     "the connection ends",
     () => client.end !== undefined || client.of(Type.goaway).length > 0,
   );
+});
+
+Deno.test("node:http2 ends a connection for data of streams that are over", async () => {
+  await using server = await serve((stream) => {
+    stream.respond({}, { endStream: true });
+    stream.close();
+  });
+  await using client = await FrameClient.connect(server.port);
+  const isGone = () => client.end !== undefined || client.of(Type.goaway).length > 0;
+  for (let i = 0; i < 2_000 && !isGone(); i++) {
+    const stream = client.open("/", { isDataLater: true });
+    await client.until(() => client.of(Type.headers, stream).length > 0 || isGone());
+    client.sendFrame(Type.data, { stream, flags: Flag.endStream, payload: [0, 0, 0, 0, 0] });
+  }
+  await until("the connection ends", isGone);
 });
 
 /** The response headers of a server of grpc-js alone. */

@@ -35,7 +35,7 @@ export interface FrameRules {
    *
    * - `true`: itself;
    * - bytes: these, and then itself;
-   * - `false`: nothing, which is allowed for frames without a payload;
+   * - `false`: nothing;
    * - a header block: nothing until that is complete.
    */
   begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | HeaderBlock;
@@ -64,6 +64,8 @@ export class PacedSocket implements WaitingWork {
   #held: FrameHeader | undefined;
   /** Offset behind that header in the first chunk. */
   #heldTo = 0;
+  /** Whether the payload of the last frame is not delivered. */
+  #isDropped = false;
   /** A header block that is not complete. */
   #block: HeaderBlock | undefined;
   #isPaused = false;
@@ -176,6 +178,7 @@ export class PacedSocket implements WaitingWork {
         let frame = this.#held;
         if (frame === undefined) {
           at = this.#frames.skipPayload(chunk, at);
+          if (this.#isDropped) from = at;
           const read = this.#frames.readHeader(chunk, at);
           // A header that goes on in the next chunk is delivered with it.
           if (read === undefined) break;
@@ -193,6 +196,7 @@ export class PacedSocket implements WaitingWork {
           return used;
         }
         this.#held = undefined;
+        this.#isDropped = false;
         used += cost;
         const action = this.#rules.begin(frame, chunk.subarray(at, at + frame.length));
         if (this.#isClosed) return used;
@@ -201,7 +205,8 @@ export class PacedSocket implements WaitingWork {
         this.#forward(chunk, from, start);
         from = at;
         if (action instanceof HeaderBlock) this.#block = action;
-        else if (action !== false) {
+        else if (action === false) this.#isDropped = true;
+        else {
           if (action !== true) this.#forward(action, 0, action.length);
           this.#forward(frame.bytes, 0, frame.bytes.length);
         }

@@ -26,6 +26,7 @@ import {
   FrameType,
 } from "../http2_workarounds/frames.ts";
 import { HeaderBlock, MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
+import { LateData } from "../http2_workarounds/late_data.ts";
 import { type FrameRules, PacedSocket } from "../http2_workarounds/paced_socket.ts";
 import { SessionEnd, type SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { type BacklogShare, SocketBacklog } from "../http2_workarounds/socket_backlog.ts";
@@ -77,6 +78,7 @@ export class ClientConnection implements FrameRules {
   readonly #settingsAcks = new SettingsAcks();
   /** The connection's own opening: preface and SETTINGS. */
   readonly #opening: PendingRequest;
+  readonly #lateData: LateData;
   /** A header block whose last frame has not begun. */
   #block: HeaderBlock | undefined;
   /** Whether the client was asked to open no more streams. */
@@ -104,6 +106,9 @@ export class ClientConnection implements FrameRules {
     this.checkOpening = shared.openings.connection(this.address);
     this.#refilledAt = clock.monotonic();
     this.#pings = new PingBudget(clock);
+    this.#lateData = new LateData((frame) => {
+      if (!socket.destroyed) socket.write(frame);
+    });
     this.#backlog = new SocketBacklog(socket, shared.backlogShare);
     this.#streams = new ClientStreams(shared, (...refusal) => this.#onRefused(...refusal));
     this.#opening = requests.open(() =>
@@ -195,6 +200,11 @@ export class ClientConnection implements FrameRules {
         if (this.#block) return this.#collect(this.#block, frame);
         break;
       case FrameType.DATA:
+        if (this.#streams.isOver(stream)) {
+          this.#useToken();
+          this.#lateData.drop(frame);
+          return false;
+        }
         this.#streams.receive(frame, payload);
         if (ends) this.#streams.complete(stream);
         else if (length === 0) this.#useToken();

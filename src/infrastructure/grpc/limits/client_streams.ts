@@ -72,6 +72,11 @@ export class ClientStreams implements ConnectionStreams {
     return this.#open.get(id);
   }
 
+  /** Whether a stream that a client has opened is closed, or is above the limit of streams. */
+  isOver(id: number): boolean {
+    return id <= this.#last && (id & 1) === 1 && !this.#open.has(id);
+  }
+
   /** Ids of the streams that HTTP/2 has opened and not closed. */
   ids(): number[] {
     return [...this.#open].filter(([, { stream }]) => stream !== undefined && !stream.destroyed)
