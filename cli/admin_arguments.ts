@@ -44,7 +44,7 @@ Commands:
   close ID            ends the streams of a connection and closes it
   drain               refuses new streams and reports not ready
   undrain             accepts new streams again
-  reconnect FEED      replaces the session of sip, opra or trading
+  reconnect FEED      replaces the session of a feed: sip, opra, trading, crypto, news
   settings            the settings in force, without secrets
   log-level [LEVEL]   shows or sets which lines are logged; default restores the settings
 
@@ -153,7 +153,7 @@ function readAction(
       atMost(0, command, words);
       return { type: command, reason, endStreams: flags.has("end-streams") };
     case "reconnect":
-      return { type: command, feed: only(command, "sip, opra or trading", words) };
+      return { type: command, feed: only(command, "the name of a feed, such as sip", words) };
     case "settings":
       atMost(0, command, words);
       return { type: command, all: flags.has("all") };

@@ -41,7 +41,8 @@ if (import.meta.main) {
   const [argument] = Deno.args;
   const isHelp = argument === "--help" || argument === "-h";
   const stream = argument === undefined || isHelp ? Deno.stdout : Deno.stderr;
-  const text = argument === undefined ? tokenText(makeToken()) : HELP;
+  const help = isHelp ? HELP : `Cannot use ${argument}: there are no arguments\n\n${HELP}`;
+  const text = argument === undefined ? tokenText(makeToken()) : help;
   stream.writeSync(new TextEncoder().encode(text));
   if (argument !== undefined && !isHelp) Deno.exit(2);
 }
