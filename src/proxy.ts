@@ -349,6 +349,7 @@ function createCore(
     openings,
     counters,
     memory: queueMemory,
+    clean: redact(secretsOf(config).map((secret) => secret.reveal())),
     newId: randomId,
     freshnessOf: (feed) => freshness[feed]?.notice ?? disabled(clock.now()),
     staleSymbolsOf: (feed, ...query) => freshness[feed]?.staleOf(...query) ?? [],

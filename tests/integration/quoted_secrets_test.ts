@@ -1,4 +1,5 @@
 /** What becomes of secrets that upstream quotes back, in the program as wired. */
+import { FrameClient } from "../support/frame_client.ts";
 import assert from "node:assert/strict";
 import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
 import { startHarness } from "../support/harness.ts";
@@ -30,4 +31,23 @@ Deno.test("secrets that upstream quotes are on no page, in no body and no log li
     assert.doesNotMatch(await read(path), /quoted-73/, path);
   }
   assert.doesNotMatch(JSON.stringify(harness.log.records), /quoted-73/);
+});
+
+Deno.test("secrets in the name of a client are on no status page", async () => {
+  await using harness = await startHarness();
+  const token = `asp_${"T0ken".repeat(8)}abc`;
+  const secret = harness.simulator.environment().ALPACA_SECRET ?? "";
+  await using client = await FrameClient.connect(harness.proxy.ports.grpc);
+  for (const name of [token, secret]) {
+    client.open("/cream.v1.StreamProxyService/StreamQuotes", {
+      headers: [["user-agent", `bot/${name}`]],
+    });
+  }
+  const pageOf = async () => await (await fetch(`${harness.health}/`)).text();
+  await until(
+    "both clients",
+    async () => (await pageOf()).split("bot/&lt;secret&gt;").length === 3,
+  );
+  const page = await pageOf();
+  for (const text of [token, `bot/${secret}`]) assert.ok(!page.includes(text), text);
 });

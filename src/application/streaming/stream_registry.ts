@@ -98,6 +98,8 @@ interface StreamRegistryOptions {
   readonly counters: Pick<ProxyCounters, "refusals" | "streams">;
   /** Memory of the streams' queues. @default unlimited */
   readonly memory?: QueueMemory | undefined;
+  /** Removes secrets from the names that clients give themselves. @default removes none */
+  readonly clean?: ((text: string) => string) | undefined;
   /** Returns 128 random bits as text. */
   readonly newId: () => string;
   /** The freshness of a feed, for the first notice of a stream. */
@@ -749,14 +751,15 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
         readonly onClose?: () => void;
       },
   ): void {
-    const { clock, audit } = this.#options;
+    const { clock, audit, clean = (text) => text } = this.#options;
     const { client } = own;
+    const { userAgent } = client;
     const open: ClientStream = {
       ...own,
       id: `${this.idPrefix}-${++this.#opened}`,
       number: this.#opened,
       opened: new WallStamp(clock),
-      client: { ...client, userAgent: client.userAgent && truncate(client.userAgent, MAX_AGENT) },
+      client: { ...client, userAgent: userAgent && truncate(clean(userAgent), MAX_AGENT) },
       progressAt: clock.monotonic(),
       sentThen: 0,
       droppedThen: 0,
