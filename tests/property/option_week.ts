@@ -65,6 +65,10 @@ export interface Reply {
   readonly fault: FaultKind | undefined;
 }
 
+/** Stocks that are hard to borrow unless they are illiquid, and what their options imply. */
+const HARD_TO_BORROW: ReadonlySet<string> = new Set([3, 9, 15, 21].map(nameOf));
+const IMPLIED_PART = 0.86;
+
 /** What happens to an underlying. */
 export type WeekEvent = "split" | "jump" | "wrong print" | "halt";
 
@@ -75,6 +79,8 @@ export class Underlying {
   readonly #expiries: readonly { day: number; from: number }[];
   /** Whether it trades every hundredth minute only. */
   readonly isIlliquid: boolean;
+  /** Whether it is hard to borrow, so that options imply less than the price of its trades. */
+  readonly isHardToBorrow: boolean;
   /** Price in each minute of the week. */
   readonly prices: number[] = [];
   price: number;
@@ -101,6 +107,7 @@ export class Underlying {
     this.name = name;
     this.isIndex = index !== undefined;
     this.isIlliquid = !index && random() < 0.08;
+    this.isHardToBorrow = !this.isIlliquid && HARD_TO_BORROW.has(name);
     this.price = index?.price ?? price;
     const days = EXPIRIES.filter(() => index || random() < 0.7);
     this.#expiries = [
@@ -116,6 +123,14 @@ export class Underlying {
     return this.#contracts.filter(({ listedAt, day }) =>
       day >= today && listedAt <= minute && (expiry === undefined || day === expiry)
     );
+  }
+
+  /** Whether the price may be the one that options imply although it trades at another one. */
+  isContradicted({ minute, within }: { minute: number; within: number }): boolean {
+    if (!this.isHardToBorrow) return false;
+    const { firstPricedAt = minute, haltedUntil } = this;
+    return [firstPricedAt, haltedUntil, ...this.events.values()]
+      .some((since) => minute - since <= within);
   }
 
   /** The price jumps; strikes around it are listed some minutes later. */
@@ -351,7 +366,7 @@ export class OptionWeek {
     const expiry = Date.parse(query.get("expiration_date") ?? "") / DAY_MS;
     const low = Number(query.get("strike_price_gte") ?? 0);
     const high = Number(query.get("strike_price_lte") ?? Infinity);
-    const { price } = underlying;
+    const price = underlying.price * (underlying.isHardToBorrow ? IMPLIED_PART : 1);
     // Quotes are those of the last session.
     const at = this.#lastOpen;
     const t = timeOf(at);
