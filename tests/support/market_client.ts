@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { decode } from "@msgpack/msgpack";
 import { OPEN_ACCESS } from "../../src/application/access/access.ts";
 import type { SubscriptionSink } from "../../src/application/feeds/subscription_manager.ts";
 import { MessageRelay } from "../../src/application/relay/message_relay.ts";
+import type { MessageFormat } from "../../src/application/relay/relayed_message.ts";
 import { RelayedStream } from "../../src/application/relay/relayed_stream.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
 import type { SymbolState } from "../../src/application/status/reports.ts";
@@ -35,6 +37,10 @@ interface MarketClientOptions {
   readonly feed?: MarketFeedId;
   /** The answer of upstream to each symbol. @default none */
   readonly state?: SymbolState;
+  /** How messages to the client are encoded; upstream's are JSON. @default json */
+  readonly format?: MessageFormat;
+  /** As in `SessionContext`. @default 0 */
+  readonly maxSlowMs?: number;
 }
 
 const utf8 = new TextEncoder();
@@ -46,6 +52,8 @@ export class MarketClient {
   readonly counters = createCounters();
   readonly relay: MessageRelay;
   readonly received: SentMessage[] = [];
+  /** Whether the connection was cut. */
+  isTerminated = false;
   readonly #session: MarketSession;
   readonly #unread: Uint8Array[] = [];
   #reader: SocketReader | undefined;
@@ -53,7 +61,8 @@ export class MarketClient {
   /** Called when the network takes what was written, while it does not. */
   #onTaken: (() => void)[] | undefined;
 
-  constructor({ feed = "sip", state = "requested" }: MarketClientOptions) {
+  constructor(options: MarketClientOptions) {
+    const { feed = "sip", state = "requested", format = "json", maxSlowMs = 0 } = options;
     const { clock, log, counters } = this;
     this.relay = new MessageRelay({
       format: "json",
@@ -85,7 +94,7 @@ export class MarketClient {
       scheduler: new FlushScheduler(clock, () => frames.clear()),
       turns: new Turns(clock, new AbortController().signal),
       maxSymbols: 1_000,
-      maxSlowMs: 0,
+      maxSlowMs,
       drainReason: () => undefined,
     };
     this.#session = new MarketSession(context, {
@@ -96,7 +105,7 @@ export class MarketClient {
       certificate: undefined,
       userAgent: undefined,
       span: { event() {}, set() {}, fail() {}, end() {} },
-    }, { feed, isCarried: true, format: "json", isCompressed: false, frames });
+    }, { feed, isCarried: true, format, isCompressed: false, frames });
   }
 
   /** Connects and logs in. */
@@ -116,14 +125,20 @@ export class MarketClient {
     this.#read();
   }
 
-  /** Upstream sends messages in a frame. */
-  publish(...messages: readonly { readonly T: string; readonly S: string }[]): void {
-    for (const message of messages) {
-      const frame = utf8.encode(JSON.stringify(message));
+  /** Upstream sends trades of symbols; one that begins with `!` cannot be converted. */
+  publishTrades(...symbols: readonly string[]): void {
+    for (const name of symbols) {
+      const symbol = name.replace("!", "");
+      const text = JSON.stringify({ T: "t", S: symbol });
+      const frame = utf8.encode(name === symbol ? text : text.slice(0, -1));
       const place = { frame, start: 0, end: frame.length };
-      const { T: type, S: symbol } = message;
-      this.relay.publish({ ...place, type, symbol, symbols: undefined }, this.clock.now());
+      this.relay.publish({ ...place, type: "t", symbol, symbols: undefined }, this.clock.now());
     }
+  }
+
+  /** The session checks what depends on time. */
+  tick(): void {
+    this.#session.tick(this.clock.now());
   }
 
   /** The messages that have arrived since the last call. */
@@ -165,6 +180,7 @@ export class MarketClient {
         this.#read();
       },
       close: () => {},
+      terminate: () => this.isTerminated = true,
     };
     return socket as ClientSocket;
   }
@@ -172,8 +188,10 @@ export class MarketClient {
   #messagesOf(frame: Uint8Array): SentMessage[] {
     const [, length = 0] = frame;
     const header = length < 126 ? 2 : length === 126 ? 4 : 10;
-    const text = new TextDecoder().decode(frame.subarray(header));
-    return JSON.parse(text).map((message: SentMessage["message"]) => ({
+    const payload = frame.subarray(header);
+    const isJson = payload[0] === 0x5b;
+    const messages = isJson ? JSON.parse(new TextDecoder().decode(payload)) : decode(payload) as [];
+    return messages.map((message: SentMessage["message"]) => ({
       at: this.clock.monotonic(),
       message,
     }));

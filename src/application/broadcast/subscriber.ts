@@ -202,6 +202,24 @@ export class Subscriber<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, 
     if (envelope.encoded?.length) envelope.encoded = envelope.encodedWithMeta = undefined;
   }
 
+  /** Counts events out that the reader has taken and not sent. */
+  protected uncountSent(count: number): void {
+    this.#sent -= count;
+    this.#counters.sent -= count;
+  }
+
+  /** Counts events as dropped that are not in the queue. */
+  protected countDropped(count: number): void {
+    this.#dropped += count;
+    this.#counters.dropped += count;
+  }
+
+  /** Counts events as published that were not added. */
+  protected countPublished(count: number): void {
+    this.#published += count;
+    this.#counters.published += count;
+  }
+
   /** Ends the queue, removes its events and wakes the reader; idempotent. */
   end(): void {
     if (this.#ended) return;

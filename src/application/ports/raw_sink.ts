@@ -1,6 +1,6 @@
 /**
  * Receives the frames of a feed as upstream sent them, after their events were published. All calls
- * are synchronous and never throw.
+ * are synchronous.
  */
 export interface RawSink {
   /** Whether a client receives messages as they were sent; if not, frames need not be passed on. */
@@ -8,8 +8,11 @@ export interface RawSink {
   /**
    * Takes a frame whose syntax is valid.
    *
+   * @throws Error when it is not; what follows the error in the frame is lost
    * @param frame not changed by the caller afterwards
    * @param receivedAt wall clock ms at which the frame arrived; the next frame has another one
    */
   receive(frame: Uint8Array, receivedAt: number): void;
+  /** Notes that a frame could not be decoded: its messages are lost. */
+  unreadable(): void;
 }

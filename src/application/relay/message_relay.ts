@@ -27,6 +27,7 @@ import type {
   FoundMessage,
   MessageFormat,
   MessagePlace,
+  MessageSubject,
   MessageTarget,
 } from "./relayed_message.ts";
 
@@ -103,6 +104,11 @@ export class MessageRelay implements MessageTarget {
     return this.#symbols;
   }
 
+  /** Position of the last message that was published. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
   /** Counts the pairs that no client subscribes to. */
   countUnsubscribed(pairs: SymbolSets): number {
     let count = 0;
@@ -134,6 +140,7 @@ export class MessageRelay implements MessageTarget {
    */
   add(queue: RelayQueue, channel: UpstreamChannel, symbol: string): void {
     if (channel === "orderbooks") this.sendOrderBooks(queue, symbol);
+    queue.subscriptions++;
     const { bySymbol, all } = this.#channels[channel];
     if (symbol === WILDCARD) {
       if (all.push(queue) === 1) this.#symbols++;
@@ -153,6 +160,7 @@ export class MessageRelay implements MessageTarget {
     const queues = symbol === WILDCARD ? all : bySymbol.get(symbol);
     if (!queues?.includes(queue)) return;
     removeFrom(queues, queue);
+    queue.subscriptions--;
     if (queues.length > 0) return;
     this.#symbols--;
     if (symbol !== WILDCARD) bySymbol.delete(symbol);
@@ -164,8 +172,9 @@ export class MessageRelay implements MessageTarget {
     const books = this.#options.orderBooks?.present({ symbols, secondary: new Set() }) ?? NONE;
     for (const { event, receivedAt } of books) {
       const frame = orderBookJson(event);
-      const message = { frame, start: 0, end: frame.length, transcoded: undefined };
-      const envelope = this.#envelopeOf(message, receivedAt);
+      const message = { frame, start: 0, end: frame.length };
+      const subject = { symbol: event.symbol, symbols: undefined };
+      const envelope = this.#envelopeOf(message, subject, { channel: "orderbooks", receivedAt });
       queue.enqueue(envelope);
       if (envelope.holders > 0) this.#memory.hold(envelope);
     }
@@ -180,7 +189,7 @@ export class MessageRelay implements MessageTarget {
     if (named === undefined && all.length === 0 && symbols === undefined) return;
     // A change of a wrong order book would leave it wrong.
     if (channel === "orderbooks" && this.#isWrong(symbol)) return;
-    const envelope = this.#envelopeOf(message, receivedAt);
+    const envelope = this.#envelopeOf(message, message, { channel, receivedAt });
     for (let i = 0; i < all.length; i++) all[i]?.enqueue(envelope);
     // A queue takes a message that it has already only once.
     if (named) { for (let i = 0; i < named.length; i++) named[i]?.enqueue(envelope); }
@@ -190,13 +199,17 @@ export class MessageRelay implements MessageTarget {
     if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
+  unreadable(): void {
+    for (const queue of this.#queues) if (queue.subscriptions > 0) queue.loseUnread();
+  }
+
   #isWrong(symbol: string | undefined): boolean {
     return symbol !== undefined && this.#options.orderBooks?.isWrong(symbol) === true;
   }
 
   #publishUnknown(message: FoundMessage, receivedAt: number): void {
     const { symbol } = message;
-    const envelope = this.#envelopeOf(message, receivedAt);
+    const envelope = this.#envelopeOf(message, message, { channel: undefined, receivedAt });
     if (symbol === undefined) { for (const queue of this.#queues) queue.enqueue(envelope); }
     else {
       for (const channel of UPSTREAM_CHANNELS) {
@@ -207,13 +220,18 @@ export class MessageRelay implements MessageTarget {
     if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
-  #envelopeOf({ frame, start, end }: MessagePlace, receivedAt: number): RelayEnvelope {
+  #envelopeOf(
+    { frame, start, end }: MessagePlace,
+    subject: MessageSubject,
+    { channel, receivedAt }: {
+      readonly channel: UpstreamChannel | undefined;
+      readonly receivedAt: number;
+    },
+  ): RelayEnvelope {
     const bytes = ENVELOPE_BYTES + 2 * (end - start);
-    return new RelayEnvelope({ frame, start, end, transcoded: undefined }, {
-      sequence: ++this.#sequence,
-      receivedAt,
-      bytes,
-    });
+    const sequence = ++this.#sequence;
+    const event = { frame, start, end, transcoded: undefined };
+    return new RelayEnvelope(event, subject, { channel, sequence, receivedAt, bytes });
   }
 
   #listOf(channel: UpstreamChannel, symbol: string): readonly RelayQueue[] {

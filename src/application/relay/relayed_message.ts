@@ -7,8 +7,16 @@
 /** How the frames of a feed are encoded. */
 export type MessageFormat = "json" | "msgpack";
 
+/** What a message is about. */
+export interface MessageSubject {
+  /** Its symbol; `undefined` when it has none. */
+  readonly symbol: string | undefined;
+  /** Its symbols if it has a list of them and no single one, as news have. */
+  readonly symbols: readonly string[] | undefined;
+}
+
 /** A message in a frame, valid until the next one is found. */
-export interface FoundMessage {
+export interface FoundMessage extends MessageSubject {
   readonly frame: Uint8Array;
   /** Position of the first byte in the frame. */
   readonly start: number;
@@ -16,10 +24,6 @@ export interface FoundMessage {
   readonly end: number;
   /** Its type, such as `q`; empty when it has none. */
   readonly type: string;
-  /** Its symbol; `undefined` when it has none. */
-  readonly symbol: string | undefined;
-  /** Its symbols if it has a list of them and no single one, as news have. */
-  readonly symbols: readonly string[] | undefined;
 }
 
 /** Where a message stands. */
@@ -43,4 +47,6 @@ export interface MessageTarget {
   readonly isWanted: boolean;
   /** @param receivedAt wall clock ms at which the frame arrived */
   publish(message: FoundMessage, receivedAt: number): void;
+  /** Messages that could not be read are lost, of unknown number and symbols. */
+  unreadable(): void;
 }

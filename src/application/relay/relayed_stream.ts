@@ -8,6 +8,7 @@ import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import {
   parseErrorText,
   type SymbolSets,
+  UPSTREAM_CHANNELS,
   type UpstreamChannel,
   type UpstreamError,
   WILDCARD,
@@ -15,7 +16,7 @@ import {
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { SymbolChange } from "../streaming/upstream_events.ts";
 import type { MessageRelay } from "./message_relay.ts";
-import type { RelayQueue } from "./relay_queue.ts";
+import type { RelayEnvelope, RelayQueue } from "./relay_queue.ts";
 
 /** Upstream's error when the plan has no slot for a symbol. */
 const OVER_LIMIT: UpstreamError = { code: 405, message: "symbol limit exceeded" };
@@ -47,6 +48,7 @@ export interface PendingSymbols {
 }
 
 type Sets = Map<UpstreamChannel, Set<string>>;
+type Sequences = Map<UpstreamChannel, Map<string, number>>;
 
 /** A client's stream of messages. */
 export class RelayedStream implements Disposable {
@@ -62,6 +64,8 @@ export class RelayedStream implements Disposable {
   /** Symbols of which upstream has not answered yet. */
   #open: Sets = new Map();
   #answer: ((error: UpstreamError | undefined) => void) | undefined;
+  /** Up to which message those were published that symbols do not receive: while any are queued. */
+  #receivedAfter: Sequences = new Map();
 
   constructor(options: RelayedStreamOptions) {
     this.#options = options;
@@ -118,13 +122,18 @@ export class RelayedStream implements Disposable {
     };
   }
 
-  /** Receives the given symbols no longer; others than its own are ignored. */
+  /**
+   * Receives the given symbols no longer, nor what is queued of them; others than its own are
+   * ignored.
+   */
   remove(pairs: SymbolSets): void {
     const { relay, sink, holder, onChange } = this.#options;
+    let hasRemoved = false;
     for (const [channel, symbols] of pairs) {
       const own = this.#accepted.get(channel);
       const removed = [...symbols].filter((symbol) => own?.delete(symbol));
       if (removed.length === 0) continue;
+      hasRemoved = true;
       const requested = this.#requested.get(channel);
       for (const symbol of removed) {
         relay.remove(this.queue, channel, symbol);
@@ -133,6 +142,9 @@ export class RelayedStream implements Disposable {
       sink.remove(channel, removed, "stream", holder);
       onChange(-removed.length);
     }
+    if (!hasRemoved) return;
+    if (!this.queue.isChecked) this.#receivedAfter = new Map();
+    this.queue.checkUpTo(relay.sequence, (envelope) => this.#isReceived(envelope));
   }
 
   /** Sends the whole order books of its pairs again: changes of them were dropped. */
@@ -170,6 +182,25 @@ export class RelayedStream implements Disposable {
     return all?.state === "acknowledged";
   }
 
+  /** Whether a queued message was published for symbols that are received since then. */
+  #isReceived({ channel, symbol, symbols, sequence }: RelayEnvelope): boolean {
+    // Of an unknown type.
+    if (channel === undefined) {
+      return symbol === undefined ||
+        UPSTREAM_CHANNELS.some((each) => this.#isReceivedBy(each, symbol, sequence));
+    }
+    return this.#isReceivedBy(channel, symbol, sequence) ||
+      (symbols?.some((each) => this.#isReceivedBy(channel, each, sequence)) ?? false);
+  }
+
+  #isReceivedBy(channel: UpstreamChannel, symbol: string | undefined, sequence: number): boolean {
+    const accepted = this.#accepted.get(channel);
+    const after = this.#receivedAfter.get(channel);
+    return [WILDCARD, symbol].some((name) =>
+      name !== undefined && accepted?.has(name) && sequence > (after?.get(name) ?? 0)
+    );
+  }
+
   #reply(error: UpstreamError | undefined): void {
     if (error) this.#answer?.(error);
   }
@@ -182,10 +213,18 @@ export class RelayedStream implements Disposable {
     if (this.queue.isEnded) return;
     this.#answer = undefined;
     this.#open = new Map();
+    const { relay } = this.#options;
     for (const [channel, symbols] of added) {
       addAll(this.#accepted, channel, symbols);
-      for (const symbol of symbols) this.#options.relay.add(this.queue, channel, symbol);
+      if (this.queue.isChecked) this.#receiveAfter(relay.sequence, channel, symbols);
+      for (const symbol of symbols) relay.add(this.queue, channel, symbol);
     }
+  }
+
+  #receiveAfter(sequence: number, channel: UpstreamChannel, symbols: Iterable<string>): void {
+    const after = this.#receivedAfter.get(channel) ?? new Map<string, number>();
+    this.#receivedAfter.set(channel, after);
+    for (const symbol of symbols) after.set(symbol, sequence);
   }
 
   #cancel(added: SymbolSets): void {

@@ -216,6 +216,7 @@ export class FrameDecoder<R> implements MessageNotes {
       this.#counters.errors.malformed_frame++;
       this.#log.warn("Cannot decode a frame", { cause: error });
       for (const sink of this.#sinks) sink.unreadable(undefined);
+      this.#raw?.unreadable();
       return 0;
     }
     const exact = new ExactMessages(codec, frame);

@@ -10,7 +10,7 @@ import type { MessageFormat, RelayedMessage } from "../../application/relay/rela
 import { compressFrame } from "./deflate.ts";
 import { headerLength, type Opcode, writeHeader } from "./frame_header.ts";
 import { headBytes, LIST, writeHead } from "./msgpack_values.ts";
-import { TranscodedFrames } from "./transcoded_frames.ts";
+import { type BatchContent, TranscodedFrames } from "./transcoded_frames.ts";
 
 /**
  * Bytes of messages at which a frame is complete: clients that use the Python library accept 1 MiB
@@ -40,12 +40,11 @@ export function controlFrame(message: Readonly<Record<string, unknown>>, format:
 /** Messages that are sent together. */
 type MessageBatch = readonly Envelope<RelayedMessage>[];
 
-/** The frames of one batch. */
-interface MadeFrames {
+/** The frames that were made of one batch. */
+interface MadeFrames extends BatchContent {
   readonly batch: MessageBatch;
-  readonly frames: readonly Uint8Array[];
   /** The same compressed, once a client has needed them. */
-  compressed?: readonly Uint8Array[];
+  compressed?: BatchContent;
 }
 
 /** What {@linkcode BatchFrames} can have beside the format. */
@@ -86,10 +85,13 @@ export class BatchFrames {
    *
    * @param isCompressed whether the client can read compressed frames
    */
-  of(batch: MessageBatch, format: MessageFormat, isCompressed = false): readonly Uint8Array[] {
+  of(batch: MessageBatch, format: MessageFormat, isCompressed = false): BatchContent {
     const made = this.#find(batch, format);
-    if (!isCompressed || this.#compressFrom === Infinity) return made.frames;
-    return made.compressed ??= made.frames.map((frame) => this.#compress(frame, format));
+    if (!isCompressed || this.#compressFrom === Infinity) return made;
+    return made.compressed ??= {
+      frames: made.frames.map((frame) => this.#compress(frame, format)),
+      lost: made.lost,
+    };
   }
 
   #compress(frame: Uint8Array, format: MessageFormat): Uint8Array {
@@ -104,7 +106,7 @@ export class BatchFrames {
     const similar = made.get(first);
     const equal = similar?.find((other) => isEqual(other.batch, batch));
     if (equal) return equal;
-    const added: MadeFrames = { batch, frames: this.#make(batch, format) };
+    const added: MadeFrames = { batch, ...this.#make(batch, format) };
     if (similar) similar.push(added);
     else made.set(first, [added]);
     return added;
@@ -116,7 +118,7 @@ export class BatchFrames {
     this.#made.msgpack.clear();
   }
 
-  #make(batch: MessageBatch, format: MessageFormat): readonly Uint8Array[] {
+  #make(batch: MessageBatch, format: MessageFormat): BatchContent {
     if (format !== this.#source) return this.#transcoded.make(batch);
     const parts = batch.map(({ event }) => event);
     const frames: Uint8Array[] = [];
@@ -131,7 +133,7 @@ export class BatchFrames {
       frames.push(format === "json" ? jsonFrame(own, bytes) : msgpackFrame(own, bytes));
       from = to;
     }
-    return frames;
+    return { frames, lost: 0 };
   }
 }
 

@@ -65,8 +65,10 @@ interface MarketPath {
 export class MarketSession extends ClientSession {
   readonly #path: MarketPath;
   #stream: RelayedStream | undefined;
-  /** Messages that were dropped when that was last checked. */
+  /** Messages that were dropped because the client is slow, when that was last checked. */
   #dropped = 0;
+  /** Messages that could not be read or converted, when that was last checked. */
+  #lost = 0;
   /** Monotonic ms of the first drop since the queue was last empty. */
   #behindSince: number | undefined;
   /** Whether the client was sent an error about that. */
@@ -103,16 +105,20 @@ export class MarketSession extends ClientSession {
       return [];
     }
     this.#checkDrops(stream);
-    if (this.#behindSince !== undefined && !this.#isNotified) {
+    const frames = this.#takeBatch(queue);
+    const hasLost = queue.lost !== this.#lost;
+    this.#lost = queue.lost;
+    // One error, and order books once, for losses that follow one another.
+    const isBehind = this.#behindSince !== undefined || (hasLost && !this.#isNotified);
+    if (isBehind && !this.#isNotified) {
       this.#isNotified = true;
       replies.push(this.#frameOf(errorMessage(new StreamError(407))));
     }
-    const frames = this.#takeBatch(queue);
     if (!queue.isReady) {
       // Changes of order books were dropped.
-      if (this.#behindSince !== undefined) stream.resendOrderBooks();
+      if (isBehind) stream.resendOrderBooks();
       this.#behindSince = undefined;
-      this.#isNotified = false;
+      this.#isNotified = hasLost;
       if (frames.length === 0) {
         if (queue.isReady) this.schedule();
         else queue.onReady(this.schedule);
@@ -126,9 +132,13 @@ export class MarketSession extends ClientSession {
     const { feed, frames, format, isCompressed } = this.#path;
     const most = feed === "news" ? MAX_ARTICLES : MAX_MESSAGES;
     while (queue.isReady) {
-      const made = frames.of(queue.take(most), format, isCompressed);
+      const batch = queue.take(most);
+      // The client has unsubscribed from all of the messages.
+      if (batch.length === 0) continue;
+      const made = frames.of(batch, format, isCompressed);
+      if (made.lost > 0) queue.lose(made.lost);
       // None of the messages can be transcoded.
-      if (made.length > 0) return made;
+      if (made.frames.length > 0) return made.frames;
     }
     return [];
   }
@@ -167,13 +177,18 @@ export class MarketSession extends ClientSession {
 
   protected release(): void {
     const stream = this.#stream;
-    const { sent = 0, dropped = 0 } = stream?.queue ?? {};
-    this.client.span.set({ "stream.sent": sent, "stream.dropped": dropped });
+    const { sent = 0, dropped = 0, discarded = 0 } = stream?.queue ?? {};
+    this.client.span.set({
+      "stream.sent": sent,
+      "stream.dropped": dropped,
+      "stream.discarded": discarded,
+    });
     stream?.[Symbol.dispose]();
   }
 
   /** Notes since when the client loses messages. */
-  #checkDrops({ queue: { dropped } }: RelayedStream): void {
+  #checkDrops({ queue: { dropped: all, lost } }: RelayedStream): void {
+    const dropped = all - lost;
     if (dropped === this.#dropped) return;
     this.#dropped = dropped;
     this.#behindSince ??= this.context.clock.monotonic();

@@ -26,6 +26,14 @@ interface NewPlace {
   end: number;
 }
 
+/** The frames of one batch. */
+export interface BatchContent {
+  /** None if no message could be transcoded. */
+  readonly frames: readonly Uint8Array[];
+  /** Messages that could not be transcoded. */
+  readonly lost: number;
+}
+
 /** What {@linkcode TranscodedFrames} needs. */
 interface TranscodedFramesOptions {
   /** Whether sizes are doubles. */
@@ -44,6 +52,8 @@ export class TranscodedFrames {
   #scratch = new Uint8Array(FIRST_BYTES);
   #at = HEADROOM;
   #messages = 0;
+  /** Messages of the batch that cannot be transcoded. */
+  #lost = 0;
   #places: NewPlace[] = [];
 
   constructor(options: TranscodedFramesOptions) {
@@ -52,8 +62,9 @@ export class TranscodedFrames {
   }
 
   /** Makes the frames of a batch. */
-  make(batch: readonly Envelope<RelayedMessage>[]): readonly Uint8Array[] {
+  make(batch: readonly Envelope<RelayedMessage>[]): BatchContent {
     const frames: Uint8Array[] = [];
+    this.#lost = 0;
     for (let i = 0; i < batch.length;) {
       const { transcoded } = (batch[i] as Envelope<RelayedMessage>).event;
       i = transcoded ? this.#copy(transcoded, batch, i) : this.#add(batch, i);
@@ -61,7 +72,7 @@ export class TranscodedFrames {
     }
     if (this.#messages > 0) frames.push(this.#finish());
     if (this.#scratch.length > MAX_KEPT_BYTES) this.#scratch = new Uint8Array(FIRST_BYTES);
-    return frames;
+    return { frames, lost: this.#lost };
   }
 
   /** Transcodes a message of the batch; returns the position after it. */
@@ -73,6 +84,7 @@ export class TranscodedFrames {
       this.#at = this.#transcoder.write(event, this.#scratch, start);
     } catch (error) {
       event.transcoded = NO_PLACE;
+      this.#lost++;
       this.#options.onError(error);
       return i + 1;
     }
@@ -89,7 +101,10 @@ export class TranscodedFrames {
     batch: readonly Envelope<RelayedMessage>[],
     from: number,
   ): number {
-    if (frame === NO_PLACE.frame) return from + 1;
+    if (frame === NO_PLACE.frame) {
+      this.#lost++;
+      return from + 1;
+    }
     let end = first;
     let to = from + 1;
     for (; to < batch.length && end - start < this.#options.maxBytes; to++) {

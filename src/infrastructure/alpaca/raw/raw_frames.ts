@@ -34,7 +34,17 @@ export class RawFrames implements RawSink {
 
   receive(frame: Uint8Array, receivedAt: number): void {
     this.#receivedAt = receivedAt;
-    this.#scanner.scan(frame, this.#onMessage);
+    try {
+      this.#scanner.scan(frame, this.#onMessage);
+    } catch (error) {
+      // The messages after those that were found.
+      this.unreadable();
+      throw error;
+    }
+  }
+
+  unreadable(): void {
+    if (this.isWanted) this.#target.unreadable();
   }
 
   readonly #onMessage = (message: FoundMessage): void => {

@@ -123,3 +123,28 @@ Deno.test("queues share the memory of all streams", () => {
   while (slow.isReady) received.push(...textsOf(slow));
   assert.equal(received.at(-1), "q S9999");
 });
+
+Deno.test("a frame that cannot be read is a loss of every client with a subscription", () => {
+  const { relay, open, counters } = setup();
+  const [some, none] = [open(["quotes", "AAPL"]), open()];
+  const former = open(["quotes", "AAPL"]);
+  relay.remove(former, "quotes", "AAPL");
+  relay.publish(message("q", "AAPL"), 1);
+  relay.unreadable();
+  assert.deepEqual([some.lost, none.lost, former.lost], [1, 0, 0]);
+  assert.deepEqual(textsOf(some), ["q AAPL"]);
+  const { published, sent, dropped } = some;
+  assert.deepEqual([published, sent, dropped], [2, 1, 1]);
+  assert.deepEqual(counters, { published: 2, sent: 1, conflated: 0, dropped: 1 });
+});
+
+Deno.test("messages that cannot be converted count as dropped, and not as sent", () => {
+  const { relay, open, counters } = setup();
+  const queue = open(["quotes", "*"]);
+  for (let i = 0; i < 3; i++) relay.publish(message("q", "AAPL"), i);
+  queue.take(2);
+  queue.lose(1);
+  const { published, sent, dropped, queued, lost } = queue;
+  assert.deepEqual([published, sent, dropped, queued, lost], [3, 1, 1, 1, 1]);
+  assert.deepEqual(counters, { published: 3, sent: 1, conflated: 0, dropped: 1 });
+});

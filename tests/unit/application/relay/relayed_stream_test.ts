@@ -8,7 +8,7 @@ import type { SymbolSets, UpstreamChannel } from "../../../../src/domain/subscri
 /** A feed of which a test sets the states of symbols. */
 function setup(states: Readonly<Record<string, SymbolState>> = {}) {
   const counters = { published: 0, sent: 0, conflated: 0, dropped: 0 };
-  const relay = new MessageRelay({ format: "json", capacity: 10, counters });
+  const relay = new MessageRelay({ format: "json", capacity: 20, counters });
   const requested: string[] = [];
   const names = (channel: UpstreamChannel, symbols: Iterable<string>) =>
     Array.from(symbols, (symbol) => `${channel} ${symbol}`);
@@ -124,6 +124,63 @@ Deno.test("a symbol that is requested again is not requested upstream again", as
   again.cancel();
   assert.deepEqual(requested, ["trades A"]);
   assert.equal(stream.symbols.get("trades")?.size, 1);
+});
+
+/** Publishes messages of the types and symbols "q AAPL"; of several symbols "n A,B". */
+function publish(relay: MessageRelay, ...messages: readonly string[]): void {
+  for (const text of messages) {
+    const [type = "", names] = text.split(" ");
+    const frame = new TextEncoder().encode(text);
+    const [symbol, ...others] = names?.split(",") ?? [];
+    const symbols = symbol && others.length > 0 ? [symbol, ...others] : undefined;
+    const subject = { symbol: symbols ? undefined : symbol, symbols };
+    relay.publish({ frame, start: 0, end: frame.length, type, ...subject }, 0);
+  }
+}
+
+function take(stream: RelayedStream, limit?: number): string[] {
+  const texts: string[] = [];
+  while (stream.queue.isReady) {
+    const batch = stream.queue.take(limit);
+    texts.push(...batch.map(({ event: { frame } }) => new TextDecoder().decode(frame)));
+  }
+  return texts;
+}
+
+Deno.test("of symbols that are removed, nothing is taken that is queued", () => {
+  const { relay, stream } = setup();
+  stream.request(pairs({ trades: ["A", "B"], quotes: ["A"], news: ["A", "B"] })).accept();
+  const sent = ["t A", "q A", "c A", "t B", "n A,B", "n A,C", "future A", "z"];
+  publish(relay, ...sent);
+  stream.remove(pairs({ trades: ["A"], news: ["A"] }));
+  publish(relay, "t A", "t B");
+  assert.deepEqual(take(stream), ["q A", "t B", "n A,B", "future A", "z", "t B"]);
+  const { published, sent: taken, dropped, discarded } = stream.queue;
+  assert.deepEqual([published, taken, dropped, discarded], [9, 6, 0, 3]);
+  // What follows is not checked.
+  assert.equal(stream.queue.isChecked, false);
+});
+
+Deno.test("symbols that are added again begin with what is published then", () => {
+  const { relay, stream } = setup();
+  stream.request(pairs({ trades: ["A", "B"] })).accept();
+  publish(relay, "t A", "t B");
+  stream.remove(pairs({ trades: ["A"] }));
+  stream.request(pairs({ trades: ["A"] })).accept();
+  publish(relay, "t A", "t B");
+  assert.deepEqual(take(stream, 1), ["t B", "t A", "t B"]);
+});
+
+Deno.test("the wildcard and symbols beside it are removed independently", () => {
+  const { relay, stream } = setup();
+  stream.request(pairs({ trades: ["*", "A"] })).accept();
+  publish(relay, "t A", "t B");
+  stream.remove(pairs({ trades: ["A"] }));
+  assert.deepEqual(take(stream), ["t A", "t B"]);
+  stream.request(pairs({ trades: ["A"] })).accept();
+  publish(relay, "t A", "t B", "future B");
+  stream.remove(pairs({ trades: ["*"] }));
+  assert.deepEqual(take(stream), ["t A"]);
 });
 
 Deno.test("a request over a limit changes nothing", () => {

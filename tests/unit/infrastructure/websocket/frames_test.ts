@@ -29,8 +29,9 @@ function batchOf(messages: readonly unknown[], format: "json" | "msgpack" = "jso
     frame.set(part, at);
     const start = at;
     at += part.length + 1;
-    const place = { sequence: i + 1, receivedAt: 0, bytes: 100 };
-    return new RelayEnvelope(messageIn(frame, start, start + part.length), place);
+    const place = { channel: undefined, sequence: i + 1, receivedAt: 0, bytes: 100 };
+    const subject = { symbol: undefined, symbols: undefined };
+    return new RelayEnvelope(messageIn(frame, start, start + part.length), subject, place);
   });
 }
 
@@ -47,6 +48,9 @@ function parse(frame: Uint8Array) {
   assert.equal(frame.length, header + length);
   return { first, payload: frame.subarray(header) };
 }
+
+const framesOf = (made: BatchFrames, ...request: Parameters<BatchFrames["of"]>) =>
+  made.of(...request).frames;
 
 const fail = (error: unknown) => {
   throw error;
@@ -74,12 +78,16 @@ Deno.test("a batch is one list, in the format of the client", () => {
     const messages = Array.from({ length: count }, (_, i) => ({ T: "?", S: "A", i }));
     const batch = batchOf(messages);
     const frames = new BatchFrames("json", fail);
-    const [json, ...more] = frames.of(batch, "json");
+    const [json, ...more] = framesOf(frames, batch, "json");
     assert.equal(more.length, 0);
     assert.deepEqual(JSON.parse(text.decode(parse(json as Uint8Array).payload)), messages);
-    const [binary] = frames.of(batch, "msgpack");
+    const [binary] = framesOf(frames, batch, "msgpack");
     assert.deepEqual(decode(parse(binary as Uint8Array).payload), messages);
-    const [native] = new BatchFrames("msgpack", fail).of(batchOf(messages, "msgpack"), "msgpack");
+    const [native] = framesOf(
+      new BatchFrames("msgpack", fail),
+      batchOf(messages, "msgpack"),
+      "msgpack",
+    );
     assert.deepEqual(decode(parse(native as Uint8Array).payload), messages);
   }
 });
@@ -87,13 +95,13 @@ Deno.test("a batch is one list, in the format of the client", () => {
 Deno.test("clients with equal batches share the bytes of a frame, until they are cleared", () => {
   const frames = new BatchFrames("json", fail);
   const batch = batchOf([{ T: "q" }, { T: "t" }]);
-  const made = frames.of(batch, "json");
-  assert.equal(frames.of([...batch], "json"), made);
-  assert.notEqual(frames.of(batch.slice(0, 1), "json"), made);
-  assert.notEqual(frames.of(batch, "msgpack"), made);
-  assert.equal(frames.of([...batch], "json"), made);
+  const made = framesOf(frames, batch, "json");
+  assert.equal(framesOf(frames, [...batch], "json"), made);
+  assert.notEqual(framesOf(frames, batch.slice(0, 1), "json"), made);
+  assert.notEqual(framesOf(frames, batch, "msgpack"), made);
+  assert.equal(framesOf(frames, [...batch], "json"), made);
   frames.clear();
-  assert.notEqual(frames.of(batch, "json"), made);
+  assert.notEqual(framesOf(frames, batch, "json"), made);
 });
 
 Deno.test("a message is transcoded once for all clients", () => {
@@ -120,7 +128,7 @@ Deno.test("any part of a batch has the same messages, whichever were transcoded 
         for (const [isIn, isDetached] of parts) {
           const own = batch.filter((_, i) => isIn[i]);
           if (own.length === 0) continue;
-          const [frame] = frames.of(own, "msgpack") as [Uint8Array];
+          const [frame] = framesOf(frames, own, "msgpack") as [Uint8Array];
           const { payload } = parse(frame);
           assert.deepEqual(decode(payload), messages.filter((_, i) => isIn[i]));
           const head = own.length < 16 ? 1 : 3;
@@ -144,7 +152,7 @@ Deno.test("a message that has waited holds no frame of the other format", () => 
   const [envelope] = batchOf([{ T: "q" }]) as [RelayEnvelope];
   for (let i = 0; i < 2; i++) {
     const frames = new BatchFrames("json", fail);
-    const [frame] = frames.of([envelope], "msgpack") as [Uint8Array];
+    const [frame] = framesOf(frames, [envelope], "msgpack") as [Uint8Array];
     assert.equal(envelope.event.transcoded?.frame, frame);
     envelope.detach();
     assert.equal(envelope.event.transcoded, undefined);
@@ -156,7 +164,7 @@ Deno.test("a large batch has frames that common clients accept", () => {
     { length: 10 },
     (_, i) => ({ T: "n", i, content: "x".repeat(100_000) }),
   );
-  const frames = new BatchFrames("json", fail).of(batchOf(messages), "json");
+  const frames = framesOf(new BatchFrames("json", fail), batchOf(messages), "json");
   assert.ok(frames.length > 1);
   const received = frames.flatMap((frame) => {
     assert.ok(frame.length < 1_048_576);
@@ -165,15 +173,17 @@ Deno.test("a large batch has frames that common clients accept", () => {
   assert.deepEqual(received, messages);
 });
 
-Deno.test("a message that cannot be transcoded is left out and reported", () => {
+Deno.test("a message that cannot be transcoded is left out, counted and reported", () => {
   const errors: unknown[] = [];
   const frames = new BatchFrames("json", (error) => errors.push(error));
   const [first, second] = batchOf([{ T: "q" }, { T: "t" }]) as [RelayEnvelope, RelayEnvelope];
   first.event = messageIn(utf8.encode('{"T":'), 0, 5);
-  const [frame] = frames.of([first, second], "msgpack");
+  const { frames: [frame], lost } = frames.of([first, second], "msgpack");
+  assert.equal(lost, 1);
   assert.deepEqual(decode(parse(frame as Uint8Array).payload), [{ T: "t" }]);
   assert.equal(errors.length, 1);
-  assert.deepEqual(frames.of([first], "msgpack"), []);
+  assert.deepEqual(framesOf(frames, [first], "msgpack"), []);
+  assert.equal(frames.of([first, second], "json").lost, 0);
 });
 
 Deno.test("frames from a size on are compressed once for the clients that read them", () => {
@@ -181,10 +191,10 @@ Deno.test("frames from a size on are compressed once for the clients that read t
     const frames = new BatchFrames(format, fail, { compressFrom: 500 });
     const messages = Array.from({ length: 200 }, (_, i) => ({ T: "q", S: "AAPL", i }));
     const batch = batchOf(messages, format);
-    const [plain] = frames.of(batch, format) as [Uint8Array];
-    const made = frames.of(batch, format, true);
-    assert.equal(frames.of([...batch], format, true), made);
-    assert.equal(frames.of(batch, format)[0], plain);
+    const [plain] = framesOf(frames, batch, format) as [Uint8Array];
+    const made = framesOf(frames, batch, format, true);
+    assert.equal(framesOf(frames, [...batch], format, true), made);
+    assert.equal(framesOf(frames, batch, format)[0], plain);
     const { first, payload } = parse(made[0] as Uint8Array);
     assert.equal(first, format === "json" ? 0xc1 : 0xc2);
     assert.ok(payload.length < plain.length / 2);
@@ -193,7 +203,7 @@ Deno.test("frames from a size on are compressed once for the clients that read t
     const inflated = inflateRawSync(whole, { windowBits: 12, finishFlush: 2 });
     assert.deepEqual(new Uint8Array(inflated), parse(plain).payload);
     const small = batch.slice(0, 2);
-    assert.equal(frames.of(small, format, true)[0], frames.of(small, format)[0]);
+    assert.equal(framesOf(frames, small, format, true)[0], framesOf(frames, small, format)[0]);
   }
 });
 
@@ -206,7 +216,7 @@ Deno.test("frames that stay large, very large ones and all by default are not co
   for (const { message, compressFrom } of cases) {
     const frames = new BatchFrames("json", fail, { compressFrom });
     const batch = batchOf([message]);
-    assert.equal(frames.of(batch, "json", true)[0], frames.of(batch, "json")[0]);
+    assert.equal(framesOf(frames, batch, "json", true)[0], framesOf(frames, batch, "json")[0]);
   }
 });
 

@@ -66,3 +66,65 @@ Deno.test("what follows the trades of stocks is ignored there, and refused elsew
     }
   }
 });
+
+/** The symbols of messages, the numbers of errors, and the trades of acknowledgements. */
+const contentOf = (client: MarketClient) =>
+  client.take().map(({ message: { S, code, trades } }) => S ?? code ?? trades);
+
+Deno.test("after an unsubscribe nothing follows that a slow client still had to receive", async () => {
+  const client = await MarketClient.logIn({ state: "acknowledged" });
+  client.send(subscribe(["A", "B"]));
+  await client.clock.advance(0);
+  client.take();
+  client.isSlow = true;
+  client.publishTrades("A");
+  await client.clock.advance(0);
+  client.publishTrades("A", "B", "A");
+  client.send({ action: "unsubscribe", trades: ["A"] });
+  await client.clock.advance(0);
+  // It is being written.
+  assert.deepEqual(contentOf(client), ["A"]);
+  client.isSlow = false;
+  await client.clock.advance(0);
+  assert.deepEqual(contentOf(client), [["B"], "B"]);
+});
+
+Deno.test("a client that loses what cannot be converted receives error 407 once", async () => {
+  const client = await MarketClient.logIn({
+    state: "acknowledged",
+    format: "msgpack",
+    maxSlowMs: 5_000,
+  });
+  client.send(subscribe(["*"]));
+  await client.clock.advance(0);
+  client.take();
+  client.publishTrades("A", "!B", "C");
+  await client.clock.advance(0);
+  assert.deepEqual(contentOf(client), [407, "A", "C"]);
+  // One after the other: the same losses.
+  client.publishTrades("!D");
+  await client.clock.advance(0);
+  assert.deepEqual(contentOf(client), []);
+  client.publishTrades("E");
+  await client.clock.advance(0);
+  client.publishTrades("F", "!G");
+  await client.clock.advance(0);
+  assert.deepEqual(contentOf(client), ["E", 407, "F"]);
+  const { sent, dropped } = client.counters.relays.stockMessages;
+  assert.deepEqual([sent, dropped], [4, 3]);
+});
+
+Deno.test("a frame of upstream that is lost is error 407, and does not make a client slow", async () => {
+  const client = await MarketClient.logIn({ state: "acknowledged", maxSlowMs: 5_000 });
+  client.send(subscribe(["*"]));
+  await client.clock.advance(0);
+  client.take();
+  client.relay.unreadable();
+  client.tick();
+  await client.clock.advance(60_000);
+  client.tick();
+  assert.equal(client.isTerminated, false);
+  client.publishTrades("A", "B");
+  await client.clock.advance(0);
+  assert.deepEqual(contentOf(client), [407, "A", "B"]);
+});

@@ -31,6 +31,7 @@ function setup({ isWanted = true } = {}) {
     },
     publish: ({ type, symbol }: { readonly type: string; readonly symbol: string | undefined }) =>
       done.push(`${type} ${symbol}`),
+    unreadable: () => done.push("lost"),
   };
   const raw: RawSink = new RawFrames("json", target);
   const counters = createCounters().feeds.sip;
@@ -41,7 +42,7 @@ function setup({ isWanted = true } = {}) {
     decoder.receive(utf8.encode(text), () => done.push("reply"));
     return [...done];
   };
-  return { receive, counters };
+  return { receive, counters, raw, done };
 }
 
 Deno.test("messages are passed on after the events of their frame", () => {
@@ -64,10 +65,12 @@ Deno.test("a message that cannot be decoded is passed on as Alpaca sent it", () 
   assert.equal(counters.errors.malformed_element, 1);
 });
 
-Deno.test("of a frame that is not valid, nothing is passed on", () => {
+Deno.test("of a frame that is not valid, only its loss is passed on", () => {
   const { receive, counters } = setup();
   for (const text of [`[${QUOTE},`, `[${QUOTE}`, `${QUOTE}${QUOTE}`, "", "[1", `[{"T":"q",}]`]) {
-    assert.ok(receive(text).every((each) => each === "unreadable"), text);
+    const done = receive(text);
+    assert.equal(done.pop(), "lost", text);
+    assert.ok(done.every((each) => each === "unreadable"), text);
   }
   assert.equal(counters.errors.malformed_frame, 6);
   assert.deepEqual(receive("[]"), []);
@@ -76,4 +79,11 @@ Deno.test("of a frame that is not valid, nothing is passed on", () => {
 Deno.test("frames are not passed on while no client receives messages", () => {
   const { receive } = setup({ isWanted: false });
   assert.deepEqual(receive(`[${QUOTE}]`), ["event"]);
+  assert.ok(!receive("[1").includes("lost"));
+});
+
+Deno.test("what cannot be found in a frame is lost, and an error", () => {
+  const { raw, done } = setup();
+  assert.throws(() => raw.receive(utf8.encode(`[${QUOTE},{"T":"q","S`), 0), RangeError);
+  assert.deepEqual(done, ["q AAPL", "lost"]);
 });
