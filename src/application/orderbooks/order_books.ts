@@ -59,6 +59,9 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
   readonly #books = new Map<string, Book>();
   /** Pairs of which a change was lost since their last whole order books. */
   readonly #wrong = new Set<string>();
+  /** Pairs that are no longer wrong since one frame, and its time of arrival. */
+  readonly #renewed = new Set<string>();
+  #renewedAt = NaN;
 
   /**
    * @param limits numbers, at least 1
@@ -84,6 +87,9 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
     if (this.#wrong.size > 0 && this.#wrong.has(symbol)) {
       if (!reset) return;
       this.#wrong.delete(symbol);
+      if (receivedAt !== this.#renewedAt) this.#renewed.clear();
+      this.#renewedAt = receivedAt;
+      this.#renewed.add(symbol);
       this.#requests?.arrived(symbol);
     }
     const last = this.#channel.publish(event, receivedAt);
@@ -109,6 +115,16 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
   /** Whether a change of a pair was lost since its last whole order book. */
   isWrong(symbol: string): boolean {
     return this.#wrong.has(symbol);
+  }
+
+  /**
+   * Whether the whole order book of a wrong pair has arrived in a frame, in which there may be
+   * changes before it.
+   *
+   * @param receivedAt that of the frame
+   */
+  isRenewedBy(receivedAt: number, symbol: string): boolean {
+    return receivedAt === this.#renewedAt && this.#renewed.has(symbol);
   }
 
   whenComplete(): Promise<void> {

@@ -76,6 +76,8 @@ interface WholeBooks {
   present(filter: ChannelFilter): readonly Envelope<Orderbook>[];
   /** Whether a change of a pair was lost since its last whole order book. */
   isWrong(symbol: string): boolean;
+  /** Whether the whole order book of a wrong pair has arrived in a frame. */
+  isRenewedBy(receivedAt: number, symbol: string): boolean;
 }
 
 /** Distributes the messages of one feed. */
@@ -88,6 +90,9 @@ export class MessageRelay implements MessageTarget {
   readonly #queues = new Set<RelayQueue>();
   #symbols = 0;
   #sequence = 0;
+  /** Pairs whose whole order books were sent in place of the messages of one frame. */
+  readonly #renewed = new Set<string>();
+  #renewedAt = NaN;
 
   constructor(options: MessageRelayOptions) {
     this.#options = options;
@@ -171,8 +176,7 @@ export class MessageRelay implements MessageTarget {
     const symbols = new Set(symbol === WILDCARD ? [] : [symbol]);
     const books = this.#options.orderBooks?.present({ symbols, secondary: new Set() }) ?? NONE;
     for (const { event, receivedAt } of books) {
-      const frame = orderBookJson(event);
-      const message = { frame, start: 0, end: frame.length };
+      const message = placeOf(orderBookJson(event));
       const subject = { symbol: event.symbol, symbols: undefined };
       const envelope = this.#envelopeOf(message, subject, { channel: "orderbooks", receivedAt });
       queue.enqueue(envelope);
@@ -187,9 +191,9 @@ export class MessageRelay implements MessageTarget {
     const { bySymbol, all } = this.#channels[channel];
     const named = symbol === undefined ? undefined : bySymbol.get(symbol);
     if (named === undefined && all.length === 0 && symbols === undefined) return;
-    // A change of a wrong order book would leave it wrong.
-    if (channel === "orderbooks" && this.#isWrong(symbol)) return;
-    const envelope = this.#envelopeOf(message, message, { channel, receivedAt });
+    const place = channel === "orderbooks" ? this.#bookOf(message, receivedAt) : message;
+    if (place === undefined) return;
+    const envelope = this.#envelopeOf(place, message, { channel, receivedAt });
     for (let i = 0; i < all.length; i++) all[i]?.enqueue(envelope);
     // A queue takes a message that it has already only once.
     if (named) { for (let i = 0; i < named.length; i++) named[i]?.enqueue(envelope); }
@@ -203,8 +207,25 @@ export class MessageRelay implements MessageTarget {
     for (const queue of this.#queues) if (queue.subscriptions > 0) queue.loseUnread();
   }
 
-  #isWrong(symbol: string | undefined): boolean {
-    return symbol !== undefined && this.#options.orderBooks?.isWrong(symbol) === true;
+  /**
+   * What clients receive for a message of an order book; `undefined` for nothing. A change of a
+   * wrong one would leave it wrong. In the frame with the whole one, what precedes that is not for
+   * clients either: they receive the state after the frame.
+   */
+  #bookOf(message: FoundMessage, receivedAt: number): MessagePlace | undefined {
+    const { symbol } = message;
+    const { orderBooks } = this.#options;
+    if (symbol === undefined || orderBooks === undefined) return message;
+    if (orderBooks.isWrong(symbol)) return undefined;
+    if (!orderBooks.isRenewedBy(receivedAt, symbol)) return message;
+    if (receivedAt !== this.#renewedAt) this.#renewed.clear();
+    this.#renewedAt = receivedAt;
+    if (this.#renewed.has(symbol)) return undefined;
+    const [whole] = orderBooks.present({ symbols: new Set([symbol]), secondary: new Set() });
+    // Only a number of pairs is kept.
+    if (whole === undefined) return message;
+    this.#renewed.add(symbol);
+    return placeOf(orderBookJson(whole.event));
   }
 
   #publishUnknown(message: FoundMessage, receivedAt: number): void {
@@ -238,4 +259,9 @@ export class MessageRelay implements MessageTarget {
     const { bySymbol, all } = this.#channels[channel];
     return symbol === WILDCARD ? all : bySymbol.get(symbol) ?? NONE;
   }
+}
+
+/** The place of a message that has a frame of its own. */
+function placeOf(frame: Uint8Array): MessagePlace {
+  return { frame, start: 0, end: frame.length };
 }

@@ -13,6 +13,14 @@ import { formatRfc3339, parseRfc3339 } from "../../../../src/domain/market/times
 
 const t = "2026-09-13T12:00:02.1184Z";
 
+interface BookMessage {
+  readonly S: string;
+  readonly b: readonly { readonly p: number; readonly s: number }[];
+  readonly r?: true;
+  /** Whether it cannot be decoded. */
+  readonly bad?: true;
+}
+
 function made(capacity: number) {
   const counters = createCounters();
   const memory = new QueueMemory();
@@ -37,21 +45,32 @@ function made(capacity: number) {
     onChange() {},
     onEnd() {},
   });
-  /** A message of upstream, as the decoder and the relay get it. */
-  const receive = (message: { S: string; b: { p: number; s: number }[]; r?: true }, at: number) => {
+  /** Messages of one frame, whose events are published before; of `bad` ones there is none. */
+  const receiveFrame = (
+    messages: readonly BookMessage[],
+    at: number,
+  ) => {
     const timestamp = parseRfc3339(t) ?? assert.fail();
-    const bids = message.b.map(({ p, s }) => ({ price: p, size: s }));
-    const book = { symbol: message.S, timestamp, bids, asks: [], reset: message.r ?? false };
-    orderBooks.publish(book, at);
-    const frame = new TextEncoder().encode(JSON.stringify({ T: "o", t, ...message, a: [] }));
-    const place = { frame, start: 0, end: frame.length };
-    relay.publish({ ...place, type: "o", symbol: message.S, symbols: undefined }, at);
+    for (const { S: symbol, b, r: reset = false, bad } of messages) {
+      if (bad) orderBooks.unreadable(symbol);
+      else {
+        const bids = b.map(({ p, s }) => ({ price: p, size: s }));
+        orderBooks.publish({ symbol, timestamp, bids, asks: [], reset }, at);
+      }
+    }
+    for (const message of messages) {
+      const frame = new TextEncoder().encode(JSON.stringify({ T: "o", t, ...message, a: [] }));
+      const place = { frame, start: 0, end: frame.length };
+      relay.publish({ ...place, type: "o", symbol: message.S, symbols: undefined }, at);
+    }
   };
+  /** A message of upstream, as the decoder and the relay get it. */
+  const receive = (message: BookMessage, at: number) => receiveFrame([message], at);
   const take = () =>
     stream.queue.take().map(({ event: { frame, start, end } }) =>
       JSON.parse(new TextDecoder().decode(frame.subarray(start, end)))
     );
-  return { receive, stream, take, memory };
+  return { receive, receiveFrame, stream, take, memory };
 }
 
 Deno.test("what a slow client has lost of order books, the whole ones replace", () => {
@@ -85,4 +104,30 @@ Deno.test("times are written as Alpaca writes them", () => {
       assert.deepEqual(parseRfc3339(formatRfc3339(time)), time);
     }),
   );
+});
+
+Deno.test("of a frame with the whole order book, nothing before it is sent", () => {
+  const change = (price: number) => ({ S: "BTC/USD", b: [{ p: price, s: 1 }] });
+  const whole = (price: number) => ({ ...change(price), r: true as const });
+  const bad = { ...change(99), bad: true as const };
+  const frames: (readonly [readonly BookMessage[], readonly number[]])[] = [
+    [[bad, whole(1)], [1]],
+    [[change(98), bad, change(97), whole(1), change(2)], [2, 1]],
+    [[bad, whole(3), change(4), bad, change(97), whole(1), { S: "ETH/USD", b: [] }], [1]],
+  ];
+  for (const [frame, prices] of frames) {
+    for (const isEarlier of [false, true]) {
+      const { receive, receiveFrame, stream, take } = made(100);
+      stream.request(new Map([["orderbooks", new Set(["BTC/USD"])]])).accept();
+      receive(whole(5), 1);
+      take();
+      if (isEarlier) receive(bad, 2);
+      receiveFrame(frame, 3);
+      receive(change(7), 4);
+      const [book, after, ...others] = take();
+      assert.deepEqual([book.r, book.b.map(({ p }: { p: number }) => p)], [true, prices]);
+      assert.deepEqual([after.r, after.b], [undefined, change(7).b]);
+      assert.deepEqual(others, []);
+    }
+  }
 });
