@@ -71,7 +71,7 @@ Deno.test("what follows the trades of stocks is ignored there, and refused elsew
 const contentOf = (client: MarketClient) =>
   client.take().map(({ message: { S, code, trades } }) => S ?? code ?? trades);
 
-Deno.test("after an unsubscribe nothing follows that a slow client still had to receive", async () => {
+Deno.test("after an unsubscribe nothing follows that is queued", async () => {
   const client = await MarketClient.logIn({ state: "acknowledged" });
   client.send(subscribe(["A", "B"]));
   await client.clock.advance(0);
@@ -114,7 +114,7 @@ Deno.test("a client that loses what cannot be converted receives error 407 once"
   assert.deepEqual([sent, dropped], [4, 3]);
 });
 
-Deno.test("a frame of upstream that is lost is error 407, and does not make a client slow", async () => {
+Deno.test("a lost frame of upstream is error 407, and does not make a client slow", async () => {
   const client = await MarketClient.logIn({ state: "acknowledged", maxSlowMs: 5_000 });
   client.send(subscribe(["*"]));
   await client.clock.advance(0);
