@@ -22,6 +22,8 @@ const LOGIN_BYTES = 16 * 1024;
 const MESSAGE_BYTES = 128;
 /** Bytes that are read, and ignored, after the close of a client that has not sent its own. */
 const IGNORED_BYTES = 64 * 1024;
+/** Bytes that the runtime may have read before reading is paused. */
+const UNREAD_BYTES = 256 * 1024;
 /** Codes of closes for what a client sends (RFC 6455). */
 const INVALID = 1007, POLICY = 1008, TOO_LARGE = 1009, TRY_AGAIN = 1013;
 
@@ -223,6 +225,11 @@ export class ClientSocket implements TurnUser {
       if (this.#ignoredBytes > IGNORED_BYTES) this.#raw.pause();
       return;
     }
+    const { heldBytes, maxBytes, isUnpacking } = this.#incoming;
+    // Twice as much, because also the parts are counted in which a message arrives. Others may
+    // follow one that waits to be unpacked.
+    const most = 2 * maxBytes + (isUnpacking ? UNREAD_BYTES : 0);
+    if (heldBytes > most) return this.#refuseTooLarge();
     this.#count();
     const { rate, clock } = this.#limits;
     const ms = rate.take(this.#credit, bytes);
@@ -242,10 +249,7 @@ export class ClientSocket implements TurnUser {
 
   #count(): void {
     if (this.#charge.isReleased) return;
-    const held = this.#incoming.heldBytes;
-    // Twice as much, because also the parts are counted in which a message arrives.
-    if (held > 2 * this.#incoming.maxBytes) return this.#refuseTooLarge();
-    this.#limits.budget.set(this.#charge, held + this.#waitingBytes);
+    this.#limits.budget.set(this.#charge, this.#incoming.heldBytes + this.#waitingBytes);
   }
 
   #refuseTooLarge(): void {

@@ -154,6 +154,18 @@ Deno.test("a client that sends faster than it is handled is read more slowly", a
   assert.equal(await refusals(harness, "request_bytes"), 0);
 });
 
+Deno.test("compressed messages that follow one another are no larger message", async () => {
+  await using harness = await startHarness({
+    websocket: true,
+    env: { STREAM_PROXY_WEBSOCKET_MAX_MESSAGE_KB: "16" },
+  });
+  await using client = await AlpacaClient.logIn(`${harness.websocket}/v2/sip`, COMPRESSED);
+  // Random, so that they stay as large.
+  const action = crypto.getRandomValues(new Uint8Array(6_000)).toHex();
+  for (let i = 0; i < 40; i++) client.send({ action });
+  assert.ok((await client.take(40)).every(({ code }) => code === 400));
+});
+
 Deno.test("what a client sends is read at a limited rate", async () => {
   await using time = fastClock();
   await using harness = await startHarness({ websocket: true, clock: time.clock });
