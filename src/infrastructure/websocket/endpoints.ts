@@ -73,11 +73,14 @@ const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ["/", { feed: "sip", kind: undefined }],
   ...STOCK_KINDS.flatMap((kind) => pathsOf({ feed: "sip", kind })),
   ...OPTION_KINDS.flatMap((kind) => pathsOf({ feed: "opra", kind })),
-  ...LOCATIONS.map((location): [string, Endpoint] => [
-    `/v1beta3/crypto/${location}`,
-    { feed: "crypto", kind: "crypto", location },
-  ]),
-  ["/v1beta1/news", { feed: "news", kind: "news" }],
+  ...LOCATIONS.flatMap((location): [string, Endpoint][] =>
+    // The Go SDK appends only the location to `DATA_CRYPTO_PROXY_WS`.
+    ["/v1beta3/crypto", "/crypto", ""].map((base) => [
+      `${base}/${location}`,
+      { feed: "crypto", kind: "crypto", location },
+    ])
+  ),
+  ...pathsOf({ feed: "news", kind: "news" }),
   ["/stream", { feed: "trading", kind: undefined }],
 ]);
 
