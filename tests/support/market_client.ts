@@ -21,6 +21,7 @@ import { FlushScheduler } from "../../src/infrastructure/websocket/flush_schedul
 import { BatchFrames } from "../../src/infrastructure/websocket/frames.ts";
 import { MarketSession } from "../../src/infrastructure/websocket/market_session.ts";
 import { Turns } from "../../src/infrastructure/websocket/turns.ts";
+import { RecordingTracing } from "./grpc_client.ts";
 import { ManualClock, settle } from "./manual_clock.ts";
 import { RecordingLog } from "./recording_log.ts";
 
@@ -51,7 +52,10 @@ export class MarketClient {
   readonly log = new RecordingLog();
   readonly counters = createCounters();
   readonly relay: MessageRelay;
+  readonly tracing = new RecordingTracing();
   readonly received: SentMessage[] = [];
+  /** Codes and reasons with which the connection was closed. */
+  readonly closes: (readonly [number, string])[] = [];
   /** Whether the connection was cut. */
   isTerminated = false;
   readonly #session: MarketSession;
@@ -104,7 +108,7 @@ export class MarketClient {
       peer: "127.0.0.1:1",
       certificate: undefined,
       userAgent: undefined,
-      span: { event() {}, set() {}, fail() {}, end() {} },
+      span: this.tracing.span("websocket.session", { "url.path": "/v2/sip" }),
     }, { feed, isCarried: true, format, isCompressed: false, frames });
   }
 
@@ -134,6 +138,16 @@ export class MarketClient {
       const place = { frame, start: 0, end: frame.length };
       this.relay.publish({ ...place, type: "t", symbol, symbols: undefined }, this.clock.now());
     }
+  }
+
+  /** The client disconnects. */
+  disconnect(): void {
+    this.#reader?.closed();
+  }
+
+  /** The proxy ends the session. */
+  shutDown(reason: string): void {
+    this.#session.shutDown(reason);
   }
 
   /** The session checks what depends on time. */
@@ -179,7 +193,7 @@ export class MarketClient {
         this.#isPaused = false;
         this.#read();
       },
-      close: () => {},
+      close: (code, reason) => void this.closes.push([code, reason]),
       terminate: () => this.isTerminated = true,
     };
     return socket as ClientSocket;

@@ -213,6 +213,7 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
       frames = replies.length > 0 ? [...replies, ...data] : data;
     } catch (error) {
       this.context.log.error("Failed to make the frames of a client", { cause: error });
+      this.noteFault(error);
       return this.close(CLOSE.internal, "internal error");
     }
     if (frames.length === 0) return;
@@ -312,6 +313,13 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
     this.context.access.denied(this.client.peer, identity, error);
   }
 
+  /** Notes that a defect of the proxy ends the session; it still has to be closed. */
+  protected noteFault(error: unknown): void {
+    if (this.isEnded) return;
+    this.end = { by: "fault" };
+    this.client.span.fail(error);
+  }
+
   /** Logs that a stream or its symbols were refused. */
   protected refused(status: string, reason: string): void {
     const { path, peer } = this.client;
@@ -374,7 +382,7 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
     this.#replies = [];
     this.release();
     const { span } = this.client;
-    span.set({ "websocket.bytes": this.written.bytes, "websocket.end": this.end.by });
+    span.set({ "websocket.bytes": this.written.bytes, "stream.end": this.end.by });
     span.end();
   }
 }

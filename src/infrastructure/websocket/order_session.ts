@@ -71,6 +71,7 @@ export class OrderSession extends ClientSession {
   protected failed(error: unknown): void {
     if (error instanceof Draining) return this.close(CLOSE.restart, error.message);
     this.context.log.error("A client session failed", { cause: error });
+    this.noteFault(error);
     this.#fail("internal server error");
   }
 

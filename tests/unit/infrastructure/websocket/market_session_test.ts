@@ -128,3 +128,44 @@ Deno.test("a lost frame of upstream is error 407, and does not make a client slo
   await client.clock.advance(0);
   assert.deepEqual(contentOf(client), [407, "A", "B"]);
 });
+
+Deno.test("the span of a session has what was sent, and who ended it", async () => {
+  const ends: [string, (client: MarketClient) => void][] = [
+    ["client", (client) => client.disconnect()],
+    ["proxy", (client) => client.shutDown("draining")],
+  ];
+  for (const [by, end] of ends) {
+    const client = await MarketClient.logIn({ state: "acknowledged" });
+    client.send(subscribe(["*"]));
+    client.publishTrades("A");
+    await client.clock.advance(0);
+    client.publishTrades("B", "C");
+    await client.clock.advance(0);
+    end(client);
+    const [span] = client.tracing.spans;
+    const { "websocket.bytes": bytes, ...attributes } = span?.attributes ?? {};
+    assert.ok(Number(bytes) > 0);
+    assert.deepEqual(attributes, {
+      "url.path": "/v2/sip",
+      "stream.sent": 2,
+      "stream.dropped": 0,
+      "stream.discarded": 0,
+      "stream.end": by,
+    });
+    assert.deepEqual([span?.failure, span?.ended], [undefined, true]);
+  }
+});
+
+Deno.test("a session that ends by a fault is an error of its span", async () => {
+  const client = await MarketClient.logIn({ state: "acknowledged" });
+  client.send(subscribe(["*"]));
+  await client.clock.advance(0);
+  const place = { frame: undefined as never, start: 0, end: 1 };
+  client.relay.publish({ ...place, type: "t", symbol: "A", symbols: undefined }, 0);
+  await client.clock.advance(0);
+  const [span] = client.tracing.spans;
+  assert.ok(span?.failure instanceof TypeError);
+  assert.deepEqual([span.attributes["stream.end"], span.ended], ["fault", true]);
+  assert.deepEqual(client.closes, [[1011, "internal error"]]);
+  assert.equal(client.log.records[0]?.level, "error");
+});
