@@ -70,6 +70,12 @@ export function articleBytes(article: NewsArticle): number {
   return ARTICLE_BYTES.base + ARTICLE_BYTES.symbol * symbols.length + 5 * length;
 }
 
+/**
+ * Bytes of a usual message of WebSocket clients with its envelope: a quote in JSON has 190, and as
+ * many in the other format.
+ */
+const RELAYED_BYTES = 580;
+
 /** Bytes of one slot of a queue. */
 export const SLOT_BYTES = 8;
 
@@ -88,6 +94,8 @@ const BASE_BYTES = 120 * 1_048_576;
 interface MemorySettings {
   readonly capacities: Readonly<Record<ChannelName, number>>;
   readonly limits: { readonly maxSymbols: number; readonly queueMemoryBytes: number };
+  /** Port 0 is off. */
+  readonly websocket: { readonly port: number; readonly capacity: number };
 }
 
 /** Returns the largest heap that a proxy with these settings needs, in bytes. */
@@ -98,23 +106,31 @@ export function heapNeeded({ limits }: MemorySettings): number {
 
 /**
  * Returns a warning for each setting that does not fit: a heap limit below what is needed, and
- * channels of which one full queue exceeds the memory of all queues.
+ * channels and WebSocket clients of which one full queue exceeds the memory of all queues. The
+ * number of queues is no reason: they share messages, and the longest ones are shortened.
  *
  * @param heapLimit heap limit of the runtime in bytes
  */
 export function memoryProblems(settings: MemorySettings, heapLimit: number): readonly string[] {
-  const { capacities, limits: { queueMemoryBytes } } = settings;
-  const problems = CHANNELS.flatMap((channel) => {
-    const bytes = EVENT_BYTES[channel] + SLOT_BYTES;
-    const most = Math.floor(queueMemoryBytes / bytes);
-    const capacity = capacities[channel];
-    if (capacity <= most) return [];
-    return [
-      `The ${channel} capacity of ${capacity} can never be used: ` +
-      `STREAM_PROXY_QUEUE_MEMORY_MB=${mib(queueMemoryBytes)} holds ${most} ` +
-      "events of that type in all queues; lower the one or raise the other",
-    ];
-  });
+  const { capacities, limits: { queueMemoryBytes }, websocket } = settings;
+  const problems: string[] = [];
+  const check = (capacity: number, bytes: number, name: string, entries: string) => {
+    const most = Math.floor(queueMemoryBytes / (bytes + SLOT_BYTES));
+    if (capacity <= most) return;
+    problems.push(
+      `The ${name} of ${capacity} can never be used: ` +
+        `STREAM_PROXY_QUEUE_MEMORY_MB=${mib(queueMemoryBytes)} holds ${most} ` +
+        `${entries} in all queues; lower the one or raise the other`,
+    );
+  };
+  for (const channel of CHANNELS) {
+    const name = `${channel} capacity`;
+    check(capacities[channel], EVENT_BYTES[channel], name, "events of that type");
+  }
+  if (websocket.port !== 0) {
+    const name = "STREAM_PROXY_WEBSOCKET_CAPACITY";
+    check(websocket.capacity, RELAYED_BYTES, name, "messages of usual size");
+  }
   const needed = heapNeeded(settings);
   if (needed <= heapLimit) return problems;
   return [

@@ -28,6 +28,19 @@ Deno.test("settings that can need more than the heap are reported with the fix",
   );
 });
 
+Deno.test("a capacity of WebSocket clients above the memory of all queues is reported", () => {
+  const tooLarge = { STREAM_PROXY_WEBSOCKET_CAPACITY: "456523" };
+  assert.deepEqual(memoryProblems(settings(tooLarge), CHART_HEAP), [
+    "The STREAM_PROXY_WEBSOCKET_CAPACITY of 456523 can never be used: " +
+    "STREAM_PROXY_QUEUE_MEMORY_MB=256 holds 456522 messages of usual size in " +
+    "all queues; lower the one or raise the other",
+  ]);
+  const fitting = { STREAM_PROXY_WEBSOCKET_CAPACITY: "456522" };
+  assert.deepEqual(memoryProblems(settings(fitting), CHART_HEAP), []);
+  const off = { ...tooLarge, STREAM_PROXY_WEBSOCKET_PORT: "0" };
+  assert.deepEqual(memoryProblems(settings(off), CHART_HEAP), []);
+});
+
 Deno.test("a capacity above the memory of all queues is reported", () => {
   const config = settings({
     STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: "1000000",
