@@ -55,6 +55,7 @@ import { createMetrics } from "./infrastructure/metrics/metrics.ts";
 import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
+import { readMessageTime } from "./infrastructure/websocket/message_time.ts";
 import { WebSocketApi } from "./infrastructure/websocket/server.ts";
 import { buildTls } from "./tls.ts";
 
@@ -393,7 +394,9 @@ function createCore(
         underlyings && keep((signal) => underlyings.run(signal)),
         keep((signal) => endStalled(streams, { ...stalls, signal })),
         keep((signal) => activity.run(signal)),
-        keep((signal) => measureEndToEndDelay(counters, { clock, signal })),
+        keep((signal) =>
+          measureEndToEndDelay(counters, { clock, signal, readTime: readMessageTime })
+        ),
         keep((signal) => measureLoopDelay(counters.loopDelay, { clock, signal })),
         keep((signal) => reportDropped(streams, { clock, log, signal })),
       ]);

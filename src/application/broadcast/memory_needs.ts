@@ -99,7 +99,7 @@ interface MemorySettings {
 }
 
 /** Returns the largest heap that a proxy with these settings needs, in bytes. */
-export function heapNeeded({ limits }: MemorySettings): number {
+export function heapNeeded({ limits }: Omit<MemorySettings, "websocket">): number {
   const { maxSymbols, queueMemoryBytes } = limits;
   return BASE_BYTES + maxSymbols * ENTRY_BYTES + queueMemoryBytes;
 }

@@ -13,6 +13,7 @@ import {
   CHANNELS,
   type RelayName,
   RELAYS,
+  type StreamKind,
 } from "../../domain/market/channels.ts";
 import { GAP_REASONS, type GapReason } from "../../domain/market/notices.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
@@ -245,7 +246,7 @@ export interface ProxyCounters {
   /** How late timers fire. */
   readonly loopDelay: Latency;
   /** Age of messages when they are handed to the transport, sampled. */
-  readonly endToEnd: Readonly<Record<ChannelName, Latency>>;
+  readonly endToEnd: Readonly<Record<StreamKind, Latency>>;
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
@@ -294,8 +295,8 @@ export function createCounters(): ProxyCounters {
     acceptFailures: zeroes(ACCEPT_FAILURES),
     loopDelay: emptyLatency(),
     endToEnd: Object.fromEntries(
-      CHANNELS.map((channel) => [channel, emptyLatency(DELAY_BUCKETS)]),
-    ) as Record<ChannelName, Latency>,
+      [...CHANNELS, ...RELAYS].map((kind) => [kind, emptyLatency(DELAY_BUCKETS)]),
+    ) as Record<StreamKind, Latency>,
   };
 }
 

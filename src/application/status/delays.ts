@@ -3,9 +3,12 @@
  *
  * @module
  */
-import { CHANNELS } from "../../domain/market/channels.ts";
+import { CHANNELS, RELAYS, type StreamKind } from "../../domain/market/channels.ts";
 import type { Timestamp } from "../../domain/market/timestamp.ts";
+import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { RelayEnvelope } from "../relay/relay_queue.ts";
+import type { MessagePlace } from "../relay/relayed_message.ts";
 import { type Latency, observe, type ProxyCounters } from "./counters.ts";
 
 /** Time between two samples of the event loop, in ms. */
@@ -32,25 +35,49 @@ export async function measureLoopDelay(
 /** Time between two samples of messages, in ms. */
 const MESSAGE_INTERVAL_MS = 250;
 
+/** Channels whose messages have the time at which they were made. */
+const TIMED: ReadonlySet<UpstreamChannel | undefined> = new Set(["trades", "quotes", "orderbooks"]);
+
+/** What {@linkcode measureEndToEndDelay} needs. */
+interface DelayOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Reads the time of a message as upstream sent it, in epoch ms; `undefined` without one. */
+  readonly readTime: (message: MessagePlace) => number | undefined;
+}
+
 /**
  * Measures the delay from Alpaca's timestamp until a message is handed to the transport, until
- * `signal` fires. Four times a second the oldest message of the next batch of each channel is
- * measured, so that other batches cost a comparison.
+ * `signal` fires. Four times a second the oldest message of the next batch of each channel and
+ * relay is measured, so that other batches cost a comparison. Of relays, which have all types, only
+ * trades, quotes and order books are.
  */
 export async function measureEndToEndDelay(
-  { channels, endToEnd }: ProxyCounters,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  { channels, relays, endToEnd }: ProxyCounters,
+  { clock, signal, readTime }: DelayOptions,
 ): Promise<void> {
+  const add = (kind: StreamKind, time: number) => {
+    // Below 0 where Alpaca's clock is ahead.
+    const seconds = Math.max(0, clock.now() / 1_000 - time);
+    observe(endToEnd[kind], { seconds, messages: 1 });
+  };
   while (!signal.aborted) {
     for (const channel of CHANNELS) {
       const counters = channels[channel];
       counters.onSent = ({ event }) => {
         counters.onSent = undefined;
         const { timestamp } = event as { readonly timestamp: Timestamp | undefined };
-        if (timestamp === undefined) return;
-        const seconds = clock.now() / 1_000 - timestamp.seconds - timestamp.nanos / 1e9;
-        // Below 0 where Alpaca's clock is ahead.
-        observe(endToEnd[channel], { seconds: Math.max(0, seconds), messages: 1 });
+        if (timestamp) add(channel, timestamp.seconds + timestamp.nanos / 1e9);
+      };
+    }
+    for (const relay of RELAYS) {
+      const counters = relays[relay];
+      counters.onSent = (oldest) => {
+        const { channel, event } = oldest as RelayEnvelope;
+        if (!TIMED.has(channel)) return;
+        counters.onSent = undefined;
+        const time = readTime(event);
+        if (time !== undefined) add(relay, time / 1_000);
       };
     }
     await clock.sleep(MESSAGE_INTERVAL_MS, signal);

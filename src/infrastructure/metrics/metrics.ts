@@ -391,9 +391,9 @@ export const METRICS = {
     help: "Time from Alpaca's timestamp until the message is handed to the transport, sampled",
     labels: ["message_type"],
     read: ({ counters }) =>
-      CHANNELS.flatMap((channel) =>
-        histogram("alpaca_proxy_end_to_end_delay_seconds", counters.endToEnd[channel], {
-          message_type: MESSAGE_TYPE_LABELS[channel],
+      [...CHANNELS, ...RELAYS].flatMap((kind) =>
+        histogram("alpaca_proxy_end_to_end_delay_seconds", counters.endToEnd[kind], {
+          message_type: MESSAGE_TYPE_LABELS[kind],
         })
       ),
   },

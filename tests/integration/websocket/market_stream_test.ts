@@ -111,6 +111,8 @@ Deno.test("clients share one session, and each receives its own symbols", async 
   const made = await Promise.all(symbols.map(make));
   assert.equal(simulator.sessions().filter(({ endpoint }) => endpoint === "sip").length, 1);
   simulator.emit("sip", [QUOTE, { ...QUOTE, S: "MSFT" }, { ...QUOTE, S: "F" }]);
+  const { clients: { total } } = await (await fetch(`${harness.health}/health`)).json();
+  assert.equal(total, symbols.length);
   const [apple, microsoft, other, all] = made;
   assert.equal((await apple?.next())?.S, "AAPL");
   assert.equal((await other?.next())?.S, "AAPL");

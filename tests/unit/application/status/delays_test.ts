@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
+import { encode } from "@msgpack/msgpack";
 import { Channel } from "../../../../src/application/broadcast/channel.ts";
 import type { Clock } from "../../../../src/application/ports/clock.ts";
-import { createCounters, PROCESSING_BUCKETS } from "../../../../src/application/status/counters.ts";
+import {
+  createCounters,
+  DELAY_BUCKETS,
+  PROCESSING_BUCKETS,
+} from "../../../../src/application/status/counters.ts";
 import {
   measureEndToEndDelay,
   measureLoopDelay,
 } from "../../../../src/application/status/delays.ts";
+import { MessageRelay } from "../../../../src/application/relay/message_relay.ts";
 import type { Timestamp } from "../../../../src/domain/market/timestamp.ts";
+import { readMessageTime } from "../../../../src/infrastructure/websocket/message_time.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
 interface Tick {
@@ -17,7 +24,11 @@ function setup() {
   const clock = new ManualClock();
   const counters = createCounters();
   const abort = new AbortController();
-  const measuring = measureEndToEndDelay(counters, { clock, signal: abort.signal });
+  const measuring = measureEndToEndDelay(counters, {
+    clock,
+    signal: abort.signal,
+    readTime: readMessageTime,
+  });
   const channel = new Channel<Tick>({ symbol: () => "A" }, {
     capacity: 10,
     counters: counters.channels.stockQuotes,
@@ -26,6 +37,7 @@ function setup() {
   const latency = counters.endToEnd.stockQuotes;
   return {
     clock,
+    counters,
     /** Sends one batch of events with these ages in ms, the oldest first. */
     send(...ages: readonly (number | undefined)[]): void {
       for (const age of ages) {
@@ -72,6 +84,42 @@ Deno.test("a time in the future is no delay; a message without one is skipped", 
   await rig.clock.advance(250);
   rig.send(undefined);
   assert.deepEqual(rig.measured(), [0.005]);
+});
+
+Deno.test("messages of WebSocket clients are measured, bars and corrections are not", async () => {
+  await using rig = setup();
+  const { clock, counters } = rig;
+  const relays = { stockMessages: "json", optionMessages: "msgpack" } as const;
+  for (const [kind, format] of Object.entries(relays)) {
+    const own = counters.relays[kind as keyof typeof relays];
+    const relay = new MessageRelay({ format, capacity: 10, counters: own });
+    const queue = relay.createQueue(() => {});
+    for (const channel of ["trades", "quotes", "bars"] as const) relay.add(queue, channel, "*");
+    const send = (type: string, ageMs: number) => {
+      const time = new Date(clock.now() - ageMs);
+      const message = { T: type, S: "A", t: format === "json" ? time.toISOString() : time };
+      const bytes = format === "json"
+        ? new TextEncoder().encode(JSON.stringify(message))
+        : encode(message);
+      const place = { frame: bytes, start: 0, end: bytes.length };
+      relay.publish({ ...place, type, symbol: "A", symbols: undefined }, clock.now());
+      queue.take();
+    };
+    const { counts } = counters.endToEnd[kind as keyof typeof relays];
+    const number = () => counts.reduce((sum, count) => sum + count, 0);
+    send("b", 60_000);
+    assert.equal(number(), 0);
+    send("q", 400);
+    send("t", 400);
+    assert.deepEqual([number(), counts[DELAY_BUCKETS.indexOf(0.5)]], [1, 1]);
+    await clock.advance(250);
+    send("c", 400);
+    assert.equal(number(), 1);
+    await clock.advance(250);
+    send("t", 3);
+    assert.deepEqual([number(), counts[0]], [2, 1]);
+    queue.end();
+  }
 });
 
 Deno.test("the event-loop delay is how late a timer fires", async () => {
