@@ -6,10 +6,12 @@
  */
 import type { Clock } from "../../application/ports/clock.ts";
 
-/** Largest messages that one client may send without a pause, and per second. */
+/** Units that one client may send without a pause, and per second. */
 const OF_CLIENT = { burst: 2, perSecond: 1 };
 /** Those of all clients together. */
 const OF_ALL = { burst: 8, perSecond: 16 };
+/** Smallest unit, in bytes; otherwise it is the largest message of a client. */
+const LEAST_UNIT_BYTES = 1_048_576;
 /** Bytes that a client may send, after a pause, also while all clients together send too fast. */
 const FREE_BYTES = 64 * 1024;
 
@@ -28,15 +30,15 @@ export interface ReadCredit {
 
 /** Limits the bytes per second of each client and of all. */
 export class ReadRate {
-  readonly #maxMessageBytes: number;
+  readonly #unit: number;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #all: Credit;
 
   /** @param maxMessageBytes bytes of the largest message of a client */
   constructor(maxMessageBytes: number, clock: Pick<Clock, "monotonic">) {
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#unit = Math.max(maxMessageBytes, LEAST_UNIT_BYTES);
     this.#clock = clock;
-    this.#all = { bytes: OF_ALL.burst * maxMessageBytes, at: clock.monotonic() };
+    this.#all = { bytes: OF_ALL.burst * this.#unit, at: clock.monotonic() };
   }
 
   /**
@@ -46,7 +48,7 @@ export class ReadRate {
    */
   take(client: ReadCredit, bytes: number): number {
     const now = this.#clock.monotonic();
-    const full = OF_CLIENT.burst * this.#maxMessageBytes;
+    const full = OF_CLIENT.burst * this.#unit;
     const own = client.credit ??= { bytes: full, at: now };
     this.#increase(own, OF_CLIENT, now);
     this.#increase(this.#all, OF_ALL, now);
@@ -60,12 +62,12 @@ export class ReadRate {
   }
 
   #increase(credit: Credit, { burst, perSecond }: typeof OF_ALL, now: number): void {
-    const more = perSecond * this.#maxMessageBytes * (now - credit.at) / 1_000;
-    credit.bytes = Math.min(burst * this.#maxMessageBytes, credit.bytes + more);
+    const more = perSecond * this.#unit * (now - credit.at) / 1_000;
+    credit.bytes = Math.min(burst * this.#unit, credit.bytes + more);
     credit.at = now;
   }
 
   #pause({ bytes }: Credit, perSecond: number): number {
-    return bytes >= 0 ? 0 : Math.ceil(-bytes * 1_000 / (perSecond * this.#maxMessageBytes));
+    return bytes >= 0 ? 0 : Math.ceil(-bytes * 1_000 / (perSecond * this.#unit));
   }
 }

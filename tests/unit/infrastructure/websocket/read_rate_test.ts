@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ReadCredit, ReadRate } from "../../../../src/infrastructure/websocket/read_rate.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
-const LARGEST = 1_000_000;
+const LARGEST = 2_000_000;
 
 function start() {
   const clock = new ManualClock();
