@@ -89,6 +89,8 @@ export class Underlying {
   haltedUntil = -1;
   /** A price at which it has not traded, and until when it is sent. */
   wrongPrint: { readonly price: number; readonly until: number } | undefined;
+  /** Minutes of trading, across nights, since the last event, halt, fault, or first reply. */
+  calmMinutes = 0;
   /** Minute of the last event of a kind. */
   readonly events = new Map<WeekEvent, number>();
   /** Minute of the trade or the quotes that were sent last. */
@@ -125,12 +127,12 @@ export class Underlying {
     );
   }
 
-  /** Whether the price may be the one that options imply although it trades at another one. */
-  isContradicted({ minute, within }: { minute: number; within: number }): boolean {
-    if (!this.isHardToBorrow) return false;
-    const { firstPricedAt = minute, haltedUntil } = this;
-    return [firstPricedAt, haltedUntil, ...this.events.values()]
-      .some((since) => minute - since <= within);
+  /**
+   * Whether the price may be the one that options imply although it trades at another one: it was
+   * calm for at most `minutes`.
+   */
+  isContradicted(minutes: number): boolean {
+    return this.isHardToBorrow && this.calmMinutes <= minutes;
   }
 
   /** The price jumps; strikes around it are listed some minutes later. */
@@ -272,6 +274,10 @@ export class OptionWeek {
         each.price = Math.max(0.3, each.price * (1 + (random() - 0.5) * 0.004));
         if (!each.isIlliquid || random() < 0.01) each.tradedAt = minute;
       }
+      const isDisturbed = each.haltedUntil > minute || this.fault() !== undefined ||
+        [...each.events.values()].includes(minute);
+      if (isDisturbed) each.calmMinutes = 0;
+      else if (isOpen) each.calmMinutes++;
       each.prices[minute] = each.price;
     }
   }
@@ -326,6 +332,7 @@ export class OptionWeek {
     const reply = underlying.last = { minute, contracts, fault };
     if (fault === "down") throw new ApiUnavailable("HTTP 503", 503);
     if (!fault || !underlying.known?.contracts.length) {
+      if (!underlying.known?.contracts.length) underlying.calmMinutes = 0;
       underlying.known = reply;
     }
     return {
@@ -382,6 +389,7 @@ export class OptionWeek {
 
   #notePrice(underlying: Underlying, at: number): void {
     underlying.pricedAt = at;
+    if (underlying.firstPricedAt === undefined) underlying.calmMinutes = 0;
     underlying.firstPricedAt ??= this.minute;
   }
 }

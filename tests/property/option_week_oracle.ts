@@ -137,15 +137,10 @@ export class WeekOracle {
       low,
       high,
       // One contract has no pair, and no price of an index.
-      isSettled: isCalm && known.reply.fault !== "cut" && !this.#isContradicted(underlying) &&
+      isSettled: isCalm && known.reply.fault !== "cut" &&
+        !underlying.isContradicted(SETTLE_EVENT) &&
         minute - Math.max(known.since, firstPricedAt) > SETTLE,
     };
-  }
-
-  #isContradicted(underlying: Underlying): boolean {
-    const { minute } = this.#week;
-    return underlying.isContradicted({ minute, within: SETTLE_EVENT }) ||
-      (underlying.isHardToBorrow && this.#week.hadFault(SETTLE_EVENT));
   }
 
   #checkSession(judged: Judged): void {

@@ -163,8 +163,7 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
     /^the price is not certain: trades at .* contradict the options/,
     (_, { underlying }, week) =>
       [...underlying.events.values()].some((at) => week.minute - at <= SETTLE_EVENT) ||
-      underlying.isContradicted({ minute: week.minute, within: SETTLE_EVENT }) ||
-      (underlying.isHardToBorrow && week.hadFault(SETTLE_EVENT)),
+      underlying.isContradicted(SETTLE_EVENT),
   ],
   ["price", /^the price is not renewed: .*HTTP 503/, (_, _judged, week) => week.hadFault(2)],
   [
