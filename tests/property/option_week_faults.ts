@@ -86,8 +86,8 @@ export function withFault(
 }
 
 /**
- * Contracts without the strikes around a price of an expiry, among them a quarter of those that
- * were listed before this morning: fewer may be missing from a list.
+ * Contracts without the strikes around a price of an expiry. Among them are two strikes, or a
+ * quarter of the contracts on every other day, that were listed before this morning.
  */
 function withoutRange(
   contracts: readonly Listed[],
@@ -98,7 +98,7 @@ function withoutRange(
   const before = contracts.filter(({ day, listedAt, isActive }) =>
     day === expiry && isActive && listedAt < minute - LISTED_BEFORE
   ).sort((a, b) => distance(a) - distance(b));
-  const last = before[Math.ceil(before.length / 4)];
+  const last = before[expiry % 2 === 0 ? Math.ceil(before.length / 4) : 3];
   const width = last ? distance(last) : 0;
   return contracts.filter((it) => it.day !== expiry || distance(it) > width);
 }
