@@ -51,7 +51,7 @@ const MAX_WAITING = 2_000;
 
 /**
  * State of a chain; `reason` says why there is none, or an old one. Its expiries are confirmed when
- * its list has had no others for 45 minutes.
+ * its standard contracts have had no others for 45 minutes.
  */
 export type ChainState =
   | { readonly at: "loading" }
