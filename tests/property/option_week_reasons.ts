@@ -114,6 +114,22 @@ const REASONS: readonly (readonly [kind: string, RegExp, Proof])[] = [
     },
   ],
   [
+    "few",
+    /^(\d+) of (\d+) expiries are not tradable, which is not confirmed yet/,
+    ([count, all], { underlying: { last }, known, selection }, { minute }) => {
+      const listed = KnownList.of(last).live(selection, minute + 1);
+      const added = listed.filter(({ day }) => !known.days.has(day)).length;
+      return last?.fault === "untradable" && Number(all) === listed.length && added > 0 &&
+        Number(count) === added;
+    },
+  ],
+  [
+    "few",
+    /^(\d+) of (\d+) expiries lack strikes around ([\d.]+), which is not confirmed yet/,
+    ([count, _all, price], { underlying: { last }, report: { centre } }) =>
+      last?.fault === "range" && Number(count) === 1 && Number(price) === centre,
+  ],
+  [
     "few-strikes",
     /^(\d+) of (\d+) expiries list fewer strikes on a side of the price [\d.]+ than strikes_each/,
     ([few, all], { known: { reply }, live }, { minute }) =>

@@ -43,7 +43,7 @@ export interface SelectionOutcome {
   readonly isEmpty: boolean;
   /** When contracts of an empty one can be listed. @default "later" */
   readonly outlook?: ListingOutlook | undefined;
-  /** Whether fewer expiries are listed than requested or usual. @default false */
+  /** Whether expiries are not listed, or not as usual. @default false */
   readonly hasFewExpiries?: boolean | undefined;
   /** Whether an expiry lists fewer strikes than requested, or lacks a right. @default false */
   readonly hasFewStrikes?: boolean | undefined;

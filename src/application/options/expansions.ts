@@ -273,11 +273,11 @@ export class Expansions {
     const outlook = isEmpty
       ? listingOutlook(selection, listed)
       : missingParts(selection, listed).outlook;
-    const { expiries = 0, fewStrikes = 0, unpaired = 0 } = expansion.selected ?? {};
+    const { expiries = 0, fewStrikes = 0, unpaired = 0, gaps = 0 } = expansion.selected ?? {};
     this.#chains?.noteSelection(underlying, {
       isEmpty: outlook !== undefined,
       outlook,
-      hasFewExpiries: countUntradable(selection, listed).untradable > 0 ||
+      hasFewExpiries: gaps + countUntradable(selection, listed).untradable > 0 ||
         hasFewExpiries(selection, listed, expiries),
       hasFewStrikes: fewStrikes + unpaired > 0,
       // A guess lies within the strikes.

@@ -153,6 +153,11 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
   if (untradable > 0) {
     yield ofExpiries(`${untradable} of ${expiries} expiries are not tradable`, chain);
   }
+  const { gaps, price } = facts.selected;
+  if (gaps > 0) {
+    const text = `${gaps} of ${facts.selected.expiries} expiries lack strikes around ${price}`;
+    yield ofExpiries(text, chain);
+  }
   yield* accuracyReasons(facts, facts.selected);
   if (selected > 0 && !hasTradable(contracts)) {
     const text = `Alpaca trades no option contract of ${underlying}: they are selected for their ` +

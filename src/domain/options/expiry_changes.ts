@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { tradableOf } from "./chain_index.ts";
+import { tradableOf, untradableOf } from "./chain_index.ts";
 import type { ContractList } from "./chain_review.ts";
 import type { OptionContract } from "./contract.ts";
 
@@ -19,7 +19,7 @@ export interface ExpiryChanges {
   readonly listed: ReadonlySet<string>;
   /** Those that only the earlier list has, although they trade. */
   readonly gone: ReadonlySet<string>;
-  /** Whether any has come or gone, or has other contracts. */
+  /** Whether any has come, also if it is not tradable, or gone, or has other contracts. */
   readonly haveChanged: boolean;
 }
 
@@ -32,12 +32,18 @@ export function expiryChanges(
   const known = standardExpiries(before, isTrading);
   const listed = new Set(standardExpiries(after.contracts, isTrading).keys());
   const gone = new Set([...known.keys()].filter((expiry) => !listed.has(expiry)));
-  const isNew = [...listed].some((expiry) => !known.has(expiry));
+  const untradable = daysOf(untradableOf(before));
+  const isNew = [...listed].some((expiry) => !known.has(expiry)) ||
+    [...daysOf(untradableOf(after.contracts))].some((day) => !untradable.has(day));
   const isReplaced = [...known].some(([expiry, contracts]) => {
     const left = contracts.filter(({ symbol }) => after.symbols.has(symbol)).length;
     return listed.has(expiry) && left <= contracts.length * MOST_REPLACED;
   });
   return { listed, gone, haveChanged: isNew || gone.size > 0 || isReplaced };
+}
+
+function daysOf(contracts: readonly OptionContract[]): ReadonlySet<number> {
+  return new Set(contracts.map(({ expiryDay }) => expiryDay));
 }
 
 /** The standard contracts by expiry and root. */

@@ -12,6 +12,7 @@
 import type { Series, Strike } from "./chain_index.ts";
 import type { OptionContract, OptionRight } from "./contract.ts";
 import { isByDelta } from "./delta_range.ts";
+import { hasFewer, hasGap, hasRight, isOneSided } from "./list_defects.ts";
 import { requestedSeries, type TradingMoment } from "./requested_series.ts";
 import type { OptionSelection } from "./selection.ts";
 import { firstAbove, strikeAt, StrikeWalk } from "./strike_walk.ts";
@@ -51,6 +52,8 @@ export interface Selected {
   readonly oneSided: readonly number[];
   /** Expiries that list none of the requested calls, or none of the requested puts. */
   readonly unpaired: number;
+  /** Expiries whose requested calls, or puts, lack strikes around the price between others. */
+  readonly gaps: number;
   /** Other ones that list fewer than `strikesEachSide` of them on a side of the price. */
   readonly fewStrikes: number;
   /** Requested expiries that trade. */
@@ -104,6 +107,7 @@ export function selectContracts(
   const unpaired = standard.filter((one) =>
     rights.some((right) => !one.strikes.some((strike) => hasRight(strike, right)))
   );
+  const gaps = standard.filter((one) => rights.some((each) => hasGap(one, each, price)));
   const few = strikesEachSide === undefined
     ? []
     : standard.filter((one) =>
@@ -114,6 +118,7 @@ export function selectContracts(
     contracts: picked.contracts,
     oneSided: [...oneSided],
     unpaired: countExpiries(unpaired),
+    gaps: countExpiries(gaps),
     fewStrikes: countExpiries(few),
     expiries: countExpiries(series),
     ...picked.countLeftOut(walks),
@@ -330,38 +335,6 @@ class Picked {
   #roomOf({ expiryDay }: SeriesWalk): number {
     return this.#maxPerExpiry - (this.#ofExpiry.get(expiryDay) ?? 0);
   }
-}
-
-/** Whether the listed strikes of a right are all below a price or all above it. */
-function isOneSided({ strikes }: Series, right: OptionRight, price: number): boolean {
-  const lowest = strikes.find((strike) => hasRight(strike, right));
-  const highest = strikes.findLast((strike) => hasRight(strike, right));
-  return lowest !== undefined && highest !== undefined &&
-    (lowest.price > price || highest.price < price);
-}
-
-/** Whether fewer strikes of a right than requested are listed below a price, or above it. */
-function hasFewer(
-  { strikes }: Series,
-  right: OptionRight,
-  { price, strikesEachSide }: { readonly price: number; readonly strikesEachSide: number },
-): boolean {
-  const above = firstAbove(strikes, price);
-  const countFrom = (first: number, step: 1 | -1) => {
-    let count = 0;
-    for (let at = first; count < strikesEachSide; at += step) {
-      const strike = strikes[at];
-      if (strike === undefined) break;
-      // One at the price counts for neither side.
-      if (strike.price !== price && hasRight(strike, right)) count++;
-    }
-    return count;
-  };
-  return countFrom(above - 1, -1) < strikesEachSide || countFrom(above, 1) < strikesEachSide;
-}
-
-function hasRight({ contracts }: Strike, right: OptionRight): boolean {
-  return contracts.some((contract) => contract.right === right);
 }
 
 /** The prices around one that no strike separates from it and that are near to it. */

@@ -483,6 +483,27 @@ Deno.test("a chain that ends early has the reason until it is confirmed", async 
   assert.equal(rig.catalog.asked.length, 5);
 });
 
+Deno.test("an expiry that is added without strikes at the money is read again", async () => {
+  await using rig = new Rig(8 * 60);
+  rig.catalog.listed.set("SPY", COMPLETE.filter(({ expiryDay }) => expiryDay !== DAYS[0]));
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.until(8 * 60 + 55);
+  assert.deepEqual([rig.reason, rig.expiries.size], [undefined, 3]);
+  const isHole = ({ expiryDay, strike }: OptionContract) =>
+    expiryDay === DAYS[0] && strike >= 100 && strike <= 101;
+  rig.catalog.listed.set("SPY", COMPLETE.filter((one) => !isHole(one)));
+  await rig.until(9 * 60 + 20);
+  assert.equal(
+    rig.reason,
+    "1 of 4 expiries lack strikes around 100, which is not confirmed yet",
+  );
+  rig.catalog.listed.set("SPY", COMPLETE);
+  await rig.until(9 * 60 + 22);
+  assert.equal(rig.reason, undefined);
+  assert.ok(rig.sink.symbols().includes("SPY240118C00100000"));
+});
+
 Deno.test("an expiry that is not tradable in a first list is stated, and read again", async () => {
   await using rig = new Rig(9 * 60 + 30);
   const untradable = COMPLETE.map((one) => ({ ...one, isTradable: one.expiryDay !== DAYS[0] }));

@@ -14,6 +14,7 @@ const chain = { contracts, expiries: [EXPIRY], day: EXPIRY - 1 };
 const SELECTED = {
   oneSided: [],
   unpaired: 0,
+  gaps: 0,
   fewStrikes: 0,
   expiries: 33,
   unreached: 0,

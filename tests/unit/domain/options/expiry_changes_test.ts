@@ -52,6 +52,12 @@ Deno.test("adjusted and untradable contracts do not count", () => {
   assert.deepEqual(changesTo(untradable).gone, ["SPY 17"]);
 });
 
+Deno.test("an expiry that comes and is not tradable is a change", () => {
+  const added = gridOf({ days: [24], strikes: STRIKES });
+  const untradable = added.map((one) => ({ ...one, isTradable: false }));
+  assert.deepEqual(changesTo([...BEFORE, ...untradable]), { gone: [], haveChanged: true });
+});
+
 Deno.test("an expiry whose contracts are others, as after a split, has changed", () => {
   const after = [...ADJUSTED, ...gridOf({ days: [10, 17], strikes: strikesFrom(1, 10) })];
   assert.deepEqual(changesTo(after), { gone: [], haveChanged: true });
