@@ -135,8 +135,9 @@ export class FrameDecoder<R> implements MessageNotes {
       const counters = this.#counters;
       this.#logged = this.#unreadable = 0;
       let batch: FrameBatch | undefined;
+      const raw = this.#raw?.isWanted ? this.#raw : undefined;
       try {
-        batch = this.#format.fast?.decodeFrame(frame);
+        batch = this.#format.fast?.decodeFrame(frame, raw !== undefined);
       } catch (error) {
         // Nothing was published: the general decoder takes the frame.
         this.#log.error("Fast decoder failed", { cause: error });
@@ -154,12 +155,15 @@ export class FrameDecoder<R> implements MessageNotes {
               this.#invalid(undefined, error);
             }
           }
+          if (messages > 0) raw?.receive(frame, receivedAt, batch.places);
         } finally {
           batch.clear();
         }
-      } else messages = this.#receiveAny(frame, receivedAt, onReply);
-      // A frame without a message is empty or cannot be decoded.
-      if (this.#raw?.isWanted && messages > 0) this.#raw.receive(frame, receivedAt);
+      } else {
+        messages = this.#receiveAny(frame, receivedAt, onReply);
+        // A frame without a message is empty or cannot be decoded.
+        if (messages > 0) raw?.receive(frame, receivedAt);
+      }
       if (this.#logged > MAX_LOGGED) this.#logSuppressed();
       const seconds = (this.#clock.monotonic() - start) / 1000;
       if (messages > 0) observe(counters.processing, { seconds, messages });

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import type { FramePlaces } from "../../../application/ports/raw_sink.ts";
 import type { EventSink } from "../../../application/ports/event_sink.ts";
 import type { ExactValue } from "../../../domain/market/exact_value.ts";
 import type { MessageType } from "../../../application/status/counters.ts";
@@ -24,11 +25,12 @@ export interface FastDecoder {
   /**
    * Decodes a frame without publishing or counting anything.
    *
+   * @param keepsPlaces whether the batch has the places of the messages
    * @returns the batch to publish, valid until the next call; `undefined` when the frame is not
    *   supported
    * @throws any error of a sink's `mayHaveSubscribers`
    */
-  decodeFrame(frame: Uint8Array): FrameBatch | undefined;
+  decodeFrame(frame: Uint8Array, keepsPlaces?: boolean): FrameBatch | undefined;
 }
 
 /** Thrown at the first byte that a fast decoder does not support; has no stack. */
@@ -38,6 +40,33 @@ class Unsupported extends Error {
 
 /** The only instance: creating an error costs more than reading a frame. */
 export const UNSUPPORTED: Unsupported = new Unsupported("The frame is not supported");
+
+/** The types of one letter. */
+const LETTERS: readonly string[] = Array.from({ length: 0x80 }, (_, i) => String.fromCharCode(i));
+
+/** Where the messages of one frame are. */
+class MessagePlaces implements FramePlaces {
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+  readonly types: string[] = [];
+  readonly symbols: string[] = [];
+
+  /** @param type code of its letter */
+  add(type: number, symbol: string, start: number, end: number): void {
+    this.types.push(LETTERS[type] ?? "");
+    this.symbols.push(symbol);
+    this.starts.push(start);
+    this.ends.push(end);
+  }
+
+  clear(): void {
+    this.starts.length =
+      this.ends.length =
+      this.types.length =
+      this.symbols.length =
+        0;
+  }
+}
 
 /** The events of one frame, held until the whole frame has been read. */
 export class FrameBatch {
@@ -53,6 +82,8 @@ export class FrameBatch {
   /** The events, and the sink of each at the same index. */
   readonly events: unknown[] = [];
   readonly sinks: EventSink<unknown>[] = [];
+  /** Empty unless they are kept. */
+  readonly places: MessagePlaces = new MessagePlaces();
 
   /** Adds the messages to the counters by type; returns their number. */
   countIn(received: Record<MessageType, number>): number {
@@ -90,6 +121,7 @@ export class FrameBatch {
   clear(): void {
     this.sinks.length = 0;
     this.events.length = 0;
+    this.places.clear();
     this.quotes = this.trades = this.bars = 0;
     this.updatedBars =
       this.dailyBars =

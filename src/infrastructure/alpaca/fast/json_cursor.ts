@@ -48,6 +48,11 @@ export class JsonCursor {
   #day = 0;
   #dayStart = 0;
 
+  /** Position in the frame. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** Starts reading a frame. */
   open(frame: Uint8Array): void {
     this.#bytes = frame;
@@ -114,6 +119,20 @@ export class JsonCursor {
     this.#skipText();
     this.#expect(COLON);
     return 0;
+  }
+
+  /** Returns the symbol among the fields that follow, without moving the position. */
+  peekSymbol(table: InternTable<string>): string {
+    const at = this.#at;
+    while (this.nextField()) {
+      if (this.key() !== SYMBOL_KEY) this.skipValue();
+      else {
+        const symbol = this.text(table);
+        this.#at = at;
+        return symbol;
+      }
+    }
+    throw UNSUPPORTED;
   }
 
   /** Reads text and interns it. */

@@ -43,6 +43,11 @@ export class MsgpackCursor {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
 
+  /** Position in the frame. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** Starts reading a frame. */
   open(frame: Uint8Array): void {
     this.#bytes = frame;
@@ -80,6 +85,20 @@ export class MsgpackCursor {
     if (length === 1) return first;
     // With a first byte of zero it would equal a key of one letter.
     return length === 2 && first !== 0 ? (first << 8) | (this.#bytes[at + 1] as number) : 0;
+  }
+
+  /** Returns the symbol among `count` fields that follow, without moving the position. */
+  peekSymbol(table: InternTable<string>, count: number): string {
+    const at = this.#at;
+    for (let left = count; left > 0; left--) {
+      if (this.key() !== SYMBOL_KEY) this.skipValue();
+      else {
+        const symbol = this.text(table);
+        this.#at = at;
+        return symbol;
+      }
+    }
+    throw UNSUPPORTED;
   }
 
   /** Reads text and interns it. */

@@ -37,33 +37,52 @@ export class FastOptionDecoder implements FastDecoder {
     this.#sinks = sinks;
   }
 
-  decodeFrame(frame: Uint8Array): FrameBatch | undefined {
+  decodeFrame(frame: Uint8Array, keepsPlaces = false): FrameBatch | undefined {
     const cursor = this.#cursor;
     const batch = this.#batch;
     try {
       cursor.open(frame);
-      for (let left = cursor.list(); left > 0; left--) {
-        const fields = cursor.map() - 1;
-        if (fields < 0 || cursor.key() !== TYPE) throw UNSUPPORTED;
-        switch (cursor.key()) {
-          case QUOTE:
-            batch.quotes++;
-            this.#readQuote(fields);
-            break;
-          case TRADE:
-            batch.trades++;
-            this.#readTrade(fields);
-            break;
-          default:
-            throw UNSUPPORTED;
-        }
-      }
+      const messages = cursor.list();
+      if (keepsPlaces) this.#readPlaces(messages);
+      else for (let left = messages; left > 0; left--) this.#readMessage(cursor.map());
       cursor.expectEnd();
       return batch;
     } catch (error) {
       batch.clear();
       if (error === UNSUPPORTED) return undefined;
       throw error;
+    }
+  }
+
+  /** Reads messages and keeps their places. */
+  #readPlaces(messages: number): void {
+    const cursor = this.#cursor;
+    const { places } = this.#batch;
+    for (let left = messages; left > 0; left--) {
+      const start = cursor.at;
+      const fields = cursor.map();
+      const symbol = cursor.peekSymbol(this.#symbols, fields);
+      const type = this.#readMessage(fields);
+      places.add(type, symbol, start, cursor.at);
+    }
+  }
+
+  /** Reads a message; returns the code of its type. */
+  #readMessage(fields: number): number {
+    const cursor = this.#cursor;
+    if (fields < 1 || cursor.key() !== TYPE) throw UNSUPPORTED;
+    const type = cursor.key();
+    switch (type) {
+      case QUOTE:
+        this.#batch.quotes++;
+        this.#readQuote(fields - 1);
+        return type;
+      case TRADE:
+        this.#batch.trades++;
+        this.#readTrade(fields - 1);
+        return type;
+      default:
+        throw UNSUPPORTED;
     }
   }
 

@@ -53,42 +53,16 @@ export class FastStockDecoder implements FastDecoder {
     this.#sinks = sinks;
   }
 
-  decodeFrame(frame: Uint8Array): FrameBatch | undefined {
+  decodeFrame(frame: Uint8Array, keepsPlaces = false): FrameBatch | undefined {
     const cursor = this.#cursor;
     const batch = this.#batch;
     try {
       cursor.open(frame);
       if (cursor.enterList()) {
-        do {
-          switch (cursor.messageType()) {
-            case QUOTE:
-              batch.quotes++;
-              this.#readQuote();
-              break;
-            case TRADE:
-              batch.trades++;
-              this.#readTrade();
-              break;
-            case BAR:
-              batch.bars++;
-              this.#readBar("minute", this.#sinks.bars);
-              break;
-            case UPDATED_BAR:
-              batch.updatedBars++;
-              this.#readBar("updated", this.#sinks.updatedBars);
-              break;
-            case DAILY_BAR:
-              batch.dailyBars++;
-              this.#readBar("daily", this.#sinks.dailyBars);
-              break;
-            case BAND:
-              batch.bands++;
-              this.#readBand();
-              break;
-            default:
-              throw UNSUPPORTED;
-          }
-        } while (cursor.nextItem());
+        if (keepsPlaces) this.#readPlaces();
+        else {
+          do this.#readMessage(cursor.messageType()); while (cursor.nextItem());
+        }
       }
       cursor.expectEnd();
       return batch;
@@ -96,6 +70,45 @@ export class FastStockDecoder implements FastDecoder {
       batch.clear();
       if (error === UNSUPPORTED) return undefined;
       throw error;
+    }
+  }
+
+  /** Reads messages and keeps their places. */
+  #readPlaces(): void {
+    const cursor = this.#cursor;
+    const { places } = this.#batch;
+    do {
+      const start = cursor.at;
+      const type = cursor.messageType();
+      const symbol = cursor.peekSymbol(this.#symbols);
+      this.#readMessage(type);
+      places.add(type, symbol, start, cursor.at);
+    } while (cursor.nextItem());
+  }
+
+  #readMessage(type: number): void {
+    const batch = this.#batch;
+    switch (type) {
+      case QUOTE:
+        batch.quotes++;
+        return this.#readQuote();
+      case TRADE:
+        batch.trades++;
+        return this.#readTrade();
+      case BAR:
+        batch.bars++;
+        return this.#readBar("minute", this.#sinks.bars);
+      case UPDATED_BAR:
+        batch.updatedBars++;
+        return this.#readBar("updated", this.#sinks.updatedBars);
+      case DAILY_BAR:
+        batch.dailyBars++;
+        return this.#readBar("daily", this.#sinks.dailyBars);
+      case BAND:
+        batch.bands++;
+        return this.#readBand();
+      default:
+        throw UNSUPPORTED;
     }
   }
 

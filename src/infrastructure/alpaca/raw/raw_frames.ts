@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { RawSink } from "../../../application/ports/raw_sink.ts";
+import type { FramePlaces, RawSink } from "../../../application/ports/raw_sink.ts";
 import type {
   FoundMessage,
   MessageFormat,
   MessageTarget,
 } from "../../../application/relay/relayed_message.ts";
 import { JsonScanner } from "./json_scanner.ts";
-import type { MessageScanner } from "./message_scanner.ts";
+import { Found, type MessageScanner } from "./message_scanner.ts";
 import { MsgpackScanner } from "./msgpack_scanner.ts";
 
 /** Messages about the session, which are not passed on. */
@@ -20,6 +20,7 @@ const CONTROL: ReadonlySet<string> = new Set(["success", "error", "subscription"
 export class RawFrames implements RawSink {
   readonly #scanner: MessageScanner;
   readonly #target: MessageTarget;
+  readonly #found = new Found();
   #receivedAt = 0;
 
   /** @param format of the frames */
@@ -32,7 +33,8 @@ export class RawFrames implements RawSink {
     return this.#target.isWanted;
   }
 
-  receive(frame: Uint8Array, receivedAt: number): void {
+  receive(frame: Uint8Array, receivedAt: number, places?: FramePlaces): void {
+    if (places) return this.#publish(frame, receivedAt, places);
     this.#receivedAt = receivedAt;
     try {
       this.#scanner.scan(frame, this.#onMessage);
@@ -45,6 +47,21 @@ export class RawFrames implements RawSink {
 
   unreadable(): void {
     if (this.isWanted) this.#target.unreadable();
+  }
+
+  #publish(
+    frame: Uint8Array,
+    receivedAt: number,
+    { starts, ends, types, symbols }: FramePlaces,
+  ): void {
+    const found = this.#found;
+    for (let i = 0; i < types.length; i++) {
+      found.begin(frame, starts[i] as number);
+      found.end = ends[i] as number;
+      found.type = types[i] as string;
+      found.symbol = symbols[i];
+      this.#target.publish(found, receivedAt);
+    }
   }
 
   readonly #onMessage = (message: FoundMessage): void => {

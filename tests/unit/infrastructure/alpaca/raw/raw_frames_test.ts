@@ -4,10 +4,16 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { encode, ExtData } from "@msgpack/msgpack";
+import fc from "fast-check";
 import type { RawSink } from "../../../../../src/application/ports/raw_sink.ts";
 import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { FrameDecoder } from "../../../../../src/infrastructure/alpaca/decode.ts";
-import { stockFormat } from "../../../../../src/infrastructure/alpaca/market.ts";
+import {
+  type MarketFormat,
+  optionFormat,
+  stockFormat,
+} from "../../../../../src/infrastructure/alpaca/market.ts";
 import type { StockSinks } from "../../../../../src/infrastructure/alpaca/messages.ts";
 import { RawFrames } from "../../../../../src/infrastructure/alpaca/raw/raw_frames.ts";
 import { ManualClock } from "../../../../support/manual_clock.ts";
@@ -87,3 +93,76 @@ Deno.test("what cannot be found in a frame is lost, and an error", () => {
   assert.throws(() => raw.receive(utf8.encode(`[${QUOTE},{"T":"q","S`), 0), RangeError);
   assert.deepEqual(done, ["q AAPL", "lost"]);
 });
+
+/** Fields of valid messages by type, for feeds with a fast decoder. */
+const TIME = "2026-09-14T14:30:02.118450321Z";
+const FIELDS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  q: { bx: "C", bp: 1.5, bs: 1, ax: "C", ap: 2, as: 3, t: TIME },
+  t: { i: 7, x: "V", p: 1.5, s: 2, t: TIME },
+  b: { o: 1, h: 2, l: 1, c: 1.5, v: 9, t: TIME },
+  l: { u: 2, d: 1, i: "B", t: TIME },
+};
+
+/** A message with its type first, its symbol anywhere, and perhaps a value that is not valid. */
+const message = fc.record({
+  T: fc.constantFrom("q", "t", "b", "l"),
+  S: fc.constantFrom("AAPL", "MSFT", "BRK.B"),
+  at: fc.nat({ max: 7 }),
+  more: fc.option(fc.constantFrom(["z", "C"], ["new", "x"], ["t", "none"], ["S", 1]), {
+    nil: undefined,
+    freq: 4,
+  }),
+}).map(({ T, S, at, more }) => {
+  const fields = Object.entries(FIELDS[T] ?? {});
+  fields.splice(at, 0, ["S", S]);
+  return Object.fromEntries([["T", T], ...fields, ...more ? [more] : []]);
+});
+
+/** The time of a message as the option stream encodes it. */
+const PACKED_TIME = new ExtData(-1, new Uint8Array([0x1c, 0x3d, 0xa2, 0x44, 0x6a, 0xa8, 4, 0xea]));
+
+function frameOf(messages: readonly Readonly<Record<string, unknown>>[], format: string) {
+  if (format === "json") return utf8.encode(JSON.stringify(messages));
+  return encode(messages.map((each) => each["t"] === TIME ? { ...each, t: PACKED_TIME } : each));
+}
+
+/** What a decoder publishes of a frame: events and messages, in order. */
+function publishedBy(frame: Uint8Array, format: "json" | "msgpack", isFast: boolean) {
+  const done: string[] = [];
+  const sink = {
+    mayHaveSubscribers: (symbol: string) => symbol !== "MSFT",
+    publish: (event: unknown) => done.push(JSON.stringify(event)),
+    unreadable: (symbol: string | undefined) => done.push(`unreadable ${symbol}`),
+  };
+  const sinks = new Proxy({}, { get: () => sink }) as StockSinks;
+  const raw = new RawFrames(format, {
+    isWanted: true,
+    unreadable: () => done.push("messages are unreadable"),
+    publish: ({ type, symbol, symbols, frame, start, end }, receivedAt) =>
+      done.push(`${type} ${symbol} ${symbols} ${frame.slice(start, end).toHex()} ${receivedAt}`),
+  });
+  const usual: MarketFormat = format === "json"
+    ? stockFormat(sinks)
+    : optionFormat({ quotes: sink, trades: sink });
+  const decoder = new FrameDecoder({
+    format: isFast ? usual : { ...usual, fast: { decodeFrame: () => undefined } },
+    raw,
+    counters: createCounters().feeds.sip,
+    clock: new ManualClock(),
+    log: new RecordingLog(),
+  });
+  for (let i = 0; i < 2; i++) decoder.receive(Uint8Array.from(frame), () => {});
+  return done;
+}
+
+for (const format of ["json", "msgpack"] as const) {
+  Deno.test(`${format}: the fast decoder passes on what the scanner finds`, () => {
+    fc.assert(
+      fc.property(fc.array(message, { minLength: 1, maxLength: 5 }), (messages) => {
+        const frame = frameOf(messages, format);
+        assert.deepEqual(publishedBy(frame, format, true), publishedBy(frame, format, false));
+      }),
+      { numRuns: 500 },
+    );
+  });
+}
