@@ -60,6 +60,7 @@ function mayImport(from: string, to: string): boolean {
   if (from === to) return true;
   switch (from) {
     case "domain":
+    case "formats":
     case "simulator":
     case "gen":
       return false;
@@ -76,7 +77,7 @@ function mayImport(from: string, to: string): boolean {
   }
   if (from === "infrastructure/grpc" && to === "gen") return true;
   return isAdapter(from) &&
-    (to === "domain" || to === "application" || to === MANIFEST);
+    (to === "domain" || to === "application" || to === "formats" || to === MANIFEST);
 }
 
 /** Whether a file may use packages, `node:` modules and the runtime. */
@@ -121,7 +122,7 @@ function violations(sources: Sources): string[] {
     if (!mayUseRuntime(path) && /\bDeno\./.test(code)) {
       found.push(`${path} uses Deno`);
     }
-    const pure = ["domain", "application"].includes(layerOf(path));
+    const pure = ["domain", "application", "formats"].includes(layerOf(path));
     const [outside] = OUTSIDE.exec(code) ?? [];
     if (pure && outside) {
       found.push(`${path} uses ${outside} instead of a port`);
@@ -265,6 +266,8 @@ import manifest from "../deno.json" with { type: "json" };`,
   a,
 } from "../../application/a.ts";
 import * as http from "node:http";`,
+  "src/formats/a.ts": `export const a = 1;`,
+  "src/infrastructure/web/a.ts": `import { a } from "../../formats/a.ts";`,
   "src/infrastructure/grpc/a.ts": `import { g } from "../../gen/g.ts";`,
   "simulator/src/a.ts": `import { WebSocketServer } from "ws";`,
   "src/gen/g.ts": `import type { M } from "@bufbuild/protobuf";`,
@@ -288,6 +291,18 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
     `import { b } from "../grpc/a.ts";`,
     /infrastructure\/http may not import infrastructure\/grpc/,
   ],
+  [
+    "src/formats/a.ts",
+    `import { a } from "../domain/a.ts";`,
+    /formats may not import domain/,
+  ],
+  [
+    "src/application/a.ts",
+    `import { a } from "../formats/a.ts";`,
+    /application may not import formats/,
+  ],
+  ["src/formats/a.ts", `import { x } from "ws";`, /a package/],
+  ["src/formats/a.ts", `const now = Date.now();`, /uses Date.now/],
   [
     "src/infrastructure/http/a.ts",
     `import { g } from "../../gen/g.ts";`,

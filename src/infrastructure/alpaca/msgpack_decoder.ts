@@ -10,6 +10,7 @@
  * @module
  */
 import type { Timestamp } from "../../domain/market/timestamp.ts";
+import { MsgpackReader } from "../../formats/msgpack_reader.ts";
 import { MAX_SYMBOL_LENGTH, MAX_TEXT_LENGTH } from "./fields.ts";
 
 /** Deepest nesting of the protocol: frame, message, list. */
@@ -46,24 +47,21 @@ export function decodeMsgpack(frame: Uint8Array): unknown {
 }
 
 class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+  readonly #in: MsgpackReader;
 
   constructor(frame: Uint8Array) {
-    this.#bytes = frame;
-    this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    this.#in = new MsgpackReader(frame);
   }
 
   frame(): unknown {
     const value = this.#value(0);
-    const left = this.#bytes.length - this.#at;
+    const { left } = this.#in;
     if (left > 0) throw new RangeError(`${left} bytes follow the value`);
     return value;
   }
 
   #value(depth: number): unknown {
-    const head = this.#uint(1);
+    const head = this.#in.uint(1);
     if (head < 0x80) return head;
     if (head < 0x90) return this.#map(head & 0x0f, depth);
     if (head < 0xa0) return this.#list(head & 0x0f, depth);
@@ -79,30 +77,30 @@ class Reader {
       case 0xc4:
       case 0xc5:
       case 0xc6:
-        this.#take(this.#uint(1 << (head - 0xc4)));
+        this.#in.take(this.#in.uint(1 << (head - 0xc4)));
         return BINARY;
       case 0xc7:
       case 0xc8:
       case 0xc9:
-        return this.#extension(this.#uint(1 << (head - 0xc7)));
+        return this.#extension(this.#in.uint(1 << (head - 0xc7)));
       case 0xca:
-        return this.#view.getFloat32(this.#take(4));
+        return this.#in.view.getFloat32(this.#in.take(4));
       case 0xcb:
-        return this.#view.getFloat64(this.#take(8));
+        return this.#in.view.getFloat64(this.#in.take(8));
       case 0xcc:
       case 0xcd:
       case 0xce:
-        return this.#uint(1 << (head - 0xcc));
+        return this.#in.uint(1 << (head - 0xcc));
       case 0xcf:
-        return exact(this.#view.getBigUint64(this.#take(8)));
+        return exact(this.#in.view.getBigUint64(this.#in.take(8)));
       case 0xd0:
-        return this.#view.getInt8(this.#take(1));
+        return this.#in.view.getInt8(this.#in.take(1));
       case 0xd1:
-        return this.#view.getInt16(this.#take(2));
+        return this.#in.view.getInt16(this.#in.take(2));
       case 0xd2:
-        return this.#view.getInt32(this.#take(4));
+        return this.#in.view.getInt32(this.#in.take(4));
       case 0xd3:
-        return exact(this.#view.getBigInt64(this.#take(8)));
+        return exact(this.#in.view.getBigInt64(this.#in.take(8)));
       case 0xd4:
       case 0xd5:
       case 0xd6:
@@ -112,13 +110,13 @@ class Reader {
       case 0xd9:
       case 0xda:
       case 0xdb:
-        return this.#text(this.#uint(1 << (head - 0xd9)));
+        return this.#text(this.#in.uint(1 << (head - 0xd9)));
       case 0xdc:
       case 0xdd:
-        return this.#list(this.#uint(2 << (head - 0xdc)), depth);
+        return this.#list(this.#in.uint(2 << (head - 0xdc)), depth);
       case 0xde:
       case 0xdf:
-        return this.#map(this.#uint(2 << (head - 0xde)), depth);
+        return this.#map(this.#in.uint(2 << (head - 0xde)), depth);
       default:
         throw new RangeError(`Byte 0x${head.toString(16)} starts no value`);
     }
@@ -126,11 +124,11 @@ class Reader {
 
   #list(length: number, depth: number): readonly unknown[] {
     if (depth > MAX_DEPTH) {
-      this.#skip(length);
+      this.#in.skip(length);
       return EMPTY_LIST;
     }
     if (length === 0) return EMPTY_LIST;
-    this.#expect(length);
+    this.#in.expect(length);
     const list: unknown[] = [];
     for (let i = 0; i < length; i++) list.push(this.#value(depth + 1));
     return list;
@@ -138,16 +136,16 @@ class Reader {
 
   #map(size: number, depth: number): Readonly<Record<string, unknown>> {
     if (depth > MAX_DEPTH) {
-      this.#skip(2 * size);
+      this.#in.skip(2 * size);
       return EMPTY_MAP;
     }
     if (size === 0) return EMPTY_MAP;
-    this.#expect(2 * size);
+    this.#in.expect(2 * size);
     const map: Record<string, unknown> = {};
     for (let i = 0; i < size; i++) {
       const key = this.#key();
       // Assigning this key would change the prototype of the map.
-      if (key === undefined || key === "__proto__") this.#skip(1);
+      if (key === undefined || key === "__proto__") this.#in.skip(1);
       else map[key] = this.#value(depth + 1);
     }
     return map;
@@ -155,52 +153,42 @@ class Reader {
 
   /** Reads a key; `undefined` for one that is not short ASCII text. */
   #key(): string | undefined {
-    const start = this.#at;
-    const head = this.#uint(1);
+    const start = this.#in.at;
+    const head = this.#in.uint(1);
     const length = head >= 0xa0 && head < 0xc0
       ? head & 0x1f
       : head >= 0xd9 && head <= 0xdb
-      ? this.#uint(1 << (head - 0xd9))
+      ? this.#in.uint(1 << (head - 0xd9))
       : Infinity;
     if (length > MAX_KEY_LENGTH) {
-      this.#at = start;
-      this.#skip(1);
+      this.#in.at = start;
+      this.#in.skip(1);
       return undefined;
     }
-    return this.#ascii(this.#take(length), length);
+    return this.#in.ascii(this.#in.take(length), length);
   }
 
   #text(length: number): string | symbol {
-    const from = this.#take(length);
+    const from = this.#in.take(length);
     if (length > MAX_TEXT_BYTES) {
       // No field accepts this length, so it may be cut inside a character.
-      return lenient.decode(this.#bytes.subarray(from, from + MAX_TEXT_BYTES));
+      return lenient.decode(this.#in.bytes.subarray(from, from + MAX_TEXT_BYTES));
     }
-    const ascii = length <= MAX_SYMBOL_LENGTH ? this.#ascii(from, length) : undefined;
+    const ascii = length <= MAX_SYMBOL_LENGTH ? this.#in.ascii(from, length) : undefined;
     if (ascii !== undefined) return ascii;
     try {
-      return strict.decode(this.#bytes.subarray(from, from + length));
+      return strict.decode(this.#in.bytes.subarray(from, from + length));
     } catch {
       return INVALID_UTF8;
     }
   }
 
-  /** Reads short ASCII text, faster than `TextDecoder`; `undefined` for other text. */
-  #ascii(from: number, length: number): string | undefined {
-    const bytes = this.#bytes.subarray(from, from + length);
-    for (let i = 0; i < bytes.length; i++) {
-      if (bytes[i] as number >= 0x80) return undefined;
-    }
-    // At most as many arguments as a symbol has characters.
-    return String.fromCharCode(...bytes);
-  }
-
   /** Reads the timestamp extension of 4, 8 or 12 bytes. */
   #extension(length: number): Timestamp | symbol {
-    const type = this.#view.getInt8(this.#take(1));
-    const at = this.#take(length);
+    const type = this.#in.view.getInt8(this.#in.take(1));
+    const at = this.#in.take(length);
     if (type !== TIMESTAMP_TYPE) return EXTENSION;
-    const view = this.#view;
+    const view = this.#in.view;
     switch (length) {
       case 4:
         return { seconds: view.getUint32(at), nanos: 0 };
@@ -219,62 +207,9 @@ class Reader {
         return EXTENSION;
     }
   }
-
-  /** Skips values of any depth without recursion and without copying. */
-  #skip(count: number): void {
-    for (let left = count; left > 0; left--) {
-      this.#expect(left);
-      const head = this.#uint(1);
-      if (head < 0x80 || head >= 0xe0) continue;
-      if (head < 0x90) left += 2 * (head & 0x0f);
-      else if (head < 0xa0) left += head & 0x0f;
-      else if (head < 0xc0) this.#take(head & 0x1f);
-      else if (head >= 0xdc) {
-        const length = this.#uint(2 << (head & 1));
-        left += head < 0xde ? length : 2 * length;
-      } else this.#take(this.#scalarLength(head));
-    }
-  }
-
-  /** Bytes after the head of a value that contains no other values. */
-  #scalarLength(head: number): number {
-    if (head >= 0xd9) return this.#uint(1 << (head - 0xd9)); // str
-    if (head >= 0xd4) return 1 + (1 << (head - 0xd4)); // fixext
-    if (head >= 0xd0) return 1 << (head - 0xd0); // int
-    if (head >= 0xcc) return 1 << (head - 0xcc); // uint
-    if (head >= 0xca) return 4 << (head - 0xca); // float
-    if (head >= 0xc7) return 1 + this.#uint(1 << (head - 0xc7)); // ext
-    if (head >= 0xc4) return this.#uint(1 << (head - 0xc4)); // bin
-    if (head === 0xc1) throw new RangeError("Byte 0xc1 starts no value");
-    return 0;
-  }
-
-  /** Reads an unsigned integer of 1, 2 or 4 bytes. */
-  #uint(width: number): number {
-    const at = this.#take(width);
-    if (width === 1) return this.#view.getUint8(at);
-    return width === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
-  }
-
-  /** Throws unless there is at least one byte for each of `count` values. */
-  #expect(count: number): void {
-    if (count > this.#bytes.length - this.#at) throw cutShort();
-  }
-
-  /** Moves past the next `length` bytes and returns where they start. */
-  #take(length: number): number {
-    this.#expect(length);
-    const at = this.#at;
-    this.#at = at + length;
-    return at;
-  }
 }
 
 function exact(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
-}
-
-function cutShort(): RangeError {
-  return new RangeError("The frame ends within a value");
 }

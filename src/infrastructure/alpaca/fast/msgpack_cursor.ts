@@ -7,11 +7,12 @@
  * @module
  */
 import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts";
+import { FIXED_SIZES } from "../../../formats/msgpack_reader.ts";
 import { UNSUPPORTED } from "./frame_batch.ts";
 import { addToHash, type InternTable } from "./intern_table.ts";
 
 // First bytes of values (MessagePack specification, "Formats").
-const FIXMAP = 0x80, FIXARRAY = 0x90, FIXSTR = 0xa0, NIL = 0xc0;
+const FIXMAP = 0x80, FIXARRAY = 0x90, FIXSTR = 0xa0;
 const BIN_8 = 0xc4, EXT_8 = 0xc7, FLOAT_32 = 0xca, FLOAT_64 = 0xcb;
 const UINT_8 = 0xcc, UINT_16 = 0xcd, UINT_32 = 0xce, UINT_64 = 0xcf;
 const INT_8 = 0xd0, INT_16 = 0xd1, INT_32 = 0xd2, INT_64 = 0xd3;
@@ -20,8 +21,6 @@ const ARRAY_16 = 0xdc, NEGATIVE_FIXINT = 0xe0;
 
 const SMALL_COUNT = 0x0f;
 const SMALL_LENGTH = 0x1f;
-/** Bytes of nil, booleans, floats, integers, fixed extensions, from 0xc0 on; 0 when they vary. */
-const SCALAR_SIZES = [1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 3, 4, 6, 10, 18];
 /** Type −1, as a byte. */
 const TIMESTAMP = 0xff;
 const UINT32_RANGE = 2 ** 32;
@@ -29,13 +28,6 @@ const UINT32_RANGE = 2 ** 32;
 const SAFE_UPPER_HALF = 2 ** 21;
 
 const TYPE_KEY = 0x54, SYMBOL_KEY = 0x53;
-
-/** Bytes of a value by its first byte, which is included; 0 when it varies. */
-const SIZES = Uint8Array.from({ length: 256 }, (_, head) => {
-  if (head < FIXMAP || head >= NEGATIVE_FIXINT) return 1;
-  if (head < FIXSTR) return 0;
-  return head < NIL ? 1 + (head & SMALL_LENGTH) : SCALAR_SIZES[head - NIL] ?? 0;
-});
 
 /** A position in a MessagePack frame. */
 export class MsgpackCursor {
@@ -219,7 +211,7 @@ export class MsgpackCursor {
   /** Where the value at a position ends; NaN or past the end when it is cut. */
   #endOf(at: number): number {
     const head = this.#bytes[at] as number;
-    const size = SIZES[head];
+    const size = FIXED_SIZES[head];
     if (size) return at + size;
     if (head === STR_8 || head === BIN_8) {
       return at + 2 + (this.#bytes[at + 1] as number);
