@@ -32,34 +32,26 @@ export type ChannelEncoders = {
  */
 export function createEncoders(): ChannelEncoders {
   const writer = new WireWriter();
-  /** Encodes a `StreamBarsResponse`; those of the other bars have the same bytes. */
-  const encodeBar = (bar: StockBar): Uint8Array => {
-    writer.begin();
-    writer.text(1, bar.symbol);
-    writer.timestamp(2, bar.timestamp);
-    writer.double(3, bar.open);
-    writer.double(4, bar.high);
-    writer.double(5, bar.low);
-    writer.double(6, bar.close);
-    writer.int64(7, bar.volume);
-    writer.double(8, bar.vwap);
-    writer.int32(9, bar.tradeCount);
-    return writer.finish();
-  };
-  /** Encodes a `StreamCryptoBarsResponse`; those of the other bars have the same bytes. */
-  const encodeCryptoBar = (bar: CryptoBar): Uint8Array => {
-    writer.begin();
-    writer.text(1, bar.symbol);
-    writer.timestamp(2, bar.timestamp);
-    writer.double(3, bar.open);
-    writer.double(4, bar.high);
-    writer.double(5, bar.low);
-    writer.double(6, bar.close);
-    writer.double(7, bar.volume);
-    writer.double(8, bar.vwap);
-    writer.int32(9, bar.tradeCount);
-    return writer.finish();
-  };
+  /**
+   * Makes the encoder of a `StreamBarsResponse` or a `StreamCryptoBarsResponse`, which differ in
+   * the type of the volume, field 7; those of the other bars have the same bytes.
+   */
+  const barEncoder =
+    <B extends StockBar | CryptoBar>(writeVolume: (bar: B) => void) => (bar: B) => {
+      writer.begin();
+      writer.text(1, bar.symbol);
+      writer.timestamp(2, bar.timestamp);
+      writer.double(3, bar.open);
+      writer.double(4, bar.high);
+      writer.double(5, bar.low);
+      writer.double(6, bar.close);
+      writeVolume(bar);
+      writer.double(8, bar.vwap);
+      writer.int32(9, bar.tradeCount);
+      return writer.finish();
+    };
+  const encodeBar = barEncoder<StockBar>(({ volume }) => writer.int64(7, volume));
+  const encodeCryptoBar = barEncoder<CryptoBar>(({ volume }) => writer.double(7, volume));
   return {
     /** Encodes a `StreamQuotesResponse`. */
     stockQuotes(quote) {
