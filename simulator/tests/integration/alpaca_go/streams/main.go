@@ -169,7 +169,11 @@ func main() {
 	}
 	optionSettings := []stream.OptionOption{stream.WithCredentials(key, secret)}
 	cryptoSettings := []stream.CryptoOption{stream.WithCredentials(key, secret)}
-	newsSettings := []stream.NewsOption{stream.WithCredentials(key, secret)}
+	// The SDK drops what its buffer of 100 frames of news has no room for.
+	newsSettings := []stream.NewsOption{
+		stream.WithCredentials(key, secret),
+		stream.WithBufferSize(100_000),
+	}
 	if base != "" {
 		cryptoSettings = append(cryptoSettings, stream.WithBaseURL(base+"/v1beta3/crypto"))
 		newsSettings = append(newsSettings, stream.WithBaseURL(base+"/v1beta1/news"))
