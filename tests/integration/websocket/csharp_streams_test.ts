@@ -1,7 +1,7 @@
 /**
  * What Alpaca's C# SDK sends, from its source: binary frames with JSON text, subscriptions of at
- * most 100 symbols that do not wait for acknowledgements, options in MessagePack. Not all versions of
- * it send a content type for options.
+ * most 100 symbols that do not wait for acknowledgements, options in MessagePack. Not all versions
+ * send a content type for options.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
