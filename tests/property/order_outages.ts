@@ -17,6 +17,7 @@ import type { Envelope } from "../../src/application/broadcast/envelope.ts";
 import { QueueMemory } from "../../src/application/broadcast/queue_memory.ts";
 import { OrderJournal } from "../../src/application/orders/order_journal.ts";
 import type { Clock } from "../../src/application/ports/clock.ts";
+import type { StoredEntry } from "../../src/application/ports/order_store.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
 import { AnnotatedStream } from "../../src/application/streaming/annotated_stream.ts";
 import type { Notice, StreamOptions } from "../../src/application/streaming/stream_options.ts";
@@ -71,6 +72,14 @@ function clockOf(time: ManualClock): Clock {
   };
 }
 
+/** Limits of a proxy, and what outlives it. */
+interface Limits {
+  readonly capacity: number;
+  readonly queue: number;
+  /** What proxies have stored. @default nothing is stored */
+  readonly stored: StoredEntry[] | undefined;
+}
+
 /** One proxy: it ends when it is replaced. */
 class Proxy {
   readonly channel: Channel<OrderUpdate>;
@@ -85,7 +94,7 @@ class Proxy {
     clock: Clock,
     epoch: string,
     url: string,
-    { capacity, queue }: { readonly capacity: number; readonly queue: number },
+    { capacity, queue, stored }: Limits,
   ) {
     this.clock = clock;
     this.epoch = epoch;
@@ -108,12 +117,14 @@ class Proxy {
       channel: this.channel,
       capacity,
       history: new RestOrderHistory({ client, url }),
+      store: stored && { add: (entry) => stored.push(entry) },
       maxSilenceMs: 1_000,
       settleMs: MAX_DELAY_MS,
       clock,
       log: this.log,
       counters: this.counters.orders,
     });
+    if (stored) this.journal.restore([...stored]);
   }
 }
 
@@ -160,6 +171,8 @@ interface OrderOutagesOptions extends SimulatorOptions {
   readonly capacity?: number;
   /** Updates that a stream may fall behind. */
   readonly queue?: number;
+  /** Whether updates are stored for the proxy that takes the place of another one. */
+  readonly isStored?: boolean;
 }
 
 /** An account, its trading stream and the proxy that reads both. */
@@ -168,7 +181,7 @@ export class OrderOutages implements AsyncDisposable {
   readonly simulator: Simulator;
   readonly random: () => number;
   readonly clock: Clock;
-  readonly #limits: { readonly capacity: number; readonly queue: number };
+  readonly #limits: Limits;
   proxy: Proxy;
   /** Received by the proxy, in order, repeats included. */
   readonly received: TradeUpdate[] = [];
@@ -185,7 +198,7 @@ export class OrderOutages implements AsyncDisposable {
 
   static async start(
     seed: number,
-    { capacity = 10_000, queue = 10_000, ...options }: OrderOutagesOptions = {},
+    { capacity = 10_000, queue = 10_000, isStored, ...options }: OrderOutagesOptions = {},
   ): Promise<OrderOutages> {
     const time = new ManualClock();
     const simulator = await startSimulator({
@@ -197,14 +210,15 @@ export class OrderOutages implements AsyncDisposable {
       rest: { tradingRequestsPerMinute: 100_000 },
       ...options,
     });
-    return new OrderOutages(time, simulator, randomOf(seed), { capacity, queue });
+    const stored = isStored ? [] : undefined;
+    return new OrderOutages(time, simulator, randomOf(seed), { capacity, queue, stored });
   }
 
   private constructor(
     time: ManualClock,
     simulator: Simulator,
     random: () => number,
-    limits: { readonly capacity: number; readonly queue: number },
+    limits: Limits,
   ) {
     this.time = time;
     this.simulator = simulator;

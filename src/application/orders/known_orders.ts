@@ -56,6 +56,11 @@ export class KnownOrders {
     return this.#forgottenUntil !== undefined && compare(updatedAt, this.#forgottenUntil) <= 0;
   }
 
+  /** Orders that last changed until a time may have been forgotten, if none were until now. */
+  forgetUntil(updatedAt: Timestamp | undefined): void {
+    this.#forgottenUntil ??= updatedAt;
+  }
+
   /** Ids of the legs of multi-leg orders. */
   legIds(): ReadonlySet<string> {
     const ids = new Set<string>();

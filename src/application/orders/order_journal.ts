@@ -11,6 +11,10 @@
  * with too many updates to hold, updates are delivered again, after a gap; what is missing is
  * derived as soon as REST can be read.
  *
+ * With a store, what streams with options receive is stored as well, and a restart of the process
+ * is an outage like any other: what was stored is retained again ({@linkcode OrderJournal.restore}),
+ * and what was missed since then is derived.
+ *
  * @module
  */
 import type { GapReason } from "../../domain/market/notices.ts";
@@ -35,6 +39,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { EventSink } from "../ports/event_sink.ts";
 import type { Log } from "../ports/log.ts";
 import { type OrderHistory, TooManyEntries } from "../ports/order_history.ts";
+import type { OrderStore, StoredEntry, StoredGap, StoredUpdate } from "../ports/order_store.ts";
 import type { OrderCounters } from "../status/counters.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { fromRest, type PresentState } from "../streaming/opening.ts";
@@ -66,6 +71,8 @@ interface OrderJournalOptions {
   /** Most updates and finished orders that are remembered, and updates that are held. */
   readonly capacity: number;
   readonly history: OrderHistory;
+  /** Where updates are stored for the next process. @default nowhere */
+  readonly store?: OrderStore | undefined;
   /** Longest time without a frame after which a session is ended, in ms. */
   readonly maxSilenceMs: number;
   /** Time in which updates arrive that were sent before REST was read. @default 250 ms */
@@ -109,7 +116,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   /** Whether a state of all orders is known from which updates can be derived. */
   #hasStarted = false;
   /** Since when updates may be missing. */
-  #lost: WallStamp | undefined;
+  #lost: { readonly at: number } | undefined;
   #session: AbortController | undefined;
   #waiting: (() => void)[] = [];
 
@@ -163,14 +170,56 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       counters.duplicates++;
       return channel.publishPlain(update, receivedAt);
     }
-    if (!this.#isHolding) return this.#known.add(channel.publish(update, receivedAt));
+    if (!this.#isHolding) {
+      this.#known.add(channel.publish(update, receivedAt));
+      this.#options.store?.add({ update, receivedAt, origin: "live" });
+      return;
+    }
     channel.publishPlain(update, receivedAt);
     this.#held.push({ update, receivedAt });
     if (this.#held.length > this.#options.capacity) this.#deliverHeld("too many updates are held");
   }
 
   unreadable(symbol: string | undefined): void {
-    this.#options.channel.unreadable(symbol);
+    const { channel, clock } = this.#options;
+    channel.unreadable(symbol);
+    const now = clock.now();
+    const symbols = symbol === undefined ? undefined : [symbol];
+    this.#storeGap("unreadable", symbols, { startTime: now, endTime: now });
+  }
+
+  /**
+   * Continues after what an earlier process has stored, before the first stream is opened: streams
+   * can be resumed after each of these updates, and what was missed since the last one is derived
+   * when the trading stream is connected.
+   *
+   * @param entries oldest first; without any, the journal starts as without a store
+   */
+  restore(entries: readonly StoredEntry[]): void {
+    const { channel } = this.#options;
+    const last = entries.at(-1);
+    if (!last) return;
+    channel.carried(["*"], startOf(entries[0] ?? last));
+    for (const entry of entries) {
+      if ("reason" in entry) this.#restoreGap(entry);
+      else this.#restoreUpdate(entry);
+    }
+    const until = "reason" in last ? last.endTime : last.receivedAt;
+    channel.notCarried(["*"], "upstream_lost", until);
+    this.#lost = { at: until };
+    this.#hasStarted = true;
+  }
+
+  #restoreUpdate({ update, receivedAt, origin }: StoredUpdate): void {
+    this.#known.forgetUntil(update.order.updatedAt);
+    this.#seen.add(keyOf(update));
+    this.#known.add(this.#options.channel.publishWithOptions(update, { receivedAt, origin }));
+  }
+
+  #restoreGap({ reason, symbols, startTime, endTime }: StoredGap): void {
+    const { channel } = this.#options;
+    if (reason === "upstream_lost") channel.lost(symbols, { startTime, endTime });
+    else channel.unreadable(symbols?.[0]);
   }
 
   /** The trading stream delivers updates: reads what was missed. */
@@ -298,12 +347,11 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     // Without an earlier state nothing can be derived for an outage before the first reading.
     if (!this.#hasStarted) channel.carried(["*"], now);
     const span = { startTime: since, endTime: now };
-    if (isUnexplained) channel.lost(undefined, span);
-    else if (lost.length > 0) this.#announce(lost, span);
+    if (isUnexplained) this.#announce(undefined, span);
+    else if (lost.length > 0) this.#announce(symbolsOf(lost), span);
     for (const { update, receivedAt } of mergeByTime(missing, this.#held)) {
       const origin = receivedAt === undefined ? "reconciled" : "live";
-      const place = { receivedAt: receivedAt ?? now, origin } as const;
-      this.#known.add(channel.publishWithOptions(update, place));
+      this.#publishMerged({ update, receivedAt: receivedAt ?? now, origin });
     }
     for (const { order } of orders.values()) this.#known.addState(order);
     for (const id of vanished) this.#known.delete(id);
@@ -353,23 +401,31 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       held: this.#held.length,
     });
     counters.reconciliations.abandoned++;
-    channel.carried(["*"], clock.now());
-    for (const { update, receivedAt = clock.now() } of this.#held) {
-      const place = { receivedAt, origin: "live" } as const;
-      this.#known.add(channel.publishWithOptions(update, place));
+    const now = clock.now();
+    channel.carried(["*"], now);
+    this.#storeGap("upstream_lost", undefined, { startTime: this.#lost?.at ?? now, endTime: now });
+    for (const { update, receivedAt = now } of this.#held) {
+      this.#publishMerged({ update, receivedAt, origin: "live" });
     }
     this.#held = [];
     this.#isHolding = false;
   }
 
-  #announce(
-    orders: readonly OrderDetails[],
-    span: { readonly startTime: number; readonly endTime: number },
-  ): void {
-    const symbols = [...new Set(orders.map(({ symbol }) => symbol))];
-    // The order of several legs has no symbol.
-    const isListed = symbols.length <= MAX_LOST_SYMBOLS && !symbols.includes("");
-    this.#options.channel.lost(isListed ? symbols : undefined, span);
+  /** Publishes an update to streams with options, and stores it. */
+  #publishMerged(entry: StoredUpdate): void {
+    const { channel, store } = this.#options;
+    this.#known.add(channel.publishWithOptions(entry.update, entry));
+    store?.add(entry);
+  }
+
+  #announce(symbols: readonly string[] | undefined, span: Span): void {
+    this.#options.channel.lost(symbols, span);
+    this.#storeGap("upstream_lost", symbols, span);
+  }
+
+  #storeGap(reason: StoredGap["reason"], symbols: StoredGap["symbols"], span: Span): void {
+    // Before the first reading, streams have no position to resume at.
+    if (this.#hasStarted) this.#options.store?.add({ reason, symbols, ...span });
   }
 
   #expect(occasion: string, state: Timestamp | undefined): void {
@@ -401,6 +457,20 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     this.#expected.delete(occasion);
     return isCoveredBy(update, state, this.#known.get(update.order.id)?.order);
   }
+}
+
+/** A span in wall clock ms. */
+type Span = Pick<StoredGap, "startTime" | "endTime">;
+
+function startOf(entry: StoredEntry): number {
+  return "reason" in entry ? entry.startTime : entry.receivedAt;
+}
+
+/** The symbols of orders; `undefined` for too many, or where one is not known. */
+function symbolsOf(orders: readonly OrderDetails[]): readonly string[] | undefined {
+  const symbols = [...new Set(orders.map(({ symbol }) => symbol))];
+  // The order of several legs has no symbol.
+  return symbols.length <= MAX_LOST_SYMBOLS && !symbols.includes("") ? symbols : undefined;
 }
 
 /** Keys of the latest updates. */
