@@ -20,6 +20,7 @@ import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log, LogControl } from "./application/ports/log.ts";
 import type { MarketData } from "./application/ports/market_data.ts";
+import type { OrderStore } from "./application/ports/order_store.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import {
   deliveriesMade,
@@ -210,7 +211,7 @@ function journaled(
 /** Makes what completes the order updates. */
 export function buildOrderJournal(
   config: Config,
-  deps: Omit<FeedDependencies, "journal">,
+  deps: Omit<FeedDependencies, "journal"> & { readonly orderStore: OrderStore | undefined },
   { trading }: RestHosts,
 ): OrderJournal | undefined {
   if (!config.feeds.has("trading")) return undefined;
@@ -219,6 +220,7 @@ export function buildOrderJournal(
     channel: deps.channels.orderUpdates,
     capacity: config.limits.orderJournalUpdates,
     history: new RestOrderHistory(trading, { keepsSource: servesWebSocket(config) }),
+    store: deps.orderStore,
     maxSilenceMs: intervalMs + timeoutMs,
     clock: deps.clock,
     log: deps.log.with({ feed: "trading" }),

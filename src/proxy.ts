@@ -20,11 +20,12 @@ import { Outages } from "./application/history/outages.ts";
 import { BookRenewals } from "./application/orderbooks/book_renewals.ts";
 import { OrderBooks } from "./application/orderbooks/order_books.ts";
 import { Activity } from "./application/status/activity.ts";
-import { createCounters } from "./application/status/counters.ts";
+import { createCounters, type ProxyCounters } from "./application/status/counters.ts";
 import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
 import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
+import type { OrderStore } from "./application/ports/order_store.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
 import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
@@ -57,6 +58,7 @@ import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descripto
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 import { readMessageTime } from "./infrastructure/websocket/message_time.ts";
 import { WebSocketApi } from "./infrastructure/websocket/server.ts";
+import { openOrderStore } from "./stored_orders.ts";
 import { buildTls } from "./tls.ts";
 
 /** Why streams end and are refused during shutdown. */
@@ -116,7 +118,10 @@ export async function startProxy(
   for (const problem of memoryProblems(config, heapLimit())) log.warn(problem);
   const drain = new Drain();
   const audit = new StreamAudit(log, clock);
-  const core = createCore(config, { ...deps, drain, audit });
+  const counters = createCounters();
+  const orderStore = await openOrderStore(config, { ...deps, counters: counters.orderStore });
+  resources.use(orderStore);
+  const core = createCore(config, { ...deps, counters, orderStore, drain, audit });
   const { limits } = config;
   const connections = new ConnectionLimits({
     ...core,
@@ -211,6 +216,8 @@ export async function startProxy(
     feedsAbort.abort();
     await feeds;
   });
+  // A stream that is opened can be resumed from before this start.
+  if (orderStore) core.journal?.restore(await orderStore.load());
   await grpc.open();
   resources.defer(() => grpc.stop(limits.drainMs, STOP_REASON));
   const isServed = websocket !== undefined && await openWebSocket(websocket, config, log);
@@ -277,11 +284,15 @@ function eventsOf(receiver: () => UpstreamEvents): UpstreamEvents {
 /** Makes what both servers read from; nothing is dialed before it runs. */
 function createCore(
   config: Config,
-  deps: Dependencies & { readonly drain: Drain; readonly audit: StreamAudit },
+  deps: Dependencies & {
+    readonly counters: ProxyCounters;
+    readonly orderStore: OrderStore | undefined;
+    readonly drain: Drain;
+    readonly audit: StreamAudit;
+  },
 ) {
-  const { clock, log, drain, audit } = deps;
+  const { clock, log, counters, drain, audit } = deps;
   const { capacities, limits } = config;
-  const counters = createCounters();
   const openings = new OpeningRate(limits.maxOpeningsPerSec, clock);
   const directory = new UnderlyingDirectory();
   const queueMemory = new QueueMemory(limits.queueMemoryBytes);
@@ -358,6 +369,7 @@ function createCore(
   const activity = new Activity(counters, clock);
   return {
     counters,
+    journal,
     openings,
     links,
     streams,

@@ -212,7 +212,8 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
 
   #restoreUpdate({ update, receivedAt, origin }: StoredUpdate): void {
     this.#known.forgetUntil(update.order.updatedAt);
-    this.#seen.add(keyOf(update));
+    // Two processes may have stored the same update while one took the place of the other.
+    if (!this.#seen.add(keyOf(update))) return;
     this.#known.add(this.#options.channel.publishWithOptions(update, { receivedAt, origin }));
   }
 

@@ -218,6 +218,20 @@ export interface OrderCounters {
   duplicates: number;
 }
 
+/** Counters of the order updates that outlive the process; all zero where none are stored. */
+export interface OrderStoreCounters {
+  /** Updates that were read at the start. */
+  loaded: number;
+  /** Updates that were stored. */
+  stored: number;
+  /** Updates that were given up; a gap is stored in their place. */
+  lost: number;
+  /** Attempts to store that failed, to be repeated. */
+  failed: number;
+  /** Updates that wait to be stored. */
+  pending: number;
+}
+
 /** The certificate of the proxy, where it has one. */
 export interface TlsCounters {
   /** New files that were read, and those that could not be used. */
@@ -234,6 +248,7 @@ export interface ProxyCounters {
   readonly relays: Readonly<Record<RelayName, ChannelCounters>>;
   readonly streams: StreamCounters;
   readonly orders: OrderCounters;
+  readonly orderStore: OrderStoreCounters;
   /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
   /** Requests of clients without access, by reason. */
@@ -286,6 +301,7 @@ export function createCounters(): ProxyCounters {
       derived: 0,
       duplicates: 0,
     },
+    orderStore: { loaded: 0, stored: 0, lost: 0, failed: 0, pending: 0 },
     refusals: zeroes(REFUSAL_REASONS),
     access: zeroes(ACCESS_REFUSALS),
     rest: Object.fromEntries(

@@ -59,6 +59,29 @@ export interface TlsSettings {
   readonly ports: ReadonlySet<TlsPort>;
 }
 
+/** How NATS is reached and used; used only with servers. */
+export interface NatsSettings {
+  /** URLs of the servers. @default NATS is not used */
+  readonly servers?: readonly string[] | undefined;
+  readonly user?: string | undefined;
+  readonly password?: Secret | undefined;
+  readonly token?: Secret | undefined;
+  /** Text of a `.creds` file. */
+  readonly credentials?: Secret | undefined;
+  /** Seed of an NKey. */
+  readonly seed?: Secret | undefined;
+  /** PEM text. */
+  readonly ca?: string | undefined;
+  /** PEM text. */
+  readonly certificate?: string | undefined;
+  /** PEM text. */
+  readonly key?: Secret | undefined;
+  /** First parts of every subject. */
+  readonly prefix: string;
+  /** Copies of the streams that are created. */
+  readonly replicas: number;
+}
+
 /** Everything that can be set from outside. */
 export interface Config {
   /** Paper account or real money. */
@@ -123,6 +146,8 @@ export interface Config {
     /** Bytes of the smallest frame that is compressed; 0 for none. */
     readonly compressFromBytes: number;
   };
+  /** Where order updates are stored. */
+  readonly nats: NatsSettings;
   /** Where health checks and metrics are served. */
   readonly health: Listen;
   /** Port 0 means that `/metrics` is on the health port only. */
@@ -239,7 +264,10 @@ export interface Config {
 
 /** Every secret of the configuration, for redaction. */
 export function secretsOf(config: Config): readonly Secret[] {
-  const { credentials: { trading, data }, tls } = config;
-  const secrets = [trading.key, trading.secret, data.key, data.secret];
-  return tls.key === undefined ? secrets : [...secrets, tls.key];
+  const { credentials: { trading, data }, tls, nats } = config;
+  const optional = [tls.key, nats.password, nats.token, nats.credentials, nats.seed, nats.key];
+  return [
+    ...[trading.key, trading.secret, data.key, data.secret],
+    ...optional.filter((secret) => secret !== undefined),
+  ];
 }

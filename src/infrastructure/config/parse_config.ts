@@ -23,6 +23,7 @@ import {
   cryptoStreamUrl,
   DATA_API_URL,
   isExposed,
+  isLoopback,
   NEWS_STREAM_URL,
   optionStreamUrl,
   stockStreamUrl,
@@ -60,6 +61,7 @@ export function parseConfig(env: Env): Config {
   checkDelays(settings);
   checkReservations(settings);
   checkCertificates(settings);
+  checkNats(settings);
   Object.assign(config, resolveUpstream(settings));
   const unknown = unknownVariables(env);
   if (settings.problems.length > 0) {
@@ -344,6 +346,55 @@ function checkCertificates(settings: SettingsReader): void {
   if (at < 0 || settings.isSet(text) || settings.isSet(file)) return;
   const part = `identities[${at}].certificates`;
   settings.warnings.push(`${STREAM_PROXY_ACCESS.name}: ${part} has no effect without ${text.name}`);
+}
+
+/** Checks that the settings of NATS belong together. */
+function checkNats(settings: SettingsReader): void {
+  const {
+    STREAM_PROXY_NATS_URL: servers,
+    STREAM_PROXY_NATS_USER: user,
+    STREAM_PROXY_NATS_PASSWORD: password,
+    STREAM_PROXY_NATS_TOKEN: token,
+    STREAM_PROXY_NATS_CREDS: credentials,
+    STREAM_PROXY_NATS_NKEY: seed,
+    STREAM_PROXY_NATS_CA: ca,
+    STREAM_PROXY_NATS_CERT: certificate,
+    STREAM_PROXY_NATS_KEY: key,
+    STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: allow,
+  } = SETTINGS;
+  const received = undefined;
+  for (
+    const [some, other] of [[user, password], [password, user], [certificate, key], [
+      key,
+      certificate,
+    ]]
+  ) {
+    if (!some || !other || !settings.isSet(some) || settings.isSet(other)) continue;
+    const message = `is not set, but ${some.name} is`;
+    settings.reject(other.name, { received, message, isMissing: true, remedy: "Set both or none" });
+  }
+  const [first, second] = [user, token, credentials, seed].filter((one) => settings.isSet(one));
+  if (first && second) {
+    const message = `is set, and so is ${first.name}`;
+    settings.reject(second.name, { received, message, remedy: "Keep one of the two" });
+  }
+  if (!settings.isSet(servers)) {
+    for (const one of [user, token, credentials, seed, ca, certificate]) {
+      if (!settings.isSet(one)) continue;
+      settings.warnings.push(`${one.name} has no effect without ${servers.name}`);
+    }
+    return;
+  }
+  const hasTls = [ca, certificate].some((one) => settings.isSet(one));
+  const exposed = settings.value(servers)?.find((server) =>
+    server.startsWith("nats:") && !hasTls && !isLoopback(new URL(server).hostname)
+  );
+  if (exposed === undefined || settings.value(allow)) return;
+  settings.reject(servers.name, {
+    received: exposed,
+    message: "would send order updates unencrypted to another machine",
+    remedy: `Use tls://, or set ${allow.name}=true if the network is trusted`,
+  });
 }
 
 /** Checks that the slots which the access policy reserves exist, where the plan is known. */

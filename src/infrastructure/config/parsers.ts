@@ -223,6 +223,13 @@ export const credential: Parser<Secret> = {
   format: () => "<set>",
 };
 
+/** A user name: printable ASCII without spaces. */
+export const userName: Parser<string> = {
+  accepts: "a name without spaces",
+  schema: pattern("[!-~]+"),
+  parse: (text) => /^[!-~]+$/.test(text) ? { value: text } : failure(),
+};
+
 /** Certificates or a key in PEM; `\\n` in it is a line break. */
 export function pem(kind: "CERTIFICATE" | "PRIVATE KEY"): Parser<string> {
   return {
@@ -246,6 +253,50 @@ export const privateKey: Parser<Secret> = {
     return "value" in parsed ? { value: new Secret(parsed.value) } : parsed;
   },
   format: () => "<set>",
+};
+
+/** Secret text with a PEM block of a kind; `\\n` in it is a line break. */
+export function secretText(kind: string): Parser<Secret> {
+  return {
+    accepts: `text with a block -----BEGIN ${kind}-----; \\n may stand for its line breaks`,
+    schema: pattern(`[\\s\\S]*-----BEGIN ${kind}-----[\\s\\S]+`),
+    parse: (text) => {
+      const value = `${text.replaceAll("\\n", "\n").trim()}\n`;
+      return value.includes(`-----BEGIN ${kind}-----`)
+        ? { value: new Secret(value) }
+        : failure(`has no block -----BEGIN ${kind}-----`, true);
+    },
+    format: () => "<set>",
+  };
+}
+
+/** A comma-separated list of NATS servers. */
+export const natsServers: Parser<readonly string[]> = {
+  accepts: "a comma-separated list of URLs such as tls://nats.example.org:4222",
+  schema: pattern(repeated("(nats|tls)://[^@#/?,\\s]+")),
+  parse: (text) => {
+    const value = splitList(text).map((part) => part.replace(/\/$/, ""));
+    const hide = text.includes("@");
+    if (hide) {
+      return failure("contains a user name or a password; they have settings of their own", true);
+    }
+    const wrong = value.find((part) => {
+      const { protocol, host, pathname, search, hash } = URL.parse(part) ?? {};
+      return !(protocol === "nats:" || protocol === "tls:") || !host ||
+        ![undefined, "", "/"].includes(pathname) || search !== "" || hash !== "";
+    });
+    if (wrong !== undefined) return failure(`contains ${JSON.stringify(wrong)}`);
+    const schemes = new Set(value.map((part) => part.split(":")[0]));
+    return schemes.size > 1 ? failure("mixes servers with and without TLS") : { value };
+  },
+  format: (value) => value.join(",") || "none",
+};
+
+/** The first parts of a NATS subject. */
+export const subjectPrefix: Parser<string> = {
+  accepts: "letters, digits, - and _, in parts that are separated by dots",
+  schema: pattern("[0-9A-Za-z_-]+(\\.[0-9A-Za-z_-]+)*"),
+  parse: (text) => /^[\w-]+(\.[\w-]+)*$/.test(text) ? { value: text } : failure(),
 };
 
 /** The absolute path of a file. */

@@ -32,12 +32,16 @@ import {
   integer,
   listOf,
   logLevel,
+  natsServers,
   oneOf,
   originList,
   pem,
   plan,
   privateKey,
+  secretText,
+  subjectPrefix,
   url,
+  userName,
 } from "./parsers.ts";
 import { row, section, type Setting } from "./setting.ts";
 import { DATA_API_URL, NEWS_STREAM_URL } from "./upstream_urls.ts";
@@ -241,6 +245,57 @@ export const SETTINGS = {
         "reply takes over 20 s; set it below the idle timeout of a load balancer " +
         "in between",
       default: "60",
+    }),
+  }),
+  ...section("NATS", {
+    STREAM_PROXY_NATS_URL: row(natsServers, "nats.servers", {
+      description: "NATS servers with JetStream, in which order updates outlive the process",
+      whenUnset: "order updates are kept in memory only",
+    }),
+    STREAM_PROXY_NATS_USER: row(userName, "nats.user", {
+      description: "User name for NATS",
+      whenUnset: "none",
+    }),
+    STREAM_PROXY_NATS_PASSWORD: row(credential, "nats.password", {
+      description: "Password for NATS",
+      whenUnset: "none",
+      secret: true,
+    }),
+    STREAM_PROXY_NATS_TOKEN: row(credential, "nats.token", {
+      description: "Token for NATS, in place of a user name",
+      whenUnset: "none",
+      secret: true,
+    }),
+    STREAM_PROXY_NATS_CREDS: row(secretText("NATS USER JWT"), "nats.credentials", {
+      description: "Text of a `.creds` file for NATS, in place of a user name",
+      whenUnset: "none",
+      secret: true,
+    }),
+    STREAM_PROXY_NATS_NKEY: row(credential, "nats.seed", {
+      description: "Seed of an NKey for NATS, in place of a user name",
+      whenUnset: "none",
+      secret: true,
+    }),
+    STREAM_PROXY_NATS_CA: row(pem("CERTIFICATE"), "nats.ca", {
+      description: "CAs of the NATS servers, as PEM text",
+      whenUnset: "those of the system",
+    }),
+    STREAM_PROXY_NATS_CERT: row(pem("CERTIFICATE"), "nats.certificate", {
+      description: "Certificate for NATS servers that ask for one, as PEM text",
+      whenUnset: "none",
+    }),
+    STREAM_PROXY_NATS_KEY: row(privateKey, "nats.key", {
+      description: "Private key of that certificate, as PEM text",
+      whenUnset: "none",
+      secret: true,
+    }),
+    STREAM_PROXY_NATS_PREFIX: row(subjectPrefix, "nats.prefix", {
+      description: "Prefix of subjects, and in capitals of streams, in NATS",
+      default: "alpaca",
+    }),
+    STREAM_PROXY_NATS_REPLICAS: row(integer(1, 5), "nats.replicas", {
+      description: "NATS servers that keep a copy of a stream which the proxy creates",
+      default: "1",
     }),
   }),
   ...section("TLS", {

@@ -1,0 +1,180 @@
+/**
+ * One connection to NATS, opened in the background and again whenever it is lost.
+ *
+ * @module
+ */
+import {
+  type Authenticator,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  nkeyAuthenticator,
+  type NodeConnectionOptions,
+} from "@nats-io/transport-node";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { Log } from "../../application/ports/log.ts";
+
+/** How NATS is reached. */
+export interface NatsAccess {
+  /** `nats://` or `tls://` URLs of the servers; any of them will do. */
+  readonly servers: readonly string[];
+  readonly user?: { readonly name: string; readonly password: string } | undefined;
+  readonly token?: string | undefined;
+  /** Text of a `.creds` file: a user JWT and its NKey seed. */
+  readonly credentials?: string | undefined;
+  /** Seed of an NKey. */
+  readonly seed?: string | undefined;
+  /** PEM texts. @default the CAs of the system, no client certificate */
+  readonly tls?: {
+    readonly ca?: string | undefined;
+    readonly certificate?: string | undefined;
+    readonly key?: string | undefined;
+  } | undefined;
+}
+
+/** What a {@linkcode NatsClient} needs. */
+interface NatsClientOptions {
+  readonly access: NatsAccess;
+  /** Name that NATS shows for the connection. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const RECONNECT_MS = 1_000;
+/** A server that does not answer two pings is lost. */
+const PING_MS = 5_000;
+const MAX_PINGS = 2;
+/** Pause after a first connection that failed; it doubles. */
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 30_000;
+
+/** Keeps one connection open from its first use on. */
+export class NatsClient implements AsyncDisposable {
+  readonly #options: NatsClientOptions;
+  readonly #over = new AbortController();
+  #connection: Promise<NatsConnection> | undefined;
+  #open: NatsConnection | undefined;
+
+  constructor(options: NatsClientOptions) {
+    this.#options = options;
+  }
+
+  /** Whether there is a connection now; requests over one that is lost fail. */
+  get isConnected(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /**
+   * Resolves with the connection as soon as there is one. It reconnects by itself, except when NATS
+   * refuses the credentials: then the next call opens another one.
+   *
+   * @throws when the client is disposed, or `signal` fires
+   */
+  async connection(signal: AbortSignal): Promise<NatsConnection> {
+    const ended = AbortSignal.any([signal, this.#over.signal]);
+    this.#connection ??= this.#connect(this.#over.signal);
+    const { promise, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(new Error("NATS is not connected"));
+    if (ended.aborted) abort();
+    ended.addEventListener("abort", abort, { once: true });
+    try {
+      return await Promise.race([this.#connection, promise]);
+    } finally {
+      ended.removeEventListener("abort", abort);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
+    const connection = await this.#connection?.catch(() => undefined);
+    await connection?.close();
+  }
+
+  async #connect(signal: AbortSignal): Promise<NatsConnection> {
+    const { access, name, clock, log } = this.#options;
+    let delayMs = FIRST_DELAY_MS;
+    while (!signal.aborted) {
+      try {
+        const connection = await connect({ name, ...connectionOptions(access) });
+        log.info("Connected to NATS", { server: connection.getServer() });
+        this.#open = connection;
+        this.#follow(connection);
+        return connection;
+      } catch (error) {
+        if (signal.aborted) break;
+        log.warn("Cannot connect to NATS, retrying", {
+          cause: messageOf(error),
+          remedy: "Check STREAM_PROXY_NATS_URL and the credentials for NATS",
+          delay_ms: delayMs,
+        });
+        await clock.sleep(delayMs, signal);
+        delayMs = Math.min(2 * delayMs, MAX_DELAY_MS);
+      }
+    }
+    throw new Error("NATS is not connected");
+  }
+
+  /** Logs what happens to a connection, until it is closed. */
+  async #follow(connection: NatsConnection): Promise<void> {
+    const { log } = this.#options;
+    for await (const status of connection.status()) {
+      if (status.type === "disconnect") {
+        this.#open = undefined;
+        if (!this.#over.signal.aborted) log.warn("NATS connection lost, reconnecting");
+      } else if (status.type === "reconnect") {
+        this.#open = connection;
+        log.info("Connected to NATS again", { server: status.server });
+      } else if (status.type === "error") {
+        log.error("NATS refused a request", { cause: status.error.message });
+      }
+    }
+    this.#open = undefined;
+    this.#connection = undefined;
+  }
+}
+
+/** The text of an error, with what caused it. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  return cause instanceof Error && cause.message !== message
+    ? `${message}: ${cause.message}`
+    : message;
+}
+
+function connectionOptions({ servers, user, token, tls, ...keys }: NatsAccess) {
+  const options: NodeConnectionOptions = {
+    servers: servers.map((server) => server.replace(/^\w+:\/\//, "")),
+    timeout: CONNECT_TIMEOUT_MS,
+    pingInterval: PING_MS,
+    maxPingOut: MAX_PINGS,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_MS,
+    noAsyncTraces: true,
+    // Servers that NATS names may be addresses that are not reached from here, or not encrypted.
+    ignoreClusterUpdates: true,
+  };
+  if (servers.some((server) => server.startsWith("tls:")) || tls) {
+    const { ca, certificate, key } = tls ?? {};
+    options.tls = {
+      ...(ca && { ca }),
+      ...(certificate && { cert: certificate }),
+      ...(key && { key }),
+    };
+  }
+  if (user) Object.assign(options, { user: user.name, pass: user.password });
+  if (token) options.token = token;
+  const authenticator = authenticatorOf(keys);
+  if (authenticator) options.authenticator = authenticator;
+  return options;
+}
+
+function authenticatorOf(
+  { credentials, seed }: Pick<NatsAccess, "credentials" | "seed">,
+): Authenticator | undefined {
+  const encoder = new TextEncoder();
+  if (credentials) return credsAuthenticator(encoder.encode(credentials));
+  return seed ? nkeyAuthenticator(encoder.encode(seed)) : undefined;
+}

@@ -1,0 +1,126 @@
+/**
+ * Makes what stores order updates beyond the process.
+ *
+ * @module
+ */
+import type { Clock } from "./application/ports/clock.ts";
+import type { Log } from "./application/ports/log.ts";
+import type { OrderStore, StoredEntry } from "./application/ports/order_store.ts";
+import type { OrderStoreCounters } from "./application/status/counters.ts";
+import { supervise } from "./application/feeds/supervise.ts";
+import type { Config } from "./infrastructure/config/config.ts";
+
+/** How long the start waits for what is stored, in ms. */
+const LOAD_MS = 10_000;
+/** How long the end waits until everything is stored, in ms. */
+const FLUSH_MS = 3_000;
+
+/** A store of order updates; disposing it stores what was added before. */
+export interface OpenOrderStore extends OrderStore, AsyncDisposable {
+  /**
+   * Reads what earlier processes have stored. If that fails, which is logged, streams cannot be
+   * resumed after a position before this start.
+   */
+  load(): Promise<readonly StoredEntry[]>;
+}
+
+/**
+ * Opens the store of order updates, in the background. The libraries of NATS are loaded only here:
+ * most deployments do not use them.
+ *
+ * @returns `undefined` unless the settings name NATS servers and the trading feed is enabled
+ */
+export async function openOrderStore(
+  config: Config,
+  { clock, log, counters }: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly counters: OrderStoreCounters;
+  },
+): Promise<OpenOrderStore | undefined> {
+  const { nats, limits, environment, credentials } = config;
+  const { servers, user, prefix, replicas } = nats;
+  if (!servers || !config.feeds.has("trading")) return undefined;
+  const [{ NatsClient }, { JetStreamOrders }] = await Promise.all([
+    import("./infrastructure/nats/nats_client.ts"),
+    import("./infrastructure/nats/jetstream_orders.ts"),
+  ]);
+  const { ca, certificate, key } = nats;
+  const client = new NatsClient({
+    name: "alpaca-stream-proxy",
+    access: {
+      servers,
+      user: user === undefined
+        ? undefined
+        : { name: user, password: nats.password?.reveal() ?? "" },
+      token: nats.token?.reveal(),
+      credentials: nats.credentials?.reveal(),
+      seed: nats.seed?.reveal(),
+      tls: ca || certificate ? { ca, certificate, key: key?.reveal() } : undefined,
+    },
+    clock,
+    log,
+  });
+  // Accounts that share a prefix by mistake must not share their orders.
+  const account = await digest(credentials.trading.key.reveal());
+  const store = new JetStreamOrders({
+    client,
+    stream: `${prefix.replaceAll(".", "_").toUpperCase()}_ORDERS`,
+    subjects: `${prefix}.orders.>`,
+    subject: `${prefix}.orders.${environment.toLowerCase()}.${account}`,
+    replicas,
+    capacity: limits.orderJournalUpdates,
+    maxAgeMs: limits.orderJournalMs,
+    clock,
+    log,
+    counters,
+  });
+  const over = new AbortController();
+  let running: Promise<void> | undefined;
+  return {
+    add: (entry) => store.add(entry),
+    async load() {
+      try {
+        return await withDeadline(LOAD_MS, clock, (signal) => store.load(signal));
+      } catch (cause) {
+        log.error(
+          "Cannot read the stored order updates: no stream resumes from before this start",
+          {
+            cause,
+          },
+        );
+        return [];
+      } finally {
+        running = supervise((signal) => store.run(signal), { clock, log, signal: over.signal });
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      if (running) await withDeadline(FLUSH_MS, clock, (signal) => store.flush(signal));
+      over.abort();
+      await running;
+      await client[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Calls `run` with a signal that fires after a time. */
+async function withDeadline<T>(
+  ms: number,
+  clock: Clock,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const done = new AbortController();
+  const late = new AbortController();
+  clock.sleep(ms, done.signal).then(() => late.abort());
+  try {
+    return await run(late.signal);
+  } finally {
+    done.abort();
+  }
+}
+
+/** Twelve hexadecimal digits that identify an API key and do not reveal it. */
+async function digest(key: string): Promise<string> {
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
+  return new Uint8Array(bytes).slice(0, 6).toHex();
+}

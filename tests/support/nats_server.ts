@@ -1,0 +1,100 @@
+/**
+ * A real nats-server with JetStream, as a child process.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { freePort } from "../docs/loopback.ts";
+import { until } from "./until.ts";
+
+/** A nats-server that keeps its data over restarts. */
+export class NatsServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #folder: string;
+  #child: Deno.ChildProcess | undefined;
+
+  private constructor(port: number, folder: string) {
+    this.port = port;
+    this.#folder = folder;
+  }
+
+  /**
+   * Starts a server.
+   *
+   * @param config further lines of its configuration, such as users
+   */
+  static async start(config = ""): Promise<NatsServer> {
+    const folder = await Deno.makeTempDir({ prefix: "nats-" });
+    const server = new NatsServer(freePort(), folder);
+    await server.configure(config);
+    await server.run();
+    return server;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** Replaces the lines of the configuration; effective when it runs again. */
+  async configure(config: string): Promise<void> {
+    await Deno.writeTextFile(
+      join(this.#folder, "nats.conf"),
+      `listen: "127.0.0.1:${this.port}"\njetstream { store_dir: "${this.#folder}/data" }\n${config}\n`,
+    );
+  }
+
+  /** A file of the server's folder, to which a configuration can refer. */
+  async file(name: string, text: string): Promise<string> {
+    const path = join(this.#folder, name);
+    await Deno.writeTextFile(path, text);
+    return path;
+  }
+
+  /** Starts the process again. */
+  async run(): Promise<void> {
+    this.#child = new Deno.Command("nats-server", {
+      args: ["-c", join(this.#folder, "nats.conf")],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await until("nats-server listens", async () => {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.port })
+        .catch(() => undefined);
+      connection?.close();
+      return connection !== undefined;
+    });
+  }
+
+  /** Suspends the process; its sockets stay open. */
+  async suspend(): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
+    child.kill("SIGSTOP");
+    await until("all threads of nats-server are stopped", async () => {
+      for await (const { name } of Deno.readDir(`/proc/${child.pid}/task`)) {
+        const stat = await Deno.readTextFile(`/proc/${child.pid}/task/${name}/stat`);
+        if (!/\) T /.test(stat)) return false;
+      }
+      return true;
+    });
+  }
+
+  /** Continues the process. */
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** Ends the process; `SIGKILL` loses what it has not written. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<void> {
+    if (!this.#child) return;
+    this.#child.kill(signal);
+    await this.#child.status;
+    this.#child = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("SIGKILL");
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
