@@ -5,41 +5,9 @@ import { startRelay } from "../../docs/loopback.ts";
 import { FREE_PORTS } from "../../support/harness.ts";
 import { until } from "../../support/until.ts";
 import { Child, type LogLine } from "./child.ts";
+import { eventsAfter, gapsOf, idsOf, trade } from "./order_trading.ts";
 
-const ORDER = { symbol: "AAPL", qty: "50", side: "buy", time_in_force: "gtc" };
-const FINAL = ["filled", "canceled"];
 const PATIENCE_MS = 30_000;
-
-/** Submits orders: some are filled in parts, some are canceled, some stay open. */
-async function trade({ trading }: Simulator): Promise<void> {
-  const engine = trading.engineOf("SIM_KEY");
-  const statusOf = (id: string) => engine.get(id)?.status ?? "";
-  const submit = (fields: Readonly<Record<string, string>>) =>
-    engine.submit({ ...ORDER, ...fields }).id;
-  const ended = [1, 2, 3].map(() => submit({ type: "market" }));
-  const open = ["1.00", "1.01", "1.02"].map((price) =>
-    submit({ type: "limit", limit_price: price })
-  );
-  await until("orders are open", () => open.every((id) => statusOf(id) === "new"));
-  const [canceled = "", executed = ""] = open;
-  engine.manualFills.fill(executed, { qty: "5", price: "1.01" });
-  engine.cancel(canceled);
-  ended.push(canceled);
-  await until("orders have ended", () => ended.every((id) => FINAL.includes(statusOf(id))));
-}
-
-/** Ids of the events that happened after a number, in order. */
-function eventsAfter({ trading }: Simulator, after: number): readonly string[] {
-  return trading.ledger.events({ after }).map(({ update }) => update.event_id ?? "");
-}
-
-function idsOf(lines: readonly LogLine[]): readonly string[] {
-  return lines.flatMap(({ eventId }) => typeof eventId === "string" ? [eventId] : []);
-}
-
-function gapsOf(lines: readonly LogLine[]): readonly unknown[] {
-  return lines.flatMap(({ gap }) => gap === undefined ? [] : [gap]);
-}
 
 /** The state of each order after the lines. */
 function statesOf(lines: readonly LogLine[]): ReadonlyMap<unknown, string> {
