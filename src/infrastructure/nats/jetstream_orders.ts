@@ -20,7 +20,7 @@ import {
   jetstreamManager,
   type StoredMsg,
 } from "@nats-io/jetstream";
-import { errors, type NatsConnection } from "@nats-io/transport-node";
+import { errors, type NatsConnection } from "@nats-io/nats-core";
 import { WakeSignal } from "../../application/options/wake_signal.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";

@@ -5,14 +5,14 @@
  */
 import {
   type Authenticator,
-  connect,
+  type ConnectionOptions,
   credsAuthenticator,
   type NatsConnection,
   nkeyAuthenticator,
-  type NodeConnectionOptions,
-} from "@nats-io/transport-node";
+} from "@nats-io/nats-core";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
+import { connect } from "./connect.ts";
 
 /** How NATS is reached. */
 export interface NatsAccess {
@@ -145,7 +145,7 @@ export function messageOf(error: unknown): string {
 }
 
 function connectionOptions({ servers, user, token, tls, ...keys }: NatsAccess) {
-  const options: NodeConnectionOptions = {
+  const options: ConnectionOptions = {
     servers: servers.map((server) => server.replace(/^\w+:\/\//, "")),
     timeout: CONNECT_TIMEOUT_MS,
     pingInterval: PING_MS,

@@ -1,11 +1,11 @@
 /** The store of order updates on a real nats-server. */
 import assert from "node:assert/strict";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
 import type { StoredEntry, StoredUpdate } from "../../../src/application/ports/order_store.ts";
 import { createCounters } from "../../../src/application/status/counters.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { JetStreamOrders } from "../../../src/infrastructure/nats/jetstream_orders.ts";
+import { connect } from "../../../src/infrastructure/nats/connect.ts";
 import { type NatsAccess, NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
 import { NatsServer } from "../../support/nats_server.ts";
 import { orderDetails } from "../../support/order_details.ts";
@@ -157,7 +157,7 @@ nats("updates of other accounts under the same prefix are not read", async (serv
 
 nats("updates wait while NATS is down, and are stored once when it is back", async (server) => {
   {
-    await using store = new Store({ servers: [server.url] });
+    await using store = new Store({ servers: [server.url] }, { requestTimeoutMs: 300 });
     await store.load();
     store.run();
     store.orders.add(update("before"));
@@ -196,7 +196,10 @@ nats("a message whose acknowledgement is lost is stored once", async (server) =>
 
 nats("of too many updates that wait, the oldest are a gap", async (server) => {
   {
-    await using store = new Store({ servers: [server.url] }, { capacity: 3 });
+    await using store = new Store({ servers: [server.url] }, {
+      capacity: 3,
+      requestTimeoutMs: 300,
+    });
     await store.load();
     await server.stop();
     store.run();
