@@ -9,14 +9,16 @@ import type { OrderStore, StoredEntry } from "./application/ports/order_store.ts
 import type { OrderStoreCounters } from "./application/status/counters.ts";
 import { supervise } from "./application/feeds/supervise.ts";
 import type { Config } from "./infrastructure/config/config.ts";
+import type { JetStreamOrders } from "./infrastructure/nats/jetstream_orders.ts";
+import type { NatsAccess } from "./infrastructure/nats/nats_client.ts";
 
 /** How long the start waits for what is stored, in ms. */
-const LOAD_MS = 10_000;
+const LOAD_MS = 5_000;
 /** How long the end waits until everything is stored, in ms. */
 const FLUSH_MS = 3_000;
 
 /** A store of order updates; disposing it stores what was added before. */
-export interface OpenOrderStore extends OrderStore, AsyncDisposable {
+interface OpenOrderStore extends OrderStore, AsyncDisposable {
   /**
    * Reads what earlier processes have stored. If that fails, which is logged, streams cannot be
    * resumed after a position before this start.
@@ -41,29 +43,23 @@ export async function openOrderStore(
   const { nats, limits, environment, credentials } = config;
   const { servers, user, prefix, replicas } = nats;
   if (!servers || !config.feeds.has("trading")) return undefined;
-  const [{ NatsClient }, { JetStreamOrders }] = await Promise.all([
+  const [clients, stores] = await Promise.all([
     import("./infrastructure/nats/nats_client.ts"),
     import("./infrastructure/nats/jetstream_orders.ts"),
   ]);
   const { ca, certificate, key } = nats;
-  const client = new NatsClient({
-    name: "alpaca-stream-proxy",
-    access: {
-      servers,
-      user: user === undefined
-        ? undefined
-        : { name: user, password: nats.password?.reveal() ?? "" },
-      token: nats.token?.reveal(),
-      credentials: nats.credentials?.reveal(),
-      seed: nats.seed?.reveal(),
-      tls: ca || certificate ? { ca, certificate, key: key?.reveal() } : undefined,
-    },
-    clock,
-    log,
-  });
+  const access: NatsAccess = {
+    servers,
+    user: user === undefined ? undefined : { name: user, password: nats.password?.reveal() ?? "" },
+    token: nats.token?.reveal(),
+    credentials: nats.credentials?.reveal(),
+    seed: nats.seed?.reveal(),
+    tls: ca || certificate ? { ca, certificate, key: key?.reveal() } : undefined,
+  };
+  const client = new clients.NatsClient({ name: "alpaca-stream-proxy", access, clock, log });
   // Accounts that share a prefix by mistake must not share their orders.
   const account = await digest(credentials.trading.key.reveal());
-  const store = new JetStreamOrders({
+  const store: JetStreamOrders = new stores.JetStreamOrders({
     client,
     stream: `${prefix.replaceAll(".", "_").toUpperCase()}_ORDERS`,
     subjects: `${prefix}.orders.>`,

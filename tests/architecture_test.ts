@@ -27,6 +27,7 @@ const COMPOSERS = [
   "src/market_feeds.ts",
   "src/start.ts",
   "src/stop_signals.ts",
+  "src/stored_orders.ts",
   "src/tls.ts",
 ];
 const ENTRY_POINT = "mod.ts";

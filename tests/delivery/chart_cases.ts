@@ -457,6 +457,13 @@ export const CHART_CASES: readonly ChartCase[] = [
     },
   },
   {
+    name: "order updates in NATS",
+    values: {
+      credentials,
+      config: { STREAM_PROXY_NATS_URL: "tls://nats-0.nats.svc:4333,tls://nats-1.nats.svc" },
+    },
+  },
+  {
     name: "the longest name",
     values: {
       credentials,

@@ -17,7 +17,7 @@ const SPANS = fc.array(fc.tuple(fc.nat(400), fc.nat(400), fc.boolean()), {
   maxLength: 4,
 });
 
-Deno.test("with a store, a stream that resumes has every order event once over any restarts", async () => {
+Deno.test("with a store, resumed streams have order events once over any restarts", async () => {
   let derived = 0;
   let restarts = 0;
   await fc.assert(

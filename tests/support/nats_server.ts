@@ -39,7 +39,10 @@ export class NatsServer implements AsyncDisposable {
   async configure(config: string): Promise<void> {
     await Deno.writeTextFile(
       join(this.#folder, "nats.conf"),
-      `listen: "127.0.0.1:${this.port}"\njetstream { store_dir: "${this.#folder}/data" }\n${config}\n`,
+      `listen: "127.0.0.1:${this.port}"
+jetstream { store_dir: "${this.#folder}/data" }
+${config}
+`,
     );
   }
 

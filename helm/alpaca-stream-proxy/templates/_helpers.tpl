@@ -118,6 +118,7 @@ annotations:
 {{- $url := urlParse . -}}
 {{- if regexMatch ":[0-9]+$" $url.host }}{{ $url.host }}
 {{- else if has $url.scheme (list "https" "wss") }}{{ $url.host }}:443
+{{- else if has $url.scheme (list "nats" "tls") }}{{ $url.host }}:4222
 {{- else }}{{ $url.host }}:80
 {{- end }}
 {{- end }}
@@ -135,8 +136,10 @@ Takes a list: root, config.
 {{- range $name, $value := $config }}
 {{- if and (hasSuffix "_PORT" $name) (ne (int $value) 0) }}
 {{- $list = append $list (printf "%s:%d" $host (int $value)) }}
-{{- else if and (kindIs "string" $value) (regexMatch "^(wss?|https?)://" (toString $value)) }}
-{{- $list = append $list (include "asp.urlAddress" $value) }}
+{{- else if and (kindIs "string" $value) (regexMatch "^(wss?|https?|nats|tls)://" (toString $value)) }}
+{{- range splitList "," $value }}
+{{- $list = append $list (include "asp.urlAddress" (trim .)) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- range splitList "\n" (trim ($root.Files.Get "files/alpaca_hosts.txt")) }}
@@ -158,9 +161,11 @@ Takes a list: root, config.
 {{- define "asp.upstreamPorts" -}}
 {{- $ports := list 443 -}}
 {{- range $name, $value := .Values.config }}
-{{- $isUpstream := or (hasPrefix "ALPACA_" $name) (eq $name "HTTPS_PROXY") }}
-{{- if and $isUpstream (regexMatch "^(wss?|https?)://" (toString $value)) }}
-{{- $ports = append $ports (include "asp.urlAddress" $value | trim | splitList ":" | last | int) }}
+{{- $isUpstream := or (hasPrefix "ALPACA_" $name) (has $name (list "HTTPS_PROXY" "STREAM_PROXY_NATS_URL")) }}
+{{- if and $isUpstream (regexMatch "^(wss?|https?|nats|tls)://" (toString $value)) }}
+{{- range splitList "," $value }}
+{{- $ports = append $ports (include "asp.urlAddress" (trim .) | trim | splitList ":" | last | int) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- $ports | uniq | toJson }}

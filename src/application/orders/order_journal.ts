@@ -11,9 +11,9 @@
  * with too many updates to hold, updates are delivered again, after a gap; what is missing is
  * derived as soon as REST can be read.
  *
- * With a store, what streams with options receive is stored as well, and a restart of the process
- * is an outage like any other: what was stored is retained again ({@linkcode OrderJournal.restore}),
- * and what was missed since then is derived.
+ * With a store, what streams with options receive is stored too, and a restart of the process is an
+ * outage like any other: what was stored is retained again ({@linkcode OrderJournal.restore}), and
+ * what was missed since then is derived.
  *
  * @module
  */

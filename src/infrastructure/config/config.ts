@@ -60,7 +60,7 @@ export interface TlsSettings {
 }
 
 /** How NATS is reached and used; used only with servers. */
-export interface NatsSettings {
+interface NatsSettings {
   /** URLs of the servers. @default NATS is not used */
   readonly servers?: readonly string[] | undefined;
   readonly user?: string | undefined;

@@ -363,13 +363,14 @@ function checkNats(settings: SettingsReader): void {
     STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: allow,
   } = SETTINGS;
   const received = undefined;
-  for (
-    const [some, other] of [[user, password], [password, user], [certificate, key], [
-      key,
-      certificate,
-    ]]
-  ) {
-    if (!some || !other || !settings.isSet(some) || settings.isSet(other)) continue;
+  const pairs: readonly (readonly [Setting, Setting])[] = [
+    [user, password],
+    [password, user],
+    [certificate, key],
+    [key, certificate],
+  ];
+  for (const [some, other] of pairs) {
+    if (settings.value(some) === undefined || settings.isSet(other)) continue;
     const message = `is not set, but ${some.name} is`;
     settings.reject(other.name, { received, message, isMissing: true, remedy: "Set both or none" });
   }

@@ -129,6 +129,30 @@ export const METRICS = {
     help: "Order updates that Alpaca sent again, or after they were derived",
     read: ({ counters }) => counters.orders.duplicates,
   },
+  storedUpdates: {
+    name: "alpaca_proxy_order_updates_stored_total",
+    type: "counter",
+    help: "Order updates that were stored in NATS",
+    read: ({ counters }) => counters.orderStore.stored,
+  },
+  unstoredUpdates: {
+    name: "alpaca_proxy_order_updates_unstored_total",
+    type: "counter",
+    help: "Order updates that were given up before they were stored in NATS",
+    read: ({ counters }) => counters.orderStore.lost,
+  },
+  pendingUpdates: {
+    name: "alpaca_proxy_order_updates_pending",
+    type: "gauge",
+    help: "Order updates that wait to be stored in NATS",
+    read: ({ counters }) => counters.orderStore.pending,
+  },
+  storeFailures: {
+    name: "alpaca_proxy_order_store_failures_total",
+    type: "counter",
+    help: "Attempts to store order updates in NATS that failed and were repeated",
+    read: ({ counters }) => counters.orderStore.failed,
+  },
   connections: {
     name: "alpaca_proxy_websocket_connections",
     type: "gauge",

@@ -27,7 +27,7 @@ class GuardedTransport extends NodeTransport {
 function guarded<S extends Socket>(socket: S): S {
   const ignore = () => {};
   const removeAllListeners = socket.removeAllListeners.bind(socket);
-  socket.removeAllListeners = (...events) => {
+  socket.removeAllListeners = (...events: string[]) => {
     removeAllListeners(...events);
     return socket.on("error", ignore);
   };

@@ -37,6 +37,8 @@ interface NatsClientOptions {
   readonly access: NatsAccess;
   /** Name that NATS shows for the connection. */
   readonly name: string;
+  /** How long a server may take to accept a connection, in ms. @default 5 s */
+  readonly connectTimeoutMs?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -94,10 +96,11 @@ export class NatsClient implements AsyncDisposable {
 
   async #connect(signal: AbortSignal): Promise<NatsConnection> {
     const { access, name, clock, log } = this.#options;
+    const { connectTimeoutMs: timeout = CONNECT_TIMEOUT_MS } = this.#options;
     let delayMs = FIRST_DELAY_MS;
     while (!signal.aborted) {
       try {
-        const connection = await connect({ name, ...connectionOptions(access) });
+        const connection = await connect({ name, timeout, ...connectionOptions(access) });
         log.info("Connected to NATS", { server: connection.getServer() });
         this.#open = connection;
         this.#follow(connection);
@@ -147,7 +150,6 @@ export function messageOf(error: unknown): string {
 function connectionOptions({ servers, user, token, tls, ...keys }: NatsAccess) {
   const options: ConnectionOptions = {
     servers: servers.map((server) => server.replace(/^\w+:\/\//, "")),
-    timeout: CONNECT_TIMEOUT_MS,
     pingInterval: PING_MS,
     maxPingOut: MAX_PINGS,
     maxReconnectAttempts: -1,
@@ -155,6 +157,8 @@ function connectionOptions({ servers, user, token, tls, ...keys }: NatsAccess) {
     noAsyncTraces: true,
     // Servers that NATS names may be addresses that are not reached from here, or not encrypted.
     ignoreClusterUpdates: true,
+    // The permissions of the process name hosts, not their addresses.
+    resolve: false,
   };
   if (servers.some((server) => server.startsWith("tls:")) || tls) {
     const { ca, certificate, key } = tls ?? {};

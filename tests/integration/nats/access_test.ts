@@ -1,5 +1,6 @@
 /** How the proxy logs in to NATS, on a real nats-server. */
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import { nkeys } from "@nats-io/nats-core";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { type NatsAccess, NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
@@ -142,3 +143,38 @@ Deno.test(requires(["nats-server"], {
     }, 60_000);
   },
 }));
+
+Deno.test("a NATS server that resets connections at any moment ends nothing", async () => {
+  const info = JSON.stringify({ server_id: "x", version: "2.11.0", proto: 1, max_payload: 1_000 });
+  const greeting = `INFO ${info}\r\n`;
+  let accepted = 0;
+  const server = createServer((socket) => {
+    const step = accepted++;
+    socket.on("error", () => {});
+    // Reset immediately, within the greeting, after it, and after the client's first messages.
+    if (step % 4 === 0) {
+      socket.resetAndDestroy();
+      return;
+    }
+    socket.write(step % 4 === 1 ? greeting.slice(0, 10) : greeting);
+    if (step % 4 === 3) socket.once("data", () => socket.resetAndDestroy());
+    else setTimeout(() => socket.resetAndDestroy(), step % 3);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { readonly port: number };
+  const servers = [`nats://127.0.0.1:${port}`];
+  const log = new RecordingLog();
+  const fast = { ...clock, sleep: (_ms: number, signal?: AbortSignal) => clock.sleep(1, signal) };
+  const client = new NatsClient({
+    access: { servers },
+    name: "test",
+    connectTimeoutMs: 20,
+    clock: fast,
+    log,
+  });
+  client.connection(AbortSignal.timeout(60_000)).catch(() => {});
+  await until("it tries again", () => accepted > 60);
+  await client[Symbol.asyncDispose]();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  assert.ok(log.records.some(({ message }) => message.startsWith("Cannot connect")));
+});

@@ -300,3 +300,35 @@ nats("a stream that was deleted is created again", async (server) => {
   await using next = new Store({ servers: [server.url] });
   assert.deepEqual(idsOf(await next.load()), ["b"]);
 });
+
+Deno.test(requires(["nats-server"], {
+  name: "the permissions in the documentation suffice, and permit nothing of other streams",
+  fn: async () => {
+    const docs = await Deno.readTextFile("docs/operations.md");
+    const [, permissions = ""] = /```text\n(# NATS permissions[\s\S]*?)```/.exec(docs) ?? [];
+    await using server = await NatsServer.start(permissions);
+    const access = {
+      servers: [server.url],
+      user: { name: "alpaca-stream-proxy", password: "change-me" },
+    };
+    {
+      await using store = new Store(access);
+      assert.deepEqual(await store.load(), [], store.lines());
+      store.run();
+      store.orders.add(update("a"));
+      await store.stored();
+    }
+    await using next = new Store(access);
+    assert.deepEqual(idsOf(await next.load()), ["a"]);
+    const connection = await connect({
+      servers: server.url,
+      user: access.user.name,
+      pass: access.user.password,
+    });
+    const manager = await jetstreamManager(connection, { timeout: 500, checkAPI: false });
+    await assert.rejects(manager.streams.add({ name: "OTHER", subjects: ["other"] }));
+    await assert.rejects(manager.streams.delete("ALPACA_ORDERS"));
+    await assert.rejects(manager.streams.purge("ALPACA_ORDERS"));
+    await connection.close();
+  },
+}));

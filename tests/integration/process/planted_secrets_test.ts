@@ -22,6 +22,7 @@ const OPERATOR = `asp_${"0perator".repeat(5)}abc`;
 /** Tokens that no identity has, as clients may send them by mistake. */
 const WRONG = [`asp_${"Wr0ng".repeat(8)}abc`, "hunter2-planted", `Bearer-${SECRET}`];
 const PROXY_PASSWORD = "proxy-password-planted";
+const NATS_PASSWORD = "nats-password-planted";
 
 /** Connects a client with a token. */
 function clientsOf(port: number, token: string) {
@@ -83,6 +84,10 @@ Deno.test("secrets are in no log, page, metric, error, span, answer, argument", 
       STREAM_PROXY_ACCESS: JSON.stringify(policy),
       HTTPS_PROXY: `http://operator:${PROXY_PASSWORD}@127.0.0.1:9`,
       NO_PROXY: "*",
+      // Nothing listens there, which is logged.
+      STREAM_PROXY_NATS_URL: "nats://127.0.0.1:9",
+      STREAM_PROXY_NATS_USER: "proxy",
+      STREAM_PROXY_NATS_PASSWORD: NATS_PASSWORD,
       LOG_LEVEL: "debug",
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
@@ -149,9 +154,11 @@ Deno.test("secrets are in no log, page, metric, error, span, answer, argument", 
   outputs.stderr = stderr;
   outputs.spans = JSON.stringify(collector.spans);
   assert.match(stdout, /Authentication|authenticat/i);
+  assert.match(stdout, /Cannot connect to NATS/);
 
   const privateKey = keyPair("proxy").key.split("\n").filter((line) => line.length > 20);
-  const secrets = [KEY, SECRET, OPERATOR, jwt, jwt.split(".")[2] ?? "", ...WRONG, PROXY_PASSWORD];
+  const secrets = [KEY, SECRET, OPERATOR, jwt, jwt.split(".")[2] ?? "", ...WRONG];
+  secrets.push(PROXY_PASSWORD, NATS_PASSWORD);
   for (const [place, output] of Object.entries(outputs)) {
     for (const secret of [...secrets, ...privateKey, btoa(`:${OPERATOR}`)]) {
       const at = output.indexOf(secret);

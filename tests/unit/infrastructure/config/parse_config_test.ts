@@ -49,6 +49,7 @@ Deno.test("credentials alone give the documented defaults", () => {
       url: "wss://stream.data.alpaca.markets/v1beta1/indicative",
     },
     crypto: { location: "us", url: "wss://stream.data.alpaca.markets/v1beta3/crypto/us" },
+    nats: { prefix: "alpaca", replicas: 1 },
     news: { url: "wss://stream.data.alpaca.markets/v1beta1/news", maxBytes: 4 * 1_048_576 },
     trading: {
       url: "wss://paper-api.alpaca.markets/stream",
@@ -214,6 +215,14 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_TLS_CLIENT_CA_FILE: certificatePath("ca.pem"),
     STREAM_PROXY_TLS_CLIENT_AUTH: "request",
     STREAM_PROXY_TLS_PORTS: "grpc,health",
+    STREAM_PROXY_NATS_URL: "tls://nats.example",
+    STREAM_PROXY_NATS_USER: "proxy",
+    STREAM_PROXY_NATS_PASSWORD: "NATS-PASSWORD",
+    STREAM_PROXY_NATS_CA: PROXY_CA,
+    STREAM_PROXY_NATS_CERT: TLS.cert,
+    STREAM_PROXY_NATS_KEY: TLS.key,
+    STREAM_PROXY_NATS_PREFIX: "desk",
+    STREAM_PROXY_NATS_REPLICAS: "3",
     LOG_LEVEL: "warn",
     OTEL_ENABLED: "false",
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
@@ -290,10 +299,18 @@ Deno.test("every setting has an effect under its own name", () => {
       identities: [{ name: "dashboard", role: "reader", tokens: [`sha256:${"0".repeat(64)}`] }],
     }),
   });
-  const { credentials, sources, access, tls, ...rest } = config;
+  const { credentials, sources, access, tls, nats, ...rest } = config;
   assert.deepEqual(access?.identities.map(({ name }) => name), ["dashboard"]);
   assert.equal(sources["STREAM_PROXY_DRAIN_SECS"], "STREAM_PROXY_DRAIN_SECS");
-  // tls_settings_test.ts has the variables that exclude these.
+  assert.deepEqual(nats.servers, ["tls://nats.example"]);
+  assert.equal(nats.user, "proxy");
+  assert.equal(nats.password?.reveal(), "NATS-PASSWORD");
+  assert.equal(nats.ca, PROXY_CA);
+  assert.equal(nats.certificate, TLS.cert);
+  assert.equal(nats.key?.reveal(), TLS.key);
+  assert.equal(nats.prefix, "desk");
+  assert.equal(nats.replicas, 3);
+  // tls_settings_test.ts and nats_settings_test.ts have the variables that exclude these.
   assert.equal(tls.material?.certificate, TLS.cert);
   assert.equal(tls.material?.key, TLS.key);
   assert.equal(tls.material?.clientCa, PROXY_CA);
@@ -569,10 +586,17 @@ Deno.test("a longest delay below the first one is a problem", () => {
   );
 });
 
+/** Settings that any word may be a value of. */
+const NAMES: ReadonlySet<string> = new Set([
+  "STREAM_PROXY_HOST",
+  "NO_PROXY",
+  "STREAM_PROXY_NATS_USER",
+  "STREAM_PROXY_NATS_PREFIX",
+]);
+
 Deno.test("invalid values are errors for every setting, never defaulted", () => {
   for (const setting of Object.values(SETTINGS)) {
-    // Any text may be a host name.
-    if (setting.name === "STREAM_PROXY_HOST" || setting.name === "NO_PROXY") continue;
+    if (NAMES.has(setting.name)) continue;
     if (setting.secret) continue;
     for (const text of ["prod", "-1", "1e3", "0x10", "1.2.3", "NaN", "99e99"]) {
       assert.deepEqual(
