@@ -105,9 +105,10 @@ const guarantees = await readSource("docs/guarantees.md");
 const guaranteeTests = [...guarantees.matchAll(GUARANTEE_TEST)];
 
 Deno.test("every guarantee names its test", () => {
-  const count = guarantees.match(/^- /gm)?.length ?? 0;
-  assert.ok(count > 50, `${count} guarantees`);
-  assert.equal(guaranteeTests.length, count);
+  const [, ...each] = guarantees.split(/^- /m);
+  assert.ok(each.length > 50, `${each.length} guarantees`);
+  assert.deepEqual(each.filter((one) => !one.match(GUARANTEE_TEST)), []);
+  assert.equal(guaranteeTests.length, guarantees.match(/^ +- Test:/gm)?.length);
 });
 
 for (const [, test = "", file = ""] of guaranteeTests) {

@@ -255,20 +255,18 @@ export const privateKey: Parser<Secret> = {
   format: () => "<set>",
 };
 
-/** Secret text with a PEM block of a kind; `\\n` in it is a line break. */
-export function secretText(kind: string): Parser<Secret> {
-  return {
-    accepts: `text with a block -----BEGIN ${kind}-----; \\n may stand for its line breaks`,
-    schema: pattern(`[\\s\\S]*-----BEGIN ${kind}-----[\\s\\S]+`),
-    parse: (text) => {
-      const value = `${text.replaceAll("\\n", "\n").trim()}\n`;
-      return value.includes(`-----BEGIN ${kind}-----`)
-        ? { value: new Secret(value) }
-        : failure(`has no block -----BEGIN ${kind}-----`, true);
-    },
-    format: () => "<set>",
-  };
-}
+/** The text of a `.creds` file of NATS; `\\n` in it is a line break. */
+export const natsCredentials: Parser<Secret> = {
+  accepts: "the text of a .creds file; \\n may stand for its line breaks",
+  schema: pattern("[\\s\\S]*NATS USER JWT[\\s\\S]+"),
+  parse: (text) => {
+    const value = `${text.replaceAll("\\n", "\n").trim()}\n`;
+    return value.includes("-----BEGIN NATS USER JWT-----")
+      ? { value: new Secret(value) }
+      : failure("is not the text of a .creds file", true);
+  },
+  format: () => "<set>",
+};
 
 /** A comma-separated list of NATS servers. */
 export const natsServers: Parser<readonly string[]> = {

@@ -32,13 +32,13 @@ import {
   integer,
   listOf,
   logLevel,
+  natsCredentials,
   natsServers,
   oneOf,
   originList,
   pem,
   plan,
   privateKey,
-  secretText,
   subjectPrefix,
   url,
   userName,
@@ -266,7 +266,7 @@ export const SETTINGS = {
       whenUnset: "none",
       secret: true,
     }),
-    STREAM_PROXY_NATS_CREDS: row(secretText("NATS USER JWT"), "nats.credentials", {
+    STREAM_PROXY_NATS_CREDS: row(natsCredentials, "nats.credentials", {
       description: "Text of a `.creds` file for NATS, in place of a user name",
       whenUnset: "none",
       secret: true,

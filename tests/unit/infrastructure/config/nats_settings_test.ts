@@ -82,7 +82,7 @@ Deno.test("wrong settings of NATS are errors that name what is wrong and show no
     [{ URL, USER: "proxy", PASSWORD: "secret", TOKEN: "t0ken" }, [
       "TOKEN is set, and so is USER (undefined)",
     ]],
-    [{ URL, CREDS: "secret" }, ["CREDS has no block -----BEGIN NATS USER JWT----- (undefined)"]],
+    [{ URL, CREDS: "secret" }, ["CREDS is not the text of a .creds file (undefined)"]],
     [{ URL, PREFIX: "a.*" }, ["PREFIX is not accepted (a.*)"]],
     [{ URL, REPLICAS: "6" }, ["REPLICAS is not accepted (6)"]],
   ];
