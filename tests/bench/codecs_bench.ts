@@ -10,12 +10,15 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { FramePool } from "../../bench/feed/frame_pool.ts";
 import { StreamQuotesResponseSchema } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { RelayEnvelope } from "../../src/application/relay/relay_queue.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
 import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import { createJsonLog } from "../../src/infrastructure/logging/json_log.ts";
 import { jsonCodec, msgpackCodec } from "../../src/infrastructure/alpaca/codecs.ts";
 import { optionFormat, stockFormat } from "../../src/infrastructure/alpaca/market.ts";
+import { RawFrames } from "../../src/infrastructure/alpaca/raw/raw_frames.ts";
+import { BatchFrames } from "../../src/infrastructure/websocket/frames.ts";
 import { stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
 import type { StockQuote } from "../../src/domain/market/stock_events.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
@@ -171,3 +174,48 @@ Deno.bench({
   group: "encode",
   fn: () => void frame(bodies),
 });
+
+/** Finds the messages of frames for WebSocket clients, without a gRPC stream. */
+function relaying(envelopes: RelayEnvelope[]): FrameDecoder<unknown> {
+  const raw = new RawFrames("json", {
+    isWanted: true,
+    unreadable: () => {},
+    publish(found, receivedAt) {
+      const { frame, start, end } = found;
+      const event = { frame, start, end, transcoded: undefined };
+      const place = {
+        channel: "quotes",
+        sequence: envelopes.length,
+        receivedAt,
+        bytes: 0,
+      } as const;
+      envelopes.push(new RelayEnvelope(event, found, place));
+    },
+  });
+  return new FrameDecoder({
+    format: stockFormat(stockSinks(sinkOf(false))),
+    raw,
+    counters: createCounters().feeds.sip,
+    clock: systemClock,
+    log: createJsonLog({ level: "off", secrets: [], clock: systemClock }),
+  });
+}
+
+for (const format of ["json", "msgpack"] as const) {
+  const envelopes: RelayEnvelope[] = [];
+  const relay = relaying(envelopes);
+  const batches = new BatchFrames("json", (error) => {
+    throw error;
+  });
+  Deno.bench({
+    name: `50 quotes of a JSON feed to WebSocket clients in ${format}`,
+    group: "WebSocket",
+    baseline: format === "json",
+    fn() {
+      envelopes.length = 0;
+      relay.receive(frames[next(frames.length)] ?? NO_BYTES, () => {});
+      batches.of(envelopes, format);
+      batches.clear();
+    },
+  });
+}
