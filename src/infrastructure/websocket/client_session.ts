@@ -158,6 +158,11 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
     return this.identity !== undefined;
   }
 
+  /** Whether the client has an open stream, with which its connection ends. */
+  get hasStream(): boolean {
+    return this.isLoggedIn;
+  }
+
   receive(message: Uint8Array): void {
     if (this.isEnded) return;
     const arrivedAt = this.#unreadSince ?? this.context.clock.monotonic();

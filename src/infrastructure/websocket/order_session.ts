@@ -25,6 +25,7 @@ import { orderUpdateJson } from "./order_json.ts";
 const TRADE_UPDATES = "trade_updates";
 const INVALID = "invalid syntax";
 const REFUSED = "access key verification failed";
+const SLOW = "slow client";
 const toUtf8 = new TextEncoder();
 const transcoder = new JsonToMsgpack({ hasTimes: false });
 
@@ -66,6 +67,16 @@ export class OrderSession extends ClientSession {
       default:
         this.#fail(INVALID);
     }
+  }
+
+  override tick(now: number): void {
+    super.tick(now);
+    if (this.#stream) this.#checkDrops(this.#stream);
+  }
+
+  /** Whether it listens: logging in opens none. */
+  override get hasStream(): boolean {
+    return this.#stream !== undefined;
   }
 
   protected failed(error: unknown): void {
@@ -149,7 +160,10 @@ export class OrderSession extends ClientSession {
     try {
       for await (const batch of stream.batches(this.signal)) {
         const taken = new Promise<void>((resolve) => this.#onTaken = resolve);
-        for (const { event } of batch.take()) this.#frames.push(this.#frameOf(event));
+        const updates = batch.take();
+        this.#checkDrops(stream);
+        if (this.isEnded) return;
+        for (const { event } of updates) this.#frames.push(this.#frameOf(event));
         this.schedule();
         await taken;
         if (this.isEnded) return;
@@ -157,6 +171,13 @@ export class OrderSession extends ClientSession {
     } catch (error) {
       this.failed(error);
     }
+  }
+
+  /** Closes the connection if updates were dropped: it would not notice otherwise. */
+  #checkDrops({ dropped }: OpenStream<unknown>): void {
+    if (dropped === 0 || this.isEnded) return;
+    this.#send({ action: "error", data: { error_message: SLOW } });
+    this.close(CLOSE.tryAgain, `${SLOW}: order updates were lost, read the orders again`);
   }
 
   #frameOf(update: OrderUpdate): Uint8Array {

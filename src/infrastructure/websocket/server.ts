@@ -205,7 +205,7 @@ export class WebSocketApi implements AsyncDisposable {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     if (this.#listener !== this.#server) this.#server.close();
     for (const session of this.#sessions.keys()) {
-      if (!session.isLoggedIn) session.close(CLOSE.restart, reason);
+      if (!session.hasStream) session.close(CLOSE.restart, reason);
     }
     for (const [socket, { idleSince }] of this.#sockets) {
       if (idleSince !== undefined) socket.destroy();

@@ -238,3 +238,12 @@ Deno.test("clients that do not log in give their connections to others", async (
   await using late = new AlpacaClient(url);
   await assert.rejects(late.opened(), "a client that is logged in stays");
 });
+
+Deno.test("a client that listens to nothing does not delay the stop of the proxy", async () => {
+  await using harness = await startHarness({ websocket: true });
+  await using client = new AlpacaClient(`${harness.websocket}/stream`);
+  await client.opened();
+  await client.request({ action: "auth", key: "K", secret: "S" });
+  await harness.proxy[Symbol.asyncDispose]();
+  assert.equal((await client.closed).code, 1012);
+});

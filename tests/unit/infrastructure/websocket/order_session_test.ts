@@ -26,7 +26,7 @@ const LARGE_BYTES = 32 * 1024 * 1024;
 /** A stream of order updates that a test publishes. */
 class TestStream implements OpenStream<Envelope<OrderUpdate>> {
   readonly sent = 0;
-  readonly dropped = 0;
+  dropped = 0;
   /** Whether its reader has ended. */
   isOver = false;
   readonly #ready: OrderUpdate[][] = [];
@@ -131,4 +131,27 @@ Deno.test("a client that listens again while an update waits leaves no reader be
     "second",
     "third",
   ]);
+});
+
+Deno.test("a client that has lost an update is closed before it receives a later one", async () => {
+  await using port = await serve();
+  await using client = new AlpacaClient(port.url);
+  await client.opened();
+  await client.request({ action: "auth", key: "K", secret: "S" });
+  await client.request({ action: "listen", data: { streams: ["trade_updates"] } });
+  const [stream] = port.streams as [TestStream];
+  stream.publish('{"update":"first"}');
+  assert.deepEqual(await client.next(), { update: "first" });
+  stream.dropped = 1;
+  stream.publish('{"update":"third"}');
+  assert.deepEqual(await client.next(), {
+    action: "error",
+    data: { error_message: "slow client" },
+  });
+  const { code, reason } = await client.closed;
+  assert.deepEqual([code, reason], [
+    1013,
+    "slow client: order updates were lost, read the orders again",
+  ]);
+  assert.equal(client.waiting, 0);
 });
