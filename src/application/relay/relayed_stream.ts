@@ -6,6 +6,7 @@
  */
 import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import {
+  errorText,
   parseErrorText,
   type SymbolSets,
   UPSTREAM_CHANNELS,
@@ -54,7 +55,7 @@ type Sequences = Map<UpstreamChannel, Map<string, number>>;
 export class RelayedStream implements Disposable {
   /** What the client receives. */
   readonly queue: RelayQueue;
-  /** Called with the error when upstream rejects a symbol after it was accepted. */
+  /** Called with the error when upstream rejects symbols after they were accepted. */
   onRejected: ((error: UpstreamError) => void) | undefined;
   readonly #options: RelayedStreamOptions;
   /** Symbols that are received. */
@@ -96,9 +97,8 @@ export class RelayedStream implements Disposable {
    * @throws errors of the limits; nothing has changed then
    */
   request(pairs: SymbolSets): PendingSymbols {
-    const { sink, holder, check, onChange } = this.#options;
-    const added = difference(pairs, this.#requested);
-    check(added, this.size);
+    const { sink, holder, onChange } = this.#options;
+    const added = this.#check(pairs);
     for (const [channel, symbols] of added) {
       sink.add(channel, symbols, "stream", holder);
       addAll(this.#requested, channel, symbols);
@@ -120,6 +120,15 @@ export class RelayedStream implements Disposable {
       accept: () => this.#accept(added),
       cancel: () => this.#cancel(added),
     };
+  }
+
+  /**
+   * Checks the limits for symbols that upstream has refused: its answer may have made them known.
+   *
+   * @throws errors of the limits
+   */
+  checkRefused(pairs: SymbolSets): void {
+    this.#check(pairs);
   }
 
   /**
@@ -159,6 +168,7 @@ export class RelayedStream implements Disposable {
   changed(channel: UpstreamChannel, changes: readonly SymbolChange[]): void {
     const requested = this.#requested.get(channel);
     if (requested === undefined) return;
+    const late = new Map<string, UpstreamError>();
     for (const change of changes) {
       const { symbol, state } = change;
       if (state === "requested") continue;
@@ -167,13 +177,22 @@ export class RelayedStream implements Disposable {
       const error = rejectionOf(change);
       const wasOpen = this.#open.get(channel)?.delete(symbol) ?? false;
       if (wasOpen) this.#reply(error);
-      else if (error && this.#accepted.get(channel)?.has(symbol)) this.onRejected?.(error);
+      else if (error && this.#accepted.get(channel)?.has(symbol)) late.set(errorText(error), error);
     }
+    // Once for all symbols: hundreds can exceed the quota.
+    for (const error of late.values()) this.onRejected?.(error);
     this.#replyIfComplete();
   }
 
   [Symbol.dispose](): void {
     this.queue.end();
+  }
+
+  /** Returns the symbols that are not requested yet; throws when they exceed a limit. */
+  #check(pairs: SymbolSets): Sets {
+    const added = difference(pairs, this.#requested);
+    this.#options.check(added, this.size);
+    return added;
   }
 
   /** Whether upstream carries every symbol of a channel. */

@@ -220,6 +220,8 @@ export class MarketSession extends ClientSession {
     if (this.isEnded) return;
     if (error) {
       pending.cancel();
+      // Says what is left.
+      if (error.code === 405) stream.checkRefused(pairs);
       this.refused(String(error.code), error.message);
       return this.#sendError(error);
     }

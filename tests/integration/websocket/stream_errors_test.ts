@@ -113,6 +113,23 @@ Deno.test("a request over the quota is refused as a whole, with what is left", a
   assert.deepEqual([ack.trades, ack.quotes, ack.bars], [["A", "B"], [], []]);
 });
 
+Deno.test("a request over a quota that is learned by it is refused with what is left", async () => {
+  await using harness = await startHarness({
+    websocket: true,
+    simulator: { accounts: [{ key: "SIM_KEY", secret: "SIM_SECRET", plan: "basic" }] },
+  });
+  await using first = await AlpacaClient.logIn(`${harness.websocket}/v2/iex`);
+  await using second = await AlpacaClient.logIn(`${harness.websocket}/v2/iex`);
+  await first.request({ action: "subscribe", trades: ["A"], quotes: ["A"] });
+  await second.request({ action: "subscribe", trades: ["B"] });
+  const symbols = Array.from({ length: 30 }, (_, i) => `S${i}`);
+  const refused = await errorOf(second, { action: "subscribe", quotes: symbols });
+  const text = "symbol limit exceeded: 27 of 30 left, 30 more requested";
+  assert.deepEqual(refused, ["error", 405, text]);
+  const ack = await second.request({ action: "subscribe", bars: ["B"] });
+  assert.deepEqual([ack.trades, ack.quotes, ack.bars], [["B"], [], ["B"]]);
+});
+
 Deno.test("a symbol that Alpaca rejects is an error of the client that requests it", async () => {
   await using harness = await startHarness(START);
   const { simulator, websocket } = harness;

@@ -116,6 +116,20 @@ Deno.test("a rejection after the acceptance is reported, that of another stream 
   assert.deepEqual(errors, [{ code: 400, message: "no" }]);
 });
 
+Deno.test("symbols that exceed the quota after the acceptance are reported by one error", () => {
+  const { stream } = setup();
+  const errors: unknown[] = [];
+  stream.onRejected = (error) => errors.push(error);
+  stream.request(pairs({ trades: ["A", "B", "C"] })).accept();
+  stream.changed("trades", [
+    ...change("A", "waiting"),
+    ...change("B", "waiting"),
+    ...change("C", "rejected", "no (code 400)"),
+  ]);
+  const overLimit = { code: 405, message: "symbol limit exceeded" };
+  assert.deepEqual(errors, [overLimit, { code: 400, message: "no" }]);
+});
+
 Deno.test("a symbol that is requested again is not requested upstream again", async () => {
   const { stream, requested } = setup();
   stream.request(pairs({ trades: ["A"] })).accept();
