@@ -13,7 +13,7 @@ const HELP = `Simulates Alpaca on one port: streams, orders and REST.
 Usage: deno task simulate [options]
 
   --host <address>        address to listen on (127.0.0.1)
-  --port <number>         port to listen on (8765)
+  --port <number>         port to listen on (8760)
   --symbol-rate <number>  quotes and trades per second of each subscribed
                           symbol (100), at most 10000 in total; above that,
                           all symbols slow down evenly
@@ -33,7 +33,7 @@ Usage: deno task simulate [options]
 
 const FLAGS = {
   host: { type: "string", default: "127.0.0.1" },
-  port: { type: "string", default: "8765" },
+  port: { type: "string", default: "8760" },
   rate: { type: "string" },
   "symbol-rate": { type: "string" },
   orders: { type: "string", default: "0" },

@@ -136,7 +136,7 @@ export class Simulator implements AsyncDisposable {
     });
   }
 
-  /** Base URL of the REST endpoints, for example `http://127.0.0.1:8765`. */
+  /** Base URL of the REST endpoints, for example `http://127.0.0.1:8760`. */
   get url(): string {
     const { hostname } = this.#settings;
     const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname;
