@@ -154,7 +154,8 @@ function* reasonsOf(facts: SelectionFacts): Generator<SelectionReason> {
     yield ofExpiries(`${untradable} of ${expiries} expiries are not tradable`, chain);
   }
   const { gaps, price } = facts.selected;
-  if (gaps > 0) {
+  // A list that is confirmed has no others.
+  if (gaps > 0 && !chain.areExpiriesConfirmed) {
     const text = `${gaps} of ${facts.selected.expiries} expiries lack strikes around ${price}`;
     yield ofExpiries(text, chain);
   }

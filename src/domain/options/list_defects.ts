@@ -7,8 +7,11 @@ import type { Series, Strike } from "./chain_index.ts";
 import type { OptionRight } from "./contract.ts";
 import { firstAbove } from "./strike_walk.ts";
 
-/** Where strikes around a price are this many times as far apart as beyond them, some lack. */
-const GAP = 2;
+/**
+ * Where strikes around a price are this many times as far apart as beyond them, some lack. Less is
+ * usual: one strike between others can be listed as not tradable.
+ */
+const GAP = 3;
 /** Strikes on each side of a price whose distances are compared with it. */
 const GAP_STRIKES = 3;
 

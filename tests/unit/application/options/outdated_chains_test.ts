@@ -504,6 +504,20 @@ Deno.test("an expiry that is added without strikes at the money is read again", 
   assert.ok(rig.sink.symbols().includes("SPY240118C00100000"));
 });
 
+Deno.test("strikes around the price that are never listed are stated for 45 minutes", async () => {
+  await using rig = new Rig(9 * 60 + 30);
+  rig.catalog.listed.set("SPY", COMPLETE.filter(({ strike }) => strike < 100 || strike > 101));
+  rig.price(100.5);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(44 * MINUTE_MS);
+  const reason = "4 of 4 expiries lack strikes around 100.5, which is not confirmed yet";
+  assert.equal(rig.reason, reason);
+  await rig.clock.advance(2 * MINUTE_MS);
+  assert.equal(rig.reason, undefined);
+  await rig.until(20 * 60);
+  assert.equal(rig.catalog.asked.length, 5);
+});
+
 Deno.test("an expiry that is not tradable in a first list is stated, and read again", async () => {
   await using rig = new Rig(9 * 60 + 30);
   const untradable = COMPLETE.map((one) => ({ ...one, isTradable: one.expiryDay !== DAYS[0] }));

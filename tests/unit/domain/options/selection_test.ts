@@ -634,15 +634,16 @@ Deno.test("expiries that lack strikes around the price are counted", () => {
   const gapsOf = (strikes: readonly number[]) =>
     selectFrom(gridOf({ days: [TODAY + 1], strikes }), {}, { price: 100.4 }).gaps;
   assert.equal(gapsOf(strikesFrom(90, 110)), 0);
-  assert.equal(gapsOf(strikesFrom(90, 110).filter((it) => it !== 101)), 1);
-  assert.equal(gapsOf(strikesFrom(90, 110).filter((it) => it < 99 || it > 102)), 1);
+  assert.equal(gapsOf(strikesFrom(90, 110).filter((it) => it < 100 || it > 101)), 1);
+  assert.equal(gapsOf(strikesFrom(90, 110).filter((it) => it < 99 || it > 104)), 1);
+  assert.equal(gapsOf(strikesFrom(90, 110).filter((it) => it !== 101)), 0, "one is not tradable");
   assert.equal(gapsOf([90, 95, 100, 105, 110]), 0, "all are 5 apart");
   assert.equal(gapsOf([98, 99, 100, 105, 110]), 0, "above, others are as far apart");
   assert.equal(gapsOf([97, 97.5, 98, 100, 105, 110]), 0);
   assert.equal(gapsOf([100, 105]), 0, "no others to compare with");
   assert.equal(gapsOf([]), 0);
   const chain = gridOf({ days: [TODAY + 1], strikes: strikesFrom(90, 110) })
-    .filter(({ right, strike }) => right === "call" || strike !== 100);
+    .filter(({ right, strike }) => right === "call" || strike < 100 || strike > 101);
   const ofRight = (right: "call" | "put" | undefined) =>
     selectFrom(chain, { right }, { price: 100.4 }).gaps;
   assert.deepEqual([ofRight("call"), ofRight("put"), ofRight(undefined)], [0, 1, 1]);
