@@ -27,6 +27,8 @@ const MORNING_SPREAD_MINUTES = 10;
 const DOUBLINGS_WHEN_OPENED = 3;
 /** Change of the price since the load that causes a reload, as a fraction. */
 const PRICE_MOVE = 0.1;
+/** The same where few strikes are listed. */
+const FEW_STRIKES_MOVE = 0.02;
 
 /** Every contract of one underlying. */
 export interface Chain {
@@ -97,7 +99,8 @@ export class ChainEntry {
   /** The earliest requested load of an existing chain. */
   #request: Load | undefined;
   #failures = 0;
-  /** Monotonic ms before which nothing is loaded after a failure. */
+  /** Monotonic ms of the last failure, and before which nothing is loaded after it. */
+  #failedAt = -Infinity;
   #retryAt = -Infinity;
   /** Monotonic ms of the last success. */
   #loadedAt = -Infinity;
@@ -109,6 +112,8 @@ export class ChainEntry {
   #fruitless = 0;
   /** Price at the last load, USD. */
   #priceAtLoad: number | undefined;
+  /** Price at the first load of the day, or of the last move to few strikes, USD. */
+  #priceOfStrikes: number | undefined;
   /** Symbols of the chain. */
   #symbols: ReadonlySet<string> = new Set();
   #ranges: StrikeRanges | undefined;
@@ -146,11 +151,16 @@ export class ChainEntry {
     return load && { cause: load.cause, at: Math.max(load.at, this.#retryAt) };
   }
 
-  /** Requests a load of an empty chain, because a stream has opened; shortens a long pause. */
+  /**
+   * Requests a load of a chain that is empty or missing, because a stream has opened; shortens a
+   * long pause.
+   */
   noteOpened(): void {
     // Not to the first pause: streams that open each minute would reload the chain as often.
     this.#fruitless = Math.min(this.#fruitless, DOUBLINGS_WHEN_OPENED);
     if (this.chain?.contracts.length === 0) this.#want("openedEmpty");
+    if (this.chain) return;
+    this.#retryAt = Math.min(this.#retryAt, this.#failedAt + LOAD_CAUSES.openedEmpty.firstMs);
   }
 
   /**
@@ -161,6 +171,7 @@ export class ChainEntry {
     // An empty chain is loaded again anyway.
     if (!this.chain || this.chain.contracts.length === 0) return false;
     const { isEmpty, outlook = "later", hasFewExpiries, hasFewStrikes, price } = outcome;
+    if (price !== undefined) this.#noteStrikes(price, hasFewStrikes === true);
     return [
       isEmpty && this.#noteEmpty(outlook),
       hasFewExpiries === true && this.#wantConfirmed("expiries"),
@@ -181,6 +192,14 @@ export class ChainEntry {
       case "later":
         return this.#want("emptyAfterClose", this.#fruitless);
     }
+  }
+
+  /** Notes whether few strikes are listed around a price. */
+  #noteStrikes(price: number, areFew: boolean): void {
+    const from = this.#priceOfStrikes ??= price;
+    if (!areFew || Math.abs(price - from) <= from * FEW_STRIKES_MOVE) return;
+    this.#priceOfStrikes = price;
+    this.#confirmation.notePriceMoved(this.#clock.monotonic());
   }
 
   #notePrice(price: number | undefined): boolean {
@@ -247,6 +266,7 @@ export class ChainEntry {
     this.#loadedAt = now;
     this.#loadedIn = part;
     this.#priceAtLoad = undefined;
+    if (cause === "newDay") this.#priceOfStrikes = undefined;
     this.#symbols = symbols;
     this.#ranges = undefined;
     this.#request = undefined;
@@ -279,7 +299,8 @@ export class ChainEntry {
 
   #retryIn(reason: string, delayMs: number): number {
     this.reason = reason;
-    this.#retryAt = this.#clock.monotonic() + delayMs;
+    this.#failedAt = this.#clock.monotonic();
+    this.#retryAt = this.#failedAt + delayMs;
     return delayMs;
   }
 

@@ -14,6 +14,8 @@ const { firstMs: FIRST_MS, longestMs: LONGEST_MS } = LOAD_CAUSES.unconfirmed;
 const CONFIRMING_MS = timesFrom(FIRST_MS, LONGEST_MS);
 /** The same after an expiry has vanished: from 45 min to 381 min, as long as it is missing. */
 const VANISHED_MS = timesFrom(FIRST_MS, 8 * LONGEST_MS).slice(CONFIRMING_MS.length - 1);
+/** The same after the price has moved to where few strikes are listed, in ms: 3 to 381 min. */
+const MOVED_MS = timesFrom(FIRST_MS, 8 * LONGEST_MS);
 /** Spread of the times at which first lists are read again, in ms. */
 const SPREAD_MS = FIRST_MS;
 
@@ -41,6 +43,8 @@ export class ListConfirmation {
   /** When contracts were added last, and when standard expiries have changed last. */
   readonly #changedAt = { contracts: -Infinity, expiries: -Infinity };
   #vanished: Vanished | undefined;
+  /** When the price has moved to where few strikes are listed. */
+  #movedAt = -Infinity;
 
   /** @param random in [0, 1), the position in the spread */
   constructor(random: number) {
@@ -64,6 +68,11 @@ export class ListConfirmation {
       : undefined;
   }
 
+  /** Notes that the price has moved to where few strikes are listed: more may be added there. */
+  notePriceMoved(now: number): void {
+    this.#movedAt = now;
+  }
+
   /** Whether the list had had the same standard expiries for 45 minutes when it was read last. */
   get areExpiriesConfirmed(): boolean {
     return this.nextOf("expiries") === undefined;
@@ -71,7 +80,10 @@ export class ListConfirmation {
 
   /** When a list that lacks some of these is read again; `undefined` once they are confirmed. */
   nextOf(what: "contracts" | "expiries"): number | undefined {
-    return nextOf(CONFIRMING_MS, this.#changedAt[what], this.#loadedAt);
+    const changed = nextOf(CONFIRMING_MS, this.#changedAt[what], this.#loadedAt);
+    if (what === "expiries") return changed;
+    const moved = nextOf(MOVED_MS, this.#movedAt, this.#loadedAt);
+    return moved === undefined ? changed : Math.min(moved, changed ?? Infinity);
   }
 
   /** When the list is always read again; `undefined` when it need not be. */

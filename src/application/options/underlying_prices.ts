@@ -40,6 +40,10 @@ const FIRST_WAIT_MS = 5_000;
  * and later trades make them needless.
  */
 const FIRST_CHECKS = { perMinute: 5, burst: 10 };
+/** For how long the prices of underlyings that are not followed any more are known, in ms. */
+const KEPT_MS = 86_400_000;
+/** Most of them; above it the one that was followed longest ago is left out. */
+const MAX_KEPT = 1_000;
 /** Longest pause after quotes that imply no price, in ms. */
 const LONGEST_QUOTES_MS = 120_000;
 
@@ -60,7 +64,7 @@ interface UnderlyingPricesOptions {
 
 /** One underlying that is followed. Times are monotonic ms. */
 class Followed {
-  readonly price = new TrackedPrice();
+  readonly price: TrackedPrice;
   chain: Chain | undefined;
   /** Whether its last trade was requested. */
   isRequested = false;
@@ -76,6 +80,10 @@ class Followed {
   confirm: { readonly at: number; readonly pauseMs: number } | undefined;
   /** When a first trade is taken although the options have not been looked at. */
   waitsUntil: number | undefined;
+
+  constructor(before: UnderlyingPrice | undefined) {
+    this.price = new TrackedPrice(before);
+  }
 }
 
 /** An underlying whose option quotes are requested at a time, in monotonic ms. */
@@ -89,6 +97,8 @@ interface DueQuotes {
 export class UnderlyingPrices {
   readonly #options: UnderlyingPricesOptions;
   readonly #followed = new Map<string, Followed>();
+  /** Prices of underlyings that were followed, and until when; the latest one is the last. */
+  readonly #kept = new Map<string, { readonly price: UnderlyingPrice; readonly until: number }>();
   readonly #tradesSignal = new WakeSignal();
   readonly #quotesSignal = new WakeSignal();
   /** When the last trades of all are requested next, in monotonic ms. */
@@ -141,12 +151,14 @@ export class UnderlyingPrices {
   /** Follows what is open now; replies that waited for a chain are taken. */
   #synchronize(): void {
     const open = this.#options.followed();
-    for (const name of this.#followed.keys()) {
-      if (!open.has(name)) this.#followed.delete(name);
+    for (const [name, { price }] of this.#followed) {
+      if (open.has(name)) continue;
+      this.#followed.delete(name);
+      this.#keep(name, price.value);
     }
     let isChanged = false;
     for (const [name, chain] of open) {
-      const followed = this.#followed.get(name) ?? new Followed();
+      const followed = this.#followed.get(name) ?? new Followed(this.#keptOf(name));
       this.#followed.set(name, followed);
       followed.chain = chain;
       if (!chain || !followed.reply) continue;
@@ -156,6 +168,19 @@ export class UnderlyingPrices {
     if (!isChanged) return;
     this.#quotesSignal.wake();
     this.#options.onChange();
+  }
+
+  #keep(name: string, price: UnderlyingPrice | undefined): void {
+    if (price === undefined || price.source === "guess") return;
+    this.#kept.delete(name);
+    this.#kept.set(name, { price, until: this.#options.clock.monotonic() + KEPT_MS });
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > MAX_KEPT && oldest !== undefined) this.#kept.delete(oldest);
+  }
+
+  #keptOf(name: string): UnderlyingPrice | undefined {
+    const kept = this.#kept.get(name);
+    return kept && kept.until > this.#options.clock.monotonic() ? kept.price : undefined;
   }
 
   /** Takes the first trades that have waited too long for the options. */

@@ -79,7 +79,10 @@ interface Observation extends TimedPrice {
 /** Judges the replies about one underlying. */
 export class TrackedPrice {
   #value: UnderlyingPrice | undefined;
-  #trade: Observation | undefined;
+  /** Its time is at most that of its reply; `madeAt` is the one that it was sent with. */
+  #trade: (Observation & { readonly madeAt: number }) | undefined;
+  /** The price that was known when the underlying was followed before. */
+  readonly #before: UnderlyingPrice | undefined;
   /** What options imply, corrected by the basis. */
   #parity: Observation | undefined;
   /** The price of trades that persisted, in multiples of the implied one, until a time in ms. */
@@ -96,6 +99,11 @@ export class TrackedPrice {
   #hasReply = { trades: false, quotes: false };
   #failure: { trades?: string | undefined; quotes?: string | undefined } = {};
   #needsQuotes = false;
+
+  /** @param before an earlier price; used, instead of a guess, until another one is known */
+  constructor(before?: UnderlyingPrice) {
+    this.#before = before;
+  }
 
   /** The price; `undefined` until there is one, or a guess. */
   get value(): UnderlyingPrice | undefined {
@@ -146,8 +154,11 @@ export class TrackedPrice {
     const known = this.#trade;
     // Replies of several servers may be older than what is known.
     if (trade && isPrice(trade.price) && !(known && trade.at < known.at)) {
-      this.#trade = observed(trade, "trade", moment);
-      const isSame = known?.at === this.#trade.at && known.price === trade.price;
+      // With a clock that is slow, the time of a trade would grow with each reply.
+      const isSame = known?.madeAt === trade.at && known.price === trade.price;
+      const at = isSame ? known.at : trade.at;
+      const { price } = trade;
+      this.#trade = { ...observed({ price, at }, "trade", moment), madeAt: trade.at };
       // Earlier quotes say nothing about another trade.
       if (!isSame) {
         this.#hasReply.quotes = false;
@@ -277,6 +288,11 @@ export class TrackedPrice {
   }
 
   #guess({ guess }: PriceMoment): void {
+    if (this.#before) {
+      this.#value = this.#before;
+      this.#isFirst = false;
+      return;
+    }
     const price = guess();
     if (price === undefined) return;
     this.#value = { price, source: "guess", asOf: undefined, problem: undefined };

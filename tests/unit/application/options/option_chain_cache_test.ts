@@ -171,6 +171,25 @@ Deno.test("a chain that cannot be loaded is off, and retried at growing interval
   assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
 });
 
+Deno.test("a stream that opens loads a missing chain within half a minute", async () => {
+  await using rig = new Rig();
+  rig.catalog.outage = "HTTP 503";
+  const first = rig.cache.use("SPY");
+  await rig.clock.advance(HOUR_MS);
+  first[Symbol.dispose]();
+  const before = rig.catalog.asked.length;
+  for (let second = 0; second < 300; second++) {
+    using _again = rig.cache.use("SPY");
+    await rig.clock.advance(1_000);
+  }
+  const asked = rig.catalog.asked.length - before;
+  assert.ok(asked >= 9 && asked <= 11, `${asked} loads in five minutes`);
+  rig.catalog.outage = undefined;
+  using _last = rig.cache.use("SPY");
+  await rig.clock.advance(30_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+});
+
 Deno.test("a chain that cannot be renewed stays in use, with the reason", async () => {
   await using rig = new Rig();
   using _spy = rig.cache.use("SPY");

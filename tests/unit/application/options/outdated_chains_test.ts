@@ -320,6 +320,28 @@ Deno.test("strikes that strikes_each_side lacks are selected once they are liste
   }
 });
 
+Deno.test("strikes that are listed hours after a move of the price are selected", async () => {
+  await using rig = new Rig(8 * 60);
+  rig.list(GRID);
+  rig.price(100);
+  const selection = { ...DEFAULT_SELECTION, expiries: DAYS, strikesEachSide: 8 };
+  using _stream = rig.expansions.open("quotes", "SPY", selection);
+  await rig.until(10 * 60);
+  assert.deepEqual([rig.strikes.at(-1), rig.reason], [108, undefined]);
+  const loads = rig.catalog.asked.length;
+  rig.price(107);
+  await rig.until(12 * 60);
+  assert.equal(rig.strikes.at(-1), 110);
+  assert.match(rig.reason ?? "", /^2 of 2 expiries list fewer strikes on a side/);
+  rig.list(strikesFrom(90, 120));
+  await rig.until(13 * 60 + 10);
+  assert.deepEqual([rig.strikes.at(-1), rig.reason], [115, undefined]);
+  assert.equal(rig.catalog.asked.length, loads + 6, "after 3, 9, 21, 45, 93 and 189 min");
+  rig.price(106);
+  await rig.until(20 * 60);
+  assert.equal(rig.catalog.asked.length, loads + 6);
+});
+
 Deno.test("strikes that are added leave the number of expiries confirmed", async () => {
   await using rig = new Rig(8 * 60);
   const days = [DAY + 31, DAY + 59];

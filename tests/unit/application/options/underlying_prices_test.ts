@@ -163,6 +163,56 @@ Deno.test("an unknown price is guessed while it cannot be fetched", async () => 
   assert.equal(rig.changes, 1);
 });
 
+for (
+  const [pause, pauseMs, expected] of [["minutes", 2, [101, "trade"]], ["a day", 1_441, [
+    85,
+    "guess",
+  ]]] as const
+) {
+  Deno.test(`a price that cannot be fetched after ${pause} is a ${expected[1]}`, async () => {
+    await using rig = new Rig();
+    const contracts = gridOf({ days: [DAY + 2], strikes: strikesFrom(80, 120) })
+      .map((it) => ({ ...it, openInterest: it.strike === 85 ? 9_999 : 0 }));
+    rig.catalog.trades.set("SPY", 101);
+    await rig.follow("SPY", contracts);
+    rig.followed.clear();
+    await rig.clock.advance(pauseMs * 60_000);
+    assert.equal(rig.prices.of("SPY"), undefined);
+    rig.followed.set("SPY", undefined);
+    rig.prices.wake();
+    await rig.clock.advance(0);
+    rig.followed.clear();
+    rig.prices.wake();
+    await rig.clock.advance(0);
+    rig.catalog.priceOutage = "HTTP 503";
+    await rig.follow("SPY", contracts);
+    const { price, source, problem } = rig.prices.of("SPY") ?? {};
+    assert.deepEqual([price, source, problem], [...expected, "HTTP 503"]);
+    rig.catalog.priceOutage = undefined;
+    rig.catalog.trades.set("SPY", 102);
+    await rig.clock.advance(INTERVAL_MS);
+    assert.equal(rig.prices.of("SPY")?.price, 102);
+    assert.equal(rig.prices.of("SPY")?.problem, undefined);
+  });
+}
+
+Deno.test("one wrong print confirms nothing while the clock is two minutes slow", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  await rig.follow("SPY");
+  await rig.clock.advance(4 * INTERVAL_MS);
+  rig.catalog.trades.set("SPY", 85);
+  rig.catalog.tradedAt.set("SPY", rig.clock.now() + 120_000);
+  for (let second = 0; second < 50; second++) {
+    await rig.clock.advance(1_000);
+    assert.equal(rig.prices.of("SPY")?.price, 100, `after ${second} s`);
+  }
+  rig.catalog.trades.set("SPY", 84.5);
+  rig.catalog.tradedAt.set("SPY", rig.clock.now() + 120_000);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.prices.of("SPY")?.price, 84.5, "another trade confirms it");
+});
+
 Deno.test("40 underlyings cost one request per interval, however they are opened", async () => {
   await using rig = new Rig();
   const names = Array.from({ length: 40 }, (_, at) => `U${100 + at}`);
