@@ -82,7 +82,7 @@ export async function openOrderStore(
         log.error(
           "Cannot read the stored order updates: no stream resumes from before this start",
           {
-            cause,
+            cause: error instanceof Error ? error.message : error,
           },
         );
         return [];
