@@ -78,7 +78,7 @@ export async function openOrderStore(
     async load() {
       try {
         return await withDeadline(LOAD_MS, clock, (signal) => store.load(signal));
-      } catch (cause) {
+      } catch (error) {
         log.error(
           "Cannot read the stored order updates: no stream resumes from before this start",
           {
