@@ -100,7 +100,10 @@ export class TrackedPrice {
   #failure: { trades?: string | undefined; quotes?: string | undefined } = {};
   #needsQuotes = false;
 
-  /** @param before an earlier price; used, instead of a guess, until another one is known */
+  /**
+   * @param before an earlier price; used, instead of a guess, until another one is known, if it is
+   *   within the listed strikes
+   */
   constructor(before?: UnderlyingPrice) {
     this.#before = before;
   }
@@ -287,19 +290,20 @@ export class TrackedPrice {
     return this.#hasReply.quotes && this.#parity === undefined && now - since >= UNCONFIRMED_MS;
   }
 
-  #guess({ guess }: PriceMoment): void {
-    if (this.#before) {
+  #guess(moment: PriceMoment): void {
+    // After a split an earlier price is outside the strikes.
+    if (this.#before && this.#isExpected(this.#before, moment)) {
       this.#value = this.#before;
       this.#isFirst = false;
       return;
     }
-    const price = guess();
+    const price = moment.guess();
     if (price === undefined) return;
     this.#value = { price, source: "guess", asOf: undefined, problem: undefined };
   }
 
   /** Whether a price is about the known one, or within the strikes where none is known. */
-  #isExpected({ price }: TimedPrice, { strikes }: PriceMoment): boolean {
+  #isExpected({ price }: Pick<TimedPrice, "price">, { strikes }: PriceMoment): boolean {
     const known = this.#value;
     // An old price is no reason to take any other one: wrong prints are most visible where a stock
     // rarely trades.

@@ -164,20 +164,23 @@ Deno.test("an unknown price is guessed while it cannot be fetched", async () => 
 });
 
 for (
-  const [pause, pauseMs, expected] of [["minutes", 2, [101, "trade"]], ["a day", 1_441, [
-    85,
-    "guess",
-  ]]] as const
+  const [when, { minutes, lowest, expected }] of [
+    ["minutes", { minutes: 2, lowest: 80, expected: [101, "trade"] }],
+    ["a day", { minutes: 1_441, lowest: 80, expected: [85, "guess"] }],
+    ["a split", { minutes: 2, lowest: 8, expected: [13, "guess"] }],
+  ] as const
 ) {
-  Deno.test(`a price that cannot be fetched after ${pause} is a ${expected[1]}`, async () => {
+  Deno.test(`a price that cannot be fetched after ${when} is a ${expected[1]}`, async () => {
     await using rig = new Rig();
-    const contracts = gridOf({ days: [DAY + 2], strikes: strikesFrom(80, 120) })
-      .map((it) => ({ ...it, openInterest: it.strike === 85 ? 9_999 : 0 }));
+    const contractsFrom = (low: number) =>
+      gridOf({ days: [DAY + 2], strikes: strikesFrom(low, low + 40) })
+        .map((it) => ({ ...it, openInterest: it.strike === low + 5 ? 9_999 : 0 }));
     rig.catalog.trades.set("SPY", 101);
-    await rig.follow("SPY", contracts);
+    await rig.follow("SPY", contractsFrom(80));
     rig.followed.clear();
-    await rig.clock.advance(pauseMs * 60_000);
+    await rig.clock.advance(minutes * 60_000);
     assert.equal(rig.prices.of("SPY"), undefined);
+    // A stream that ends before its chain is loaded.
     rig.followed.set("SPY", undefined);
     rig.prices.wake();
     await rig.clock.advance(0);
@@ -185,13 +188,13 @@ for (
     rig.prices.wake();
     await rig.clock.advance(0);
     rig.catalog.priceOutage = "HTTP 503";
-    await rig.follow("SPY", contracts);
+    await rig.follow("SPY", contractsFrom(lowest));
     const { price, source, problem } = rig.prices.of("SPY") ?? {};
     assert.deepEqual([price, source, problem], [...expected, "HTTP 503"]);
     rig.catalog.priceOutage = undefined;
-    rig.catalog.trades.set("SPY", 102);
+    rig.catalog.trades.set("SPY", lowest + 22);
     await rig.clock.advance(INTERVAL_MS);
-    assert.equal(rig.prices.of("SPY")?.price, 102);
+    assert.equal(rig.prices.of("SPY")?.price, lowest + 22);
     assert.equal(rig.prices.of("SPY")?.problem, undefined);
   });
 }
