@@ -143,9 +143,9 @@ async function problems(stream: Received): Promise<string[]> {
   return (await stream.texts()).filter((text) => /^(short|complete)/.test(text));
 }
 
-/** Lists 33 expiries of SPY within the default range of days. */
+/** Lists 33 expiries of SPY within the default range of days, and one in four months. */
 function listManyExpiries(rig: SelectionRig): void {
-  const days = Array.from({ length: 33 }, (_, at) => EXPIRY + at);
+  const days = [...Array.from({ length: 33 }, (_, at) => EXPIRY + at), EXPIRY + 121];
   rig.catalog.listed.set("SPY", gridOf({ days, strikes: strikesFrom(50, 150) }));
 }
 
