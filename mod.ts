@@ -49,7 +49,13 @@ export type {
   KeyMaterial,
   TlsPort,
 } from "./src/application/connections/connection_security.ts";
-export type { Config, KeyPair, Listen, TlsSettings } from "./src/infrastructure/config/config.ts";
+export type {
+  Config,
+  KeyPair,
+  Listen,
+  NatsSettings,
+  TlsSettings,
+} from "./src/infrastructure/config/config.ts";
 export { ConfigError, type Problem } from "./src/infrastructure/config/config_error.ts";
 export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";

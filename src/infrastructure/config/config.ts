@@ -60,21 +60,24 @@ export interface TlsSettings {
 }
 
 /** How NATS is reached and used; used only with servers. */
-interface NatsSettings {
+export interface NatsSettings {
   /** URLs of the servers. @default NATS is not used */
   readonly servers?: readonly string[] | undefined;
+  /** User name, with a password. */
   readonly user?: string | undefined;
+  /** Password of the user. */
   readonly password?: Secret | undefined;
+  /** Token in place of a user name. */
   readonly token?: Secret | undefined;
   /** Text of a `.creds` file. */
   readonly credentials?: Secret | undefined;
   /** Seed of an NKey. */
   readonly seed?: Secret | undefined;
-  /** PEM text. */
+  /** CAs of the servers, as PEM text. @default those of the system */
   readonly ca?: string | undefined;
-  /** PEM text. */
+  /** Certificate for servers that ask for one, as PEM text. */
   readonly certificate?: string | undefined;
-  /** PEM text. */
+  /** Private key of the certificate, as PEM text. */
   readonly key?: Secret | undefined;
   /** First parts of every subject. */
   readonly prefix: string;
