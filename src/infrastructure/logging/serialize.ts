@@ -12,7 +12,8 @@ export type Json = string | number | boolean | null | readonly Json[] | {
 };
 
 const MAX_DEPTH = 6;
-const MAX_ITEMS = 50;
+/** More than there are settings, all of which are in the first line. */
+const MAX_ITEMS = 200;
 const MAX_TEXT = 4_096;
 
 /** How values are serialized. */

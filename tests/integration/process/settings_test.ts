@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ALL_SETTINGS } from "../../../src/infrastructure/config/settings.ts";
 import { Child, OFFLINE, startArguments } from "./child.ts";
 
 Deno.test("start needs permission for network and environment only", () => {
@@ -150,6 +151,7 @@ Deno.test("it runs where --allow-env names the variables one by one", async () =
   const { settings } = await child.logged("Starting") as { settings: Record<string, unknown> };
   assert.equal(settings.ALPACA_FEED, "iex");
   assert.equal(settings.OTEL_ENABLED, true); // not readable: as if unset
+  assert.deepEqual(Object.keys(settings), ALL_SETTINGS.map(({ name }) => name));
   await child.logged("Started");
 });
 

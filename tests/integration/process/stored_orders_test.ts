@@ -41,6 +41,7 @@ Deno.test(requires(["nats-server"], {
     await using nats = await NatsServer.start();
     await using relay = await startRelay();
     await using left = new AsyncDisposableStack();
+    let metrics = "";
     const startProxy = async () => {
       const child = left.use(
         new Child({
@@ -52,7 +53,10 @@ Deno.test(requires(["nats-server"], {
           },
         }),
       );
-      const { ports } = await child.logged("Started") as { ports: { grpc: number } };
+      const { ports } = await child.logged("Started") as {
+        ports: { grpc: number; health: number };
+      };
+      metrics = `http://127.0.0.1:${ports.health}/metrics`;
       await child.logged("Reconciled orders");
       relay.target = ports.grpc;
       return child;
@@ -72,7 +76,13 @@ Deno.test(requires(["nats-server"], {
       return traced(simulator).every((line) => seen.includes(line));
     };
     await until("the first updates", isComplete, PATIENCE_MS);
+    // What was sent a moment ago and is not stored yet would be a gap.
+    const isStored = async () => {
+      const text = await (await fetch(metrics)).text();
+      return /^alpaca_proxy_order_updates_pending 0$/m.test(text);
+    };
     for (const whichDie of ["the proxy", "both", "the proxy", "both"]) {
+      await until(`${whichDie}: all updates are stored`, isStored, PATIENCE_MS);
       const dying = whichDie === "both" ? [client, proxy] : [proxy];
       for (const each of dying) each.signal("SIGKILL");
       await Promise.all(dying.map((each) => each.ended()));
