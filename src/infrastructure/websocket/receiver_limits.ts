@@ -3,9 +3,10 @@
  *
  * The library `ws` (8.23) has one limit for the life of a connection, does not report what it has
  * collected, and unpacks messages on its own: the limit is checked after each step of unpacking,
- * and the context of each connection stays in memory. Its receiver has what is needed, which is no
- * part of its interface; the constructor throws where a version lacks it
- * (receiver_limits_test.ts).
+ * and an inflater of each connection stays in memory. Here a connection keeps at most the last 32
+ * KiB of its messages, if its client refers to earlier ones. Its receiver has what is needed, which
+ * is no part of its interface; the constructor throws where a version lacks it
+ * (message_limits_test.ts).
  *
  * @module
  */
@@ -19,6 +20,8 @@ const PART_BYTES = 256;
 /** Bytes that a sync flush ends with, and that compressed messages are sent without. */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const NOTHING = Buffer.alloc(0);
+/** Bytes of earlier messages that a compressed one can refer to (RFC 1951). */
+const CONTEXT_BYTES = 32 * 1024;
 
 /** State of the receiver of `ws`. */
 interface Receiver {
@@ -35,6 +38,8 @@ interface Receiver {
 
 /** The extension permessage-deflate of `ws`, of one connection. */
 interface Extension {
+  /** What was negotiated. */
+  readonly params: { readonly client_no_context_takeover?: boolean };
   decompress: (
     data: Buffer,
     fin: boolean,
@@ -65,6 +70,10 @@ export class ReceiverLimits {
   /** Fragments of the compressed message that arrives. */
   #compressed: Buffer[] = [];
   #compressedBytes = 0;
+  /** Whether compressed messages can refer to earlier ones. */
+  readonly #hasContext: boolean;
+  /** The end of the earlier compressed messages, unpacked. */
+  #context: Uint8Array = NOTHING;
   #isUnpacking = false;
   #isDiscarded = false;
   /** Resolves when reading is resumed; `undefined` while it is not paused. */
@@ -81,6 +90,7 @@ export class ReceiverLimits {
     this.#options = options;
     this.maxBytes = options.maxBytes;
     const extension = extensions["permessage-deflate"];
+    this.#hasContext = extension !== undefined && !extension.params.client_no_context_takeover;
     if (extension) extension.decompress = (...args) => this.#decompress(...args);
   }
 
@@ -127,6 +137,7 @@ export class ReceiverLimits {
     receiver._bufferedBytes = receiver._messageLength = 0;
     this.#compressed = [];
     this.#compressedBytes = 0;
+    this.#context = NOTHING;
     this.resume();
   }
 
@@ -153,11 +164,11 @@ export class ReceiverLimits {
     this.#compressedBytes = 0;
     const { turns, user, onInvalid } = this.#options;
     try {
-      return await turns.run(user, packed.length, () =>
-        inflateRawSync(packed, {
-          maxOutputLength: this.maxBytes,
-          finishFlush: constants.Z_SYNC_FLUSH,
-        }));
+      return await turns.run(user, packed.length, () => {
+        const message = inflate(packed, this.#context, this.maxBytes);
+        if (this.#hasContext) this.#context = contextAfter(this.#context, message);
+        return message;
+      });
     } catch (error) {
       if (!this.#isDiscarded) {
         onInvalid((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE");
@@ -167,4 +178,37 @@ export class ReceiverLimits {
       this.#isUnpacking = false;
     }
   }
+}
+
+/**
+ * Unpacks a message.
+ *
+ * @param context what it can refer to, at most {@linkcode CONTEXT_BYTES}
+ * @param maxBytes of the result
+ * @throws {RangeError} with the code `ERR_BUFFER_TOO_LARGE` when the result would be larger
+ * @throws {Error} when it is not valid
+ */
+function inflate(packed: Buffer, context: Uint8Array, maxBytes: number): Buffer {
+  const { length } = context;
+  const options = {
+    maxOutputLength: maxBytes + length,
+    finishFlush: constants.Z_SYNC_FLUSH,
+  };
+  if (length === 0) return inflateRawSync(packed, options);
+  // The context comes first as a block that is not compressed, because Deno (2.9) ignores the
+  // option `dictionary` of raw deflate.
+  const header = Buffer.alloc(5);
+  header.writeUInt16LE(length, 1);
+  header.writeUInt16LE(length ^ 0xffff, 3);
+  return inflateRawSync(Buffer.concat([header, context, packed]), options).subarray(length);
+}
+
+/** What messages can refer to after `message`, as a copy, so that no whole message is kept. */
+function contextAfter(context: Uint8Array, message: Uint8Array): Uint8Array {
+  if (message.length >= CONTEXT_BYTES) return new Uint8Array(message.subarray(-CONTEXT_BYTES));
+  const kept = context.subarray(Math.max(0, context.length + message.length - CONTEXT_BYTES));
+  const after = new Uint8Array(kept.length + message.length);
+  after.set(kept);
+  after.set(message, kept.length);
+  return after;
 }

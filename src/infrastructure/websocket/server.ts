@@ -60,12 +60,9 @@ const SERVER_OPTIONS = {
   noServer: true,
   clientTracking: false,
   // Clients may compress; what they receive is compressed by `BatchFrames`, if at all.
-  // Messages of clients are decompressed one by one, without a context that stays in memory.
-  perMessageDeflate: {
-    threshold: Infinity,
-    serverNoContextTakeover: true,
-    clientNoContextTakeover: true,
-  },
+  // Clients decide whether their messages refer to earlier ones: Alpaca's JavaScript SDK fails when
+  // the answer has `client_no_context_takeover` and its offer does not.
+  perMessageDeflate: { threshold: Infinity, serverNoContextTakeover: true },
   maxFragments: 1_024,
   maxBufferedChunks: 4_096,
   skipUTF8Validation: true,

@@ -24,11 +24,17 @@ function bytesOf({ socket }: AlpacaClient): number {
   return (socket as unknown as { readonly _socket: Socket })._socket.bytesRead;
 }
 
+/** Bytes that a client has sent. */
+function sentBy({ socket }: AlpacaClient): number {
+  return (socket as unknown as { readonly _socket: Socket })._socket.bytesWritten;
+}
+
 Deno.test("clients that negotiated compression receive the same in fewer bytes", async () => {
   await using harness = await startHarness(START);
   const compressed: readonly PerMessageDeflateOptions[] = [
     {},
     { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    { serverNoContextTakeover: false, clientNoContextTakeover: false },
     { serverMaxWindowBits: 12 },
   ];
   const plain = [false, { serverMaxWindowBits: 11 }] as const;
@@ -45,6 +51,47 @@ Deno.test("clients that negotiated compression receive the same in fewer bytes",
       const received = bytesOf(client) - before;
       const isPlain = plain.some((each) => each === perMessageDeflate);
       assert.equal(received > COUNT * PADDING.length, isPlain, `${received} bytes`);
+    }
+  }
+});
+
+const CHOICES = [undefined, false, true];
+
+Deno.test("requests refer to earlier ones if the client keeps its context", async () => {
+  await using harness = await startHarness({
+    ...START,
+    env: { ...START.env, STREAM_PROXY_WEBSOCKET_MAX_MESSAGE_KB: "64" },
+  });
+  for (const clientNoContextTakeover of CHOICES) {
+    for (const serverNoContextTakeover of CHOICES) {
+      const perMessageDeflate = { threshold: 0, clientNoContextTakeover, serverNoContextTakeover };
+      const url = `${harness.websocket}/v2/sip`;
+      await using client = await AlpacaClient.logIn(url, { perMessageDeflate });
+      // Random, so that they are compressed well only by referring to earlier messages.
+      const names = new Set<string>();
+      while (names.size < 1_200) {
+        names.add(`S${crypto.getRandomValues(new Uint8Array(4)).toHex().toUpperCase()}`);
+      }
+      const trades = [...names];
+      let first = 0;
+      for (let i = 0; i < 4; i++) {
+        const before = sentBy(client);
+        const action = i % 2 === 0 ? "subscribe" : "unsubscribe";
+        const { trades: subscribed } = await client.request({ action, trades });
+        assert.deepEqual(subscribed, i % 2 === 0 ? trades : []);
+        const sent = sentBy(client) - before;
+        first ||= sent;
+        if (i === 0) continue;
+        assert.equal(sent < first / 10, !clientNoContextTakeover, `${sent} of ${first} bytes`);
+      }
+      // More than the context has room for, of different sizes, in the end all of the limit.
+      const noise = crypto.getRandomValues(new Uint8Array(32_000)).toHex();
+      for (const size of [100, 20_000, 32_768, 32_757, 1, 64_000, 40_000, 65_523]) {
+        const action = noise.slice(-size).padStart(size, "x");
+        assert.equal((await client.request({ action })).code, 400);
+      }
+      client.send({ action: "x".repeat(65_524) });
+      assert.equal((await client.closed).code, 1009);
     }
   }
 });

@@ -46,14 +46,18 @@ Deno.test("before the login a message has at most 16 KiB, however it is sent", a
       assert.equal((await client.closed).code, 1009);
       assert.equal(await refusals(harness, "request_bytes"), ++refused);
     }
-    await using client = new AlpacaClient(`${harness.websocket}${path}`, COMPRESSED);
-    client.socket.once("upgrade", ({ headers }) => {
-      assert.match(headers["sec-websocket-extensions"] ?? "", /client_no_context_takeover/);
-    });
-    await client.opened();
-    client.socket.send(text);
-    assert.equal((await client.closed).code, 1009);
-    assert.equal(await refusals(harness, "request_bytes"), ++refused);
+    for (const clientNoContextTakeover of [true, false]) {
+      const perMessageDeflate = { threshold: 0, clientNoContextTakeover };
+      await using client = new AlpacaClient(`${harness.websocket}${path}`, { perMessageDeflate });
+      client.socket.once("upgrade", ({ headers }) => {
+        const extensions = headers["sec-websocket-extensions"] ?? "";
+        assert.equal(extensions.includes("client_no_context_takeover"), clientNoContextTakeover);
+      });
+      await client.opened();
+      client.socket.send(text);
+      assert.equal((await client.closed).code, 1009);
+      assert.equal(await refusals(harness, "request_bytes"), ++refused);
+    }
   }
 });
 
