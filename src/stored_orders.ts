@@ -93,8 +93,9 @@ export async function openOrderStore(
     async [Symbol.asyncDispose]() {
       if (running) await withDeadline(FLUSH_MS, clock, (signal) => store.flush(signal));
       over.abort();
-      await running;
+      // Ends what `run` waits for.
       await client[Symbol.asyncDispose]();
+      await running;
     },
   };
 }

@@ -19,7 +19,11 @@
  */
 import type { GapReason } from "../../domain/market/notices.ts";
 import type { OrderDetails, OrderUpdate } from "../../domain/market/order_events.ts";
-import { compareTimestamps, type Timestamp } from "../../domain/market/timestamp.ts";
+import {
+  compareTimestamps,
+  type Timestamp,
+  toMilliseconds,
+} from "../../domain/market/timestamp.ts";
 import {
   type Execution,
   isBefore,
@@ -196,7 +200,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
    * @param entries oldest first; without any, the journal starts as without a store
    */
   restore(entries: readonly StoredEntry[]): void {
-    const { channel } = this.#options;
+    const { channel, clock } = this.#options;
     const last = entries.at(-1);
     if (!last) return;
     channel.carried(["*"], startOf(entries[0] ?? last));
@@ -204,7 +208,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       if ("reason" in entry) this.#restoreGap(entry);
       else this.#restoreUpdate(entry);
     }
-    const until = "reason" in last ? last.endTime : last.receivedAt;
+    const until = Math.min(missingAfter(last), clock.now());
     channel.notCarried(["*"], "upstream_lost", until);
     this.#lost = { at: until };
     this.#hasStarted = true;
@@ -346,7 +350,10 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       return true;
     });
     // Without an earlier state nothing can be derived for an outage before the first reading.
-    if (!this.#hasStarted) channel.carried(["*"], now);
+    if (!this.#hasStarted) {
+      channel.carried(["*"], now);
+      if (this.#isHolding) this.#storeOutage(now);
+    }
     const span = { startTime: since, endTime: now };
     if (isUnexplained) this.#announce(undefined, span);
     else if (lost.length > 0) this.#announce(symbolsOf(lost), span);
@@ -404,7 +411,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     counters.reconciliations.abandoned++;
     const now = clock.now();
     channel.carried(["*"], now);
-    this.#storeGap("upstream_lost", undefined, { startTime: this.#lost?.at ?? now, endTime: now });
+    this.#storeOutage(now);
     for (const { update, receivedAt = now } of this.#held) {
       this.#publishMerged({ update, receivedAt, origin: "live" });
     }
@@ -424,9 +431,14 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     this.#storeGap("upstream_lost", symbols, span);
   }
 
+  /** Stores that nothing could be derived for an outage that ends now. */
+  #storeOutage(now: number): void {
+    this.#storeGap("upstream_lost", undefined, { startTime: this.#lost?.at ?? now, endTime: now });
+  }
+
   #storeGap(reason: StoredGap["reason"], symbols: StoredGap["symbols"], span: Span): void {
-    // Before the first reading, streams have no position to resume at.
-    if (this.#hasStarted) this.#options.store?.add({ reason, symbols, ...span });
+    // Before the first update, streams have no position to resume at.
+    if (this.#options.channel.sequence > 0) this.#options.store?.add({ reason, symbols, ...span });
   }
 
   #expect(occasion: string, state: Timestamp | undefined): void {
@@ -462,6 +474,18 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
 
 /** A span in wall clock ms. */
 type Span = Pick<StoredGap, "startTime" | "endTime">;
+
+/**
+ * Returns since when updates may be missing that follow the last stored entry, in wall clock ms.
+ * Updates that were derived or held are received together and later than they were sent, and only
+ * the first of them may be stored; also, the clock of that process may have been ahead.
+ */
+function missingAfter(last: StoredEntry): number {
+  if ("reason" in last) return last.startTime;
+  const { receivedAt, update: { timestamp } } = last;
+  const sentAt = timestamp ? toMilliseconds(timestamp) : receivedAt;
+  return Math.min(receivedAt, Math.max(sentAt, receivedAt - START_MS));
+}
 
 function startOf(entry: StoredEntry): number {
   return "reason" in entry ? entry.startTime : entry.receivedAt;

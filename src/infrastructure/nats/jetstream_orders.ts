@@ -83,6 +83,8 @@ export class JetStreamOrders implements OrderStore {
   #message: Message | undefined;
   /** Sequence of the last message of the subject; `undefined` until it is known. */
   #last: number | undefined;
+  /** Whether a message of the subject may exist that this process has neither read nor stored. */
+  #mayHaveUnread = true;
   readonly #added = new WakeSignal();
 
   constructor(options: JetStreamOrdersOptions) {
@@ -110,12 +112,14 @@ export class JetStreamOrders implements OrderStore {
   async load(signal: AbortSignal): Promise<readonly StoredEntry[]> {
     const { client, subject, stream, capacity, counters } = this.#options;
     const connection = await client.connection(signal);
-    const last = await this.#prepare(connection);
+    const last = await unlessAborted(this.#prepare(connection), signal);
     const entries: StoredEntry[] = [];
     if (last) {
-      const consumer = await jetstream(connection).consumers.get(stream, {
-        filter_subjects: subject,
-      });
+      const { consumers } = jetstream(connection);
+      const consumer = await unlessAborted(
+        consumers.get(stream, { filter_subjects: subject }),
+        signal,
+      );
       const messages = await consumer.consume({ max_messages: 500 });
       const stop = () => messages.stop();
       signal.addEventListener("abort", stop, { once: true });
@@ -128,9 +132,12 @@ export class JetStreamOrders implements OrderStore {
       }
       signal.removeEventListener("abort", stop);
       await messages.close();
+      // NATS would remove it after five minutes.
+      consumer.delete().catch(() => {});
       if (!isComplete) throw new Error("NATS did not send all stored updates in time");
     }
     this.#last = last?.seq ?? 0;
+    this.#mayHaveUnread = false;
     counters.loaded = entries.filter((entry) => "update" in entry).length;
     return entries;
   }
@@ -176,10 +183,11 @@ export class JetStreamOrders implements OrderStore {
       const last = await this.#prepare(connection);
       this.#last = last?.seq ?? 0;
       // What was stored before was not read, so what was missed since is not known.
-      if (last) {
+      if (last && this.#mayHaveUnread) {
         const startTime = last.time.getTime();
         this.#addGap({ startTime, endTime: Math.max(startTime, clock.now()) });
       }
+      this.#mayHaveUnread = false;
     }
     const message = this.#message ??= this.#takeMessage(connection);
     await this.#publish(jetstream(connection), message);
@@ -203,15 +211,20 @@ export class JetStreamOrders implements OrderStore {
         if (isMissing(error)) this.#last = undefined;
         throw error;
       }
-      const last = await lastOf(await client.jetstreamManager(), { stream, subject });
+      // The permissions of the user need not include information about the account.
+      const last = await lastOf(await client.jetstreamManager(false), { stream, subject });
+      const expected = this.#last ?? 0;
       this.#last = last?.seq ?? 0;
       // The message was stored, and only the acknowledgement was lost.
       if (last?.header.get(ID_HEADER) === id) return;
       this.#message = { ...message, id: crypto.randomUUID() };
-      log.error("Another process stores order updates of the same account", {
-        subject,
-        remedy: "Run one process per account, or give each its own STREAM_PROXY_NATS_PREFIX",
-      });
+      // Without one, all messages have reached the age limit of the stream, or were purged.
+      if (last && last.seq > expected) {
+        log.error("Another process stores order updates of the same account", {
+          subject,
+          remedy: "Run one process per account, or give each its own STREAM_PROXY_NATS_PREFIX",
+        });
+      }
       throw error;
     }
   }
@@ -252,20 +265,19 @@ export class JetStreamOrders implements OrderStore {
     }
     for (let count = Math.min(MAX_ENTRIES, this.#waiting.length);; count = Math.ceil(count / 2)) {
       let entries = this.#waiting.slice(0, count);
-      let bytes = encodeEntries(entries);
+      let bytes = tryEncode(entries, limit);
       const [entry] = entries;
-      if (count === 1 && bytes.length > limit && entry && "update" in entry) {
+      if (!bytes && count > 1) continue;
+      if (!bytes && entry && "update" in entry) {
         entries = [withoutSources(entry)];
-        bytes = encodeEntries(entries);
-        if (bytes.length > limit) {
+        bytes = tryEncode(entries, limit);
+        if (!bytes) {
           counters.lost++;
           entries = [gapOf(entry)];
-          bytes = encodeEntries(entries);
         }
       }
-      if (bytes.length > limit && count > 1) continue;
       this.#waiting.splice(0, count);
-      return { id: crypto.randomUUID(), entries, bytes };
+      return { id: crypto.randomUUID(), entries, bytes: bytes ?? encodeEntries(entries) };
     }
   }
 
@@ -305,12 +317,40 @@ export class JetStreamOrders implements OrderStore {
   }
 }
 
+/**
+ * Encodes entries as at most `limit` bytes.
+ *
+ * @returns `undefined` if they have more, or cannot be encoded: an order as REST has it can have
+ *   integers that are `bigint`
+ */
+function tryEncode(entries: readonly StoredEntry[], limit: number): Uint8Array | undefined {
+  try {
+    const bytes = encodeEntries(entries);
+    return bytes.length <= limit ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The gap in place of an entry. */
 function gapOf(entry: StoredEntry): StoredGap {
   if ("reason" in entry) return entry;
   const { update: { order: { symbol } }, receivedAt } = entry;
   const symbols = symbol === "" ? undefined : [symbol];
   return { reason: "upstream_lost", symbols, startTime: receivedAt, endTime: receivedAt };
+}
+
+/** Awaits `result`, until `signal` fires. */
+async function unlessAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(new Error("NATS has not answered in time"));
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([result, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** The last message of a subject. */

@@ -37,13 +37,14 @@ interface NatsClientOptions {
   readonly access: NatsAccess;
   /** Name that NATS shows for the connection. */
   readonly name: string;
-  /** How long a server may take to accept a connection, in ms. @default 5 s */
+  /** How long a server may take to accept a connection, in ms. @default 2 s */
   readonly connectTimeoutMs?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
+/** Short, so that the start can wait until another server is tried. */
+const CONNECT_TIMEOUT_MS = 2_000;
 const RECONNECT_MS = 1_000;
 /** A server that does not answer two pings is lost. */
 const PING_MS = 5_000;
@@ -75,6 +76,7 @@ export class NatsClient implements AsyncDisposable {
    * @throws when the client is disposed, or `signal` fires
    */
   async connection(signal: AbortSignal): Promise<NatsConnection> {
+    if (this.#open) return this.#open;
     const ended = AbortSignal.any([signal, this.#over.signal]);
     this.#connection ??= this.#connect(this.#over.signal);
     const { promise, reject } = Promise.withResolvers<never>();

@@ -249,6 +249,21 @@ nats("an update that is too large is stored without its frame, or is a gap", asy
   assert.deepEqual(idsOf(await next.load()), ["frame", "gap AAPL", "small"]);
 });
 
+nats("an order with a number that cannot be stored is stored without it", async (server) => {
+  {
+    await using store = new Store({ servers: [server.url] });
+    await store.load();
+    store.run();
+    const order = orderDetails(AT, { source: { id: 12_345_678_901_234_567_890n } });
+    store.orders.add(update("long number", { order }));
+    store.orders.add(update("after"));
+    await store.stored();
+    assert.equal(store.counters.lost, 0);
+  }
+  await using next = new Store({ servers: [server.url] });
+  assert.deepEqual(idsOf(await next.load()), ["long number", "after"]);
+});
+
 nats("a message that is no order update is a gap, and is reported", async (server) => {
   {
     await using store = new Store({ servers: [server.url] });
@@ -280,6 +295,64 @@ nats("another process that stores the same account is reported; both store all",
   assert.match(other.lines(), /Another process stores order updates/);
   await using next = new Store({ servers: [server.url] });
   assert.deepEqual(idsOf(await next.load()), ["a", "b"]);
+});
+
+nats("updates that have expired are not taken for another process", async (server) => {
+  await using store = new Store({ servers: [server.url] });
+  await store.load();
+  store.run();
+  store.orders.add(update("a"));
+  await store.stored();
+  const connection = await connect({ servers: server.url });
+  const manager = await jetstreamManager(connection);
+  await manager.streams.purge("ALPACA_ORDERS");
+  await connection.close();
+  store.orders.add(update("b"));
+  await store.stored();
+  assert.doesNotMatch(store.lines(), /Another process/);
+  await using next = new Store({ servers: [server.url] });
+  assert.deepEqual(idsOf(await next.load()), ["b"]);
+});
+
+nats("a stream that is not available for a moment is no gap", async (server) => {
+  await using store = new Store({ servers: [server.url] });
+  await store.load();
+  store.run();
+  store.orders.add(update("a"));
+  await store.stored();
+  const connection = await connect({ servers: server.url });
+  const { streams } = await jetstreamManager(connection);
+  // As without a leader, no server receives what is published.
+  await streams.update("ALPACA_ORDERS", { subjects: ["elsewhere"] });
+  store.orders.add(update("b"));
+  await until("attempts fail", () => store.counters.failed > 1);
+  await streams.update("ALPACA_ORDERS", { subjects: ["alpaca.orders.>"] });
+  await connection.close();
+  await store.stored();
+  store.orders.add(update("c"));
+  await store.stored();
+  await using next = new Store({ servers: [server.url] });
+  assert.deepEqual(idsOf(await next.load()), ["a", "b", "c"]);
+});
+
+nats("reading ends in time when NATS stops answering, and leaves no consumer", async (server) => {
+  await using store = new Store({ servers: [server.url] });
+  await store.load();
+  store.run();
+  store.orders.add(update("a"));
+  await store.stored();
+  await using next = new Store({ servers: [server.url] });
+  assert.deepEqual(idsOf(await next.load()), ["a"]);
+  const connection = await connect({ servers: server.url });
+  const { consumers } = await jetstreamManager(connection);
+  await until(
+    "the consumer is removed",
+    async () => (await consumers.list("ALPACA_ORDERS").next()).length === 0,
+  );
+  await connection.close();
+  await server.suspend();
+  await assert.rejects(next.load(100), /NATS has not answered in time/);
+  server.resume();
 });
 
 nats("a stream that was deleted is created again", async (server) => {
@@ -315,11 +388,17 @@ Deno.test(requires(["nats-server"], {
       await using store = new Store(access);
       assert.deepEqual(await store.load(), [], store.lines());
       store.run();
+      await using other = new Store(access);
+      await other.load();
+      other.run();
       store.orders.add(update("a"));
       await store.stored();
+      // The last message is not the one that the store expects.
+      other.orders.add(update("b"));
+      await other.stored();
     }
     await using next = new Store(access);
-    assert.deepEqual(idsOf(await next.load()), ["a"]);
+    assert.deepEqual(idsOf(await next.load()), ["a", "b"], next.lines());
     const connection = await connect({
       servers: server.url,
       user: access.user.name,

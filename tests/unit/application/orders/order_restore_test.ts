@@ -102,6 +102,47 @@ Deno.test("updates that are delivered without a reading follow a stored gap", as
   assert.deepEqual(missedAfter(after, idOf(entries[0])), ["gap upstream_lost ", "b new 0"]);
 });
 
+for (
+  const { name, isDown } of [
+    { name: "updates are delivered", isDown: true },
+    { name: "a first reading succeeds", isDown: false },
+  ]
+) {
+  Deno.test(`a stored gap precedes what follows an outage after which ${name}`, async () => {
+    const { entries, start } = stored();
+    const before = start();
+    before.isDown = true;
+    before.journal.carried();
+    before.receive("new", before.set("a"));
+    await before.clock.advance(700_000);
+    await before.disconnect(100);
+    before.isDown = isDown;
+    before.journal.carried();
+    before.receive("new", before.set("c"));
+    await before.clock.advance(700_000);
+    assert.deepEqual(before.lines(), ["a new 0", "c new 0", "gap upstream_lost "]);
+    const after = start();
+    assert.deepEqual(missedAfter(after, idOf(entries[0])), ["gap upstream_lost ", "c new 0"]);
+  });
+}
+
+Deno.test("what was missed is derived although the last stored time is later", async () => {
+  const { entries, start } = stored();
+  const before = start();
+  await before.connect();
+  before.receive("new", before.set("a"));
+  const [stale] = entries;
+  assert.ok(stale && "update" in stale);
+  entries[0] = { ...stale, receivedAt: stale.receivedAt + 300_000 };
+  const after = start();
+  for (const [id, order] of before.orders) after.orders.set(id, order);
+  await after.clock.advance(1_000);
+  after.set("b");
+  await after.clock.advance(600_000);
+  await after.connect();
+  assert.deepEqual(after.lines(), ["reconciled b new 0"]);
+});
+
 Deno.test("an update that two processes have stored is restored once", async () => {
   const { entries, start } = stored();
   const before = start();
