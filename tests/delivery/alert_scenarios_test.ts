@@ -273,7 +273,10 @@ const SCENARIOS: readonly Scenario[] = [
       'alpaca_proxy_messages_sent_total{message_type="stock_trade"}': (minute) => minute * 10_000,
       'alpaca_proxy_messages_dropped_total{message_type="stock_trade"}': (minute) => minute,
       'alpaca_proxy_messages_dropped_total{message_type="order_update"}': countAt(10, 10, 11),
-      "alpaca_proxy_order_updates_pending": between(10, 20, 3, 0),
+      // Updates wait from minute 0 on; from minute 10 to 20 none is stored.
+      "alpaca_proxy_order_updates_pending": between(0, 20, 3, 0),
+      "alpaca_proxy_order_updates_stored_total": (minute) =>
+        minute < 10 ? minute * 60 : minute < 20 ? 600 : 600 + (minute - 20) * 60,
       "alpaca_proxy_queue_memory_bytes": between(10, 30, 250, 10),
       "alpaca_proxy_queue_memory_limit_bytes": () => 256,
       'alpaca_proxy_refusals_total{limit="stalled"}': countAt(...times(10, 12.5, 0.5)),
@@ -286,7 +289,7 @@ const SCENARIOS: readonly Scenario[] = [
         to: 24.5,
       },
       { alert: "AlpacaOrderUpdatesDropped", from: 10, to: 21 },
-      { alert: "AlpacaOrderUpdatesNotStored", from: 15, to: 20 },
+      { alert: "AlpacaOrderUpdatesNotStored", from: 17, to: 20 },
       { alert: "AlpacaQueueMemory", from: 15, to: 30 },
       { alert: "AlpacaStreamsStalled", from: 12.5, to: 40 },
     ],
