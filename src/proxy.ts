@@ -13,7 +13,7 @@ import { createChannels } from "./application/broadcast/channels.ts";
 import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
 import { ConnectionLimits } from "./application/connections/connection_limits.ts";
-import { supervise } from "./application/feeds/supervise.ts";
+import { supervise } from "./application/timing/supervise.ts";
 import { OpeningRate } from "./application/limits/opening_rate.ts";
 import { LastEvents } from "./application/history/last_events.ts";
 import { Outages } from "./application/history/outages.ts";

@@ -7,7 +7,7 @@ import type { Clock } from "./application/ports/clock.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { OrderStore, StoredEntry } from "./application/ports/order_store.ts";
 import type { OrderStoreCounters } from "./application/status/counters.ts";
-import { supervise } from "./application/feeds/supervise.ts";
+import { supervise } from "./application/timing/supervise.ts";
 import type { Config } from "./infrastructure/config/config.ts";
 import type { JetStreamOrders } from "./infrastructure/nats/jetstream_orders.ts";
 import type { NatsAccess } from "./infrastructure/nats/nats_client.ts";

@@ -6,7 +6,7 @@
 import type { Socket } from "node:net";
 import type { ConnectionLimits } from "./application/connections/connection_limits.ts";
 import type { ConnectionSecurity } from "./application/connections/connection_security.ts";
-import { supervise } from "./application/feeds/supervise.ts";
+import { supervise } from "./application/timing/supervise.ts";
 import type { TlsCounters } from "./application/status/counters.ts";
 import { type Dependencies, servesWebSocket } from "./feeds.ts";
 import type { Config } from "./infrastructure/config/config.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../ports/clock.ts";
-import { WakeSignal } from "../options/wake_signal.ts";
+import { WakeSignal } from "../timing/wake_signal.ts";
 
 /** Requests a heartbeat on a session before it is due. */
 export class LinkCheck {

@@ -29,7 +29,7 @@ import type { Log } from "../ports/log.ts";
 import type { Span, Tracing } from "../ports/tracing.ts";
 import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/reports.ts";
 import type { SymbolChange, UpstreamEvents } from "../streaming/upstream_events.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../timing/alarm.ts";
 import { excessOf, QuotaExceeded } from "./quota_check.ts";
 import { RejectionLog } from "./rejection_log.ts";
 import {

@@ -7,7 +7,7 @@
 import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Clock } from "../ports/clock.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../timing/alarm.ts";
 
 /** Longest wait until symbols are checked for their end, in ms: the wall clock may be set. */
 const END_CHECK_MS = 600_000;

@@ -37,7 +37,7 @@ import { type DeltaSelection, OptionDeltas } from "./option_deltas.ts";
 import { type PendingPart, type SelectionReasons, selectionReasons } from "./selection_reasons.ts";
 import { SlotAllocation } from "./slot_allocation.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
-import { WakeSignal } from "./wake_signal.ts";
+import { WakeSignal } from "../timing/wake_signal.ts";
 
 /** Selections without a pause: one of 1,000 contracts takes about 1 ms. */
 const SELECTIONS_PER_TURN = 4;

@@ -27,7 +27,7 @@ import { CONTRACTS_PER_REQUEST, type OptionCatalog } from "../ports/option_catal
 import { type Chain, ChainEntry, type SelectionOutcome } from "./chain_entry.ts";
 import { LOAD_CAUSES, type LoadCause } from "./load_causes.ts";
 import { RequestBudget } from "./request_budget.ts";
-import { WakeSignal } from "./wake_signal.ts";
+import { WakeSignal } from "../timing/wake_signal.ts";
 
 export type { Chain } from "./chain_entry.ts";
 

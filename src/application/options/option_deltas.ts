@@ -28,7 +28,7 @@ import { CONTRACTS_PER_REQUEST, type OptionCatalog } from "../ports/option_catal
 import type { Chain } from "./chain_entry.ts";
 import { KnownDeltas } from "./known_deltas.ts";
 import { RequestBudget } from "./request_budget.ts";
-import { WakeSignal } from "./wake_signal.ts";
+import { WakeSignal } from "../timing/wake_signal.ts";
 
 /** Interval of fetching the deltas of an underlying, in ms. */
 const INTERVAL_MS = 300_000;

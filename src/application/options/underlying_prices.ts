@@ -22,7 +22,7 @@ import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { Chain } from "./option_chain_cache.ts";
 import { lookUpParity, nextContracts } from "./parity_lookup.ts";
 import { RequestBudget } from "./request_budget.ts";
-import { WakeSignal } from "./wake_signal.ts";
+import { WakeSignal } from "../timing/wake_signal.ts";
 
 /** Mean time between two requests for new underlyings, in ms; a few need not wait. */
 const NEW_PAUSE_MS = 5_000;

@@ -9,7 +9,7 @@
  */
 import { TokenBucket } from "../../domain/limits/token_bucket.ts";
 import { WILDCARD } from "../../domain/subscription/pairs.ts";
-import { Alarm } from "../feeds/alarm.ts";
+import { Alarm } from "../timing/alarm.ts";
 import type { Clock } from "../ports/clock.ts";
 
 /** Pause after the first request of a pair, in ms; doubles with each further one. */

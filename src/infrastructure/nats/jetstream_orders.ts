@@ -21,7 +21,7 @@ import {
   type StoredMsg,
 } from "@nats-io/jetstream";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
-import { WakeSignal } from "../../application/options/wake_signal.ts";
+import { WakeSignal } from "../../application/timing/wake_signal.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { OrderStore, StoredEntry, StoredGap } from "../../application/ports/order_store.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { supervise } from "../../../../src/application/feeds/supervise.ts";
+import { supervise } from "../../../../src/application/timing/supervise.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 

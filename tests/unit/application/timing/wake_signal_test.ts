@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { WakeSignal } from "../../../../src/application/options/wake_signal.ts";
+import { WakeSignal } from "../../../../src/application/timing/wake_signal.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 
 /** Counts the pauses that have ended. */
