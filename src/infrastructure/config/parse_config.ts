@@ -360,6 +360,7 @@ function checkNats(settings: SettingsReader): void {
     STREAM_PROXY_NATS_CA: ca,
     STREAM_PROXY_NATS_CERT: certificate,
     STREAM_PROXY_NATS_KEY: key,
+    STREAM_PROXY_FEEDS: feeds,
     STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: allow,
   } = SETTINGS;
   const received = undefined;
@@ -385,6 +386,9 @@ function checkNats(settings: SettingsReader): void {
       settings.warnings.push(`${one.name} has no effect without ${servers.name}`);
     }
     return;
+  }
+  if (settings.value(feeds)?.has("trading") === false) {
+    settings.warnings.push(`${servers.name} has no effect without trading in ${feeds.name}`);
   }
   const hasTls = [ca, certificate].some((one) => settings.isSet(one));
   const exposed = settings.value(servers)?.find((server) =>

@@ -36,6 +36,13 @@ Deno.test("without servers NATS is not used, and settings of NATS are reported",
   ]);
 });
 
+Deno.test("servers of NATS without the trading feed, which they are for, are reported", () => {
+  const { warnings } = parse({ URL: "tls://a" }, { STREAM_PROXY_FEEDS: "sip" });
+  assert.deepEqual(warnings, [
+    "STREAM_PROXY_NATS_URL has no effect without trading in STREAM_PROXY_FEEDS",
+  ]);
+});
+
 Deno.test("servers and credentials of NATS are read", () => {
   const { cert, key } = keyPair("client");
   const { nats } = parse({
