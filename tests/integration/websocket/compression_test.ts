@@ -123,7 +123,8 @@ with connect(sys.argv[1] + "/v2/sip") as ws:
 `;
 
 Deno.test({
-  name: "the Python library websockets reads what is compressed",
+  name: "the Python library websockets reads what is compressed" +
+    (PYTHON === undefined ? " (skipped: ALPACA_PY_PYTHON is not set)" : ""),
   ignore: PYTHON === undefined,
   fn: async () => {
     await using harness = await startHarness(START);
