@@ -421,8 +421,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     session.span?.fail(new Error("No reply"));
     session.span?.end();
     session.span = undefined;
-    reconciler.expire();
-    if (request.probe) return this.#send();
+    const isUncertain = reconciler.expire();
+    if (!isUncertain) return this.#send();
     session.unanswered++;
     log.warn("No reply to a subscription request", describe(request));
     if (session.unanswered < (session.hasAnswered ? MAX_UNANSWERED : 1)) return this.#send();

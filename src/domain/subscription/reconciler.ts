@@ -272,14 +272,19 @@ export class SubscriptionReconciler {
   /**
    * Records that the request in flight got no reply in time: pairs still missing
    * are requested again. Upstream may have applied the request all the same.
+   *
+   * @returns whether what upstream has applied is uncertain since then
    */
-  expire(): void {
+  expire(): boolean {
     const session = this.#session;
-    if (!session.inFlight) return;
-    if (!session.inFlight.probe) session.ackState = "unanswered";
+    const { inFlight } = session;
+    if (!inFlight) return false;
+    const isUncertain = !inFlight.probe || inFlight === session.stateQuestion;
+    if (isUncertain) session.ackState = "unanswered";
     session.inFlight = undefined;
     session.repliesUnreliable = true;
     this.#retests.fail();
+    return isUncertain;
   }
 
   /** Takes the pairs of the next request that renews some. */
@@ -291,7 +296,7 @@ export class SubscriptionReconciler {
     const pairs = takeChunk(renewals.values(), this.#limits);
     for (const pair of pairs) {
       renewals.delete(pairKey(pair));
-      attempts.increment("unsubscribe", pair);
+      attempts.forget("subscribe", pair);
     }
     return pairs;
   }
@@ -375,9 +380,9 @@ export class SubscriptionReconciler {
     attempts.retain((pair) => this.#desired.isRequested(pair) || hasPair(acknowledged, pair));
   }
 
-  /** Asks upstream for its state, once: the probe may be rejected as well. */
+  /** Asks upstream for its state until it replies; a rejection is a reply as well. */
   #requestState(): SubscriptionRequest | undefined {
     this.#session.ackState = "current";
-    return this.probe();
+    return this.#session.stateQuestion = this.probe();
   }
 }

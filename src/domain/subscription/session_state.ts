@@ -38,6 +38,8 @@ export class SessionState {
   acknowledged: SymbolSets = new Map();
   ackState: AckState = "current";
   inFlight: SubscriptionRequest | undefined;
+  /** The last probe that was sent because the acknowledgement may be outdated. */
+  stateQuestion: SubscriptionRequest | undefined;
   /** The retest in flight. */
   retest: Retest | undefined;
   readonly attempts = new AttemptCounter();

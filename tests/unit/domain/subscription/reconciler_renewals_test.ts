@@ -145,6 +145,19 @@ Deno.test("an unanswered renewal that upstream has applied is completed", () => 
   assert.equal(reconciler.acknowledgedCount, 2);
 });
 
+Deno.test("an unanswered renewal is completed although the question about it is unanswered", () => {
+  const { reconciler, upstream } = subscribed(["A", "B"]);
+  reconciler.renew([pair("A")]);
+  for (const name of ["renewal", "question", "question"]) {
+    const request = reconciler.next();
+    assert.equal(request?.probe, name === "question");
+    upstream.answer(request as SubscriptionRequest); // The reply is lost.
+    assert.equal(reconciler.expire(), true);
+  }
+  drain(reconciler, upstream);
+  assert.deepEqual(keysOf(upstream.state), [pair("A"), pair("B")].map(pairKey));
+});
+
 Deno.test("a renewal without effect is repeated only when it is requested again", () => {
   const { reconciler, upstream } = subscribed(["A"]);
   for (let time = 1; time <= MAX_ATTEMPTS + 1; time++) {
@@ -174,36 +187,39 @@ const step = fc.oneof(
 );
 
 Deno.test("after renewals at any time upstream has exactly what streams request", () => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-    const { refCounts, reconciler, upstream } = subscribed(SYMBOLS.slice(0, 3));
-    const held = new Set(SYMBOLS.slice(0, 3));
-    const renewed = new Set<string>();
-    for (const each of steps) {
-      if (each.do === "renew") {
-        reconciler.renew(each.symbols.map(pair));
-        for (const symbol of each.symbols) renewed.add(symbol);
-      } else if (each.do === "add" && !held.has(each.symbol)) {
-        held.add(each.symbol);
-        refCounts.add(CHANNEL, [each.symbol]);
-      } else if (each.do === "remove" && held.delete(each.symbol)) {
-        refCounts.remove(CHANNEL, [each.symbol], 0);
-      } else if (each.do === "reconnect") {
-        upstream.reconnect();
-        reconciler.reset();
-      } else if (each.do === "answer" || each.do === "lose") {
-        const request = reconciler.inFlight ?? reconciler.next();
-        const answer = request && upstream.answer(request);
-        if (each.do === "lose") reconciler.expire();
-        else if (answer && "state" in answer) reconciler.acknowledge(answer.state);
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const { refCounts, reconciler, upstream } = subscribed(SYMBOLS.slice(0, 3));
+      const held = new Set(SYMBOLS.slice(0, 3));
+      const renewed = new Set<string>();
+      for (const each of steps) {
+        if (each.do === "renew") {
+          reconciler.renew(each.symbols.map(pair));
+          for (const symbol of each.symbols) renewed.add(symbol);
+        } else if (each.do === "add" && !held.has(each.symbol)) {
+          held.add(each.symbol);
+          refCounts.add(CHANNEL, [each.symbol]);
+        } else if (each.do === "remove" && held.delete(each.symbol)) {
+          refCounts.remove(CHANNEL, [each.symbol], 0);
+        } else if (each.do === "reconnect") {
+          upstream.reconnect();
+          reconciler.reset();
+        } else if (each.do === "answer" || each.do === "lose") {
+          const request = reconciler.inFlight ?? reconciler.next();
+          const answer = request && upstream.answer(request);
+          if (each.do === "lose") reconciler.expire();
+          else if (answer && "state" in answer) reconciler.acknowledge(answer.state);
+        }
       }
-    }
-    reconciler.expire();
-    drain(reconciler, upstream);
-    assert.deepEqual(keysOf(upstream.state), [...held].map(pair).map(pairKey).sort());
-    // A pair that stays requested is unsubscribed by a renewal only.
-    const unsubscribed = upstream.requests.filter(({ action }) => action === "unsubscribe")
-      .flatMap(({ pairs }) => pairs).filter(({ symbol }) => !renewed.has(symbol));
-    const removed = new Set(steps.flatMap((each) => each.do === "remove" ? [each.symbol] : []));
-    assert.ok(unsubscribed.every(({ symbol }) => removed.has(symbol)));
-  }));
+      reconciler.expire();
+      drain(reconciler, upstream);
+      assert.deepEqual(keysOf(upstream.state), [...held].map(pair).map(pairKey).sort());
+      // A pair that stays requested is unsubscribed by a renewal only.
+      const unsubscribed = upstream.requests.filter(({ action }) => action === "unsubscribe")
+        .flatMap(({ pairs }) => pairs).filter(({ symbol }) => !renewed.has(symbol));
+      const removed = new Set(steps.flatMap((each) => each.do === "remove" ? [each.symbol] : []));
+      assert.ok(unsubscribed.every(({ symbol }) => removed.has(symbol)));
+    }),
+    { numRuns: 2_000 },
+  );
 });
