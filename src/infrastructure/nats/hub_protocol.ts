@@ -1,0 +1,489 @@
+/**
+ * The messages between a hub and its edges, as JSON, and their readers, which check everything: a
+ * message may come from any program that may use NATS.
+ *
+ * A message that is too large for NATS is sent in parts; each but the last one has the header
+ * {@linkcode MORE_HEADER}.
+ *
+ * @module
+ */
+import { FAILURE_TYPES, type FailureType } from "../../domain/connection/failure.ts";
+import { type FeedId, type FeedKind, FEEDS } from "../../domain/connection/feed.ts";
+import {
+  type Action,
+  type Pair,
+  pairKey,
+  pairsOf,
+  type SymbolSets,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+  type UpstreamError,
+} from "../../domain/subscription/pairs.ts";
+import { REST_PURPOSES, type RestPurpose } from "../../application/status/counters.ts";
+import { isTerm } from "./frame_batch.ts";
+
+/** The subjects below a prefix. */
+export function hubSubjects(prefix: string): HubSubjects {
+  return {
+    feed: (feed) => `${prefix}.feed.${feed}`,
+    feeds: `${prefix}.feed.>`,
+    attach: `${prefix}.hub.attach`,
+    subscribe: `${prefix}.hub.subscribe`,
+    rest: `${prefix}.hub.rest`,
+    edge: (edge) => `${prefix}.edge.${edge}`,
+  };
+}
+
+/** Where a hub and its edges publish. */
+export interface HubSubjects {
+  /** Batches of a feed, from the hub. */
+  feed(feed: FeedId): string;
+  /** The batches of all feeds, for a subscription. */
+  readonly feeds: string;
+  /** {@linkcode AttachRequest}, which {@linkcode AttachReply} answers. */
+  readonly attach: string;
+  /** {@linkcode SubscribeRequest}, which {@linkcode SubscribeReply} answers. */
+  readonly subscribe: string;
+  /** {@linkcode RestRequest}, which {@linkcode RestReply} answers. */
+  readonly rest: string;
+  /** {@linkcode EdgeState} for one edge, from the hub. */
+  edge(edge: string): string;
+}
+
+/**
+ * A session of an edge begins (`held` absent: the hub forgets what this edge has subscribed on the
+ * feed), or continues: sent every two seconds.
+ */
+export interface AttachRequest {
+  /** A name that the process of the edge has chosen at random: letters, digits, `-` and `_`. */
+  readonly edge: string;
+  readonly feed: FeedId;
+  /** The product that the edge is configured for. */
+  readonly kind: FeedKind;
+  /** What a session that continues believes that the hub has of it. */
+  readonly held?: {
+    readonly term: bigint;
+    /**
+     * {@linkcode PairDigest} of what it has subscribed; absent while a request is in flight.
+     */
+    readonly digest?: string | undefined;
+  } | undefined;
+}
+
+/** The answer to {@linkcode AttachRequest}. */
+export interface AttachReply {
+  /** Revision of the hub's lease, which the batches have too. */
+  readonly term: bigint;
+  /** Number of the next entry of the feed. */
+  readonly next: number;
+  /** Whether the hub has a session with Alpaca; if not, `up` follows on the subject of the feed. */
+  readonly isUp: boolean;
+  /**
+   * False when the hub does not have what the request says that it has, or serves another product:
+   * the session of the edge ends.
+   */
+  readonly isKnown: boolean;
+  /** The product that the hub is configured for; absent when it does not have the feed. */
+  readonly kind: FeedKind | undefined;
+  /** Why there is no session or the request is refused; otherwise "". */
+  readonly reason: string;
+}
+
+/** Subscribes or unsubscribes pairs for one edge. */
+export interface SubscribeRequest {
+  readonly edge: string;
+  readonly feed: FeedId;
+  /** Term of the session. */
+  readonly term: bigint;
+  readonly action: Action;
+  /** Empty for a probe. */
+  readonly pairs: readonly Pair[];
+}
+
+/**
+ * The answer to {@linkcode SubscribeRequest}, as Alpaca's: everything of this edge that is carried,
+ * or why the request was rejected; then none of its pairs is subscribed. `unknown`: the hub has no
+ * session of this edge and term, which ends.
+ */
+export type SubscribeReply =
+  | { readonly state: SymbolSets }
+  | { readonly error: UpstreamError }
+  | { readonly unknown: true };
+
+/** What is carried for an edge has changed without a request of it. */
+export interface EdgeState {
+  readonly feed: FeedId;
+  readonly term: bigint;
+  readonly state: SymbolSets;
+}
+
+/** The REST APIs of Alpaca. */
+export type RestApi = typeof REST_APIS[number];
+
+/** A GET request that the hub sends with its credentials. */
+export interface RestRequest {
+  readonly edge: string;
+  readonly api: RestApi;
+  /** Begins with a slash. */
+  readonly path: string;
+  /** Without a question mark. */
+  readonly query: string;
+  readonly purpose: RestPurpose;
+}
+
+/** The answer to {@linkcode RestRequest}; there is no session, so it may come from any hub. */
+export type RestReply =
+  | {
+    /** The body of the response, which is JSON. */
+    readonly body: string;
+    /** Wall clock ms that the response of Alpaca names, in whole seconds; 0: none. */
+    readonly serverTime: number;
+  }
+  | { readonly error: { readonly message: string; readonly status?: number | undefined } };
+
+/** The payload of a `down` entry: why the hub has no session. */
+export interface DownEntry {
+  readonly errorType: FailureType;
+  readonly message: string;
+}
+
+/** A message is not one of this protocol, or exceeds its limits. */
+export class InvalidMessage extends Error {
+  override readonly name = "InvalidMessage";
+}
+
+/** Header of each message that continues in the next one. */
+export const MORE_HEADER = "Stream-Proxy-More";
+/** Bytes of the largest request. */
+export const MAX_REQUEST_BYTES = 1_048_576;
+/** Bytes of the largest reply or state, all parts together. */
+export const MAX_REPLY_BYTES = 16 * 1_048_576;
+/** Pairs of one request; the settings allow as many. */
+const MAX_REQUEST_PAIRS = 10_000;
+const MAX_SYMBOL_LENGTH = 64;
+const MAX_PATH_LENGTH = 512;
+/** Snapshots name hundreds of contracts. */
+const MAX_QUERY_LENGTH = 32 * 1_024;
+const MAX_TEXT_LENGTH = 4_096;
+const REST_APIS = ["data", "trading"] as const;
+const ACTIONS: readonly Action[] = ["subscribe", "unsubscribe"];
+const EDGE = /^[A-Za-z0-9_-]{1,64}$/;
+const SYMBOL = /^[\x21-\x7e]+$/;
+const PATH = /^\/[A-Za-z0-9/_.:-]*$/;
+const QUERY = /^[\x21-\x7e]*$/;
+const DIGEST = /^[0-9a-f-]{1,32}$/;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * A digest of a set of pairs that is kept up to date in constant time, so that both sides of a
+ * session notice when they differ.
+ */
+export class PairDigest {
+  #count = 0;
+  #sum = 0;
+
+  /** Adds a pair that is not in the set. */
+  add(pair: Pair): void {
+    this.#count++;
+    this.#sum = (this.#sum + hash(pairKey(pair))) >>> 0;
+  }
+
+  /** Removes a pair that is in the set. */
+  remove(pair: Pair): void {
+    this.#count--;
+    this.#sum = (this.#sum - hash(pairKey(pair))) >>> 0;
+  }
+
+  /** The digest as text. */
+  toString(): string {
+    return `${this.#count.toString(16)}-${this.#sum.toString(16)}`;
+  }
+}
+
+/** FNV-1a of ASCII text, 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  }
+  return value >>> 0;
+}
+
+/** Encodes an {@linkcode AttachRequest}. */
+export function encodeAttach({ held, ...request }: AttachRequest): Uint8Array {
+  return encode({ ...request, held: held && { ...held, term: String(held.term) } });
+}
+
+/** @throws InvalidMessage */
+export function readAttach(bytes: Uint8Array): AttachRequest {
+  const { edge, feed, kind, held } = fieldsOf(parse(bytes, MAX_REQUEST_BYTES), "the request");
+  return {
+    edge: readEdge(edge),
+    feed: readFeed(feed),
+    kind: readText(kind, "kind") as FeedKind,
+    held: held === undefined ? undefined : readHeld(fieldsOf(held, "held")),
+  };
+}
+
+function readHeld({ term, digest }: Fields): AttachRequest["held"] {
+  if (digest !== undefined && !(typeof digest === "string" && DIGEST.test(digest))) {
+    throw invalid("digest", digest);
+  }
+  return { term: readTerm(term), digest };
+}
+
+/** Encodes an {@linkcode AttachReply}. */
+export function encodeAttachReply({ term, ...reply }: AttachReply): Uint8Array {
+  return encode({ term: String(term), ...reply });
+}
+
+/** @throws InvalidMessage */
+export function readAttachReply(bytes: Uint8Array): AttachReply {
+  const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  const { term, next, isUp, isKnown, kind, reason } = fields;
+  if (!Number.isSafeInteger(next) || (next as number) < 1) throw invalid("next", next);
+  return {
+    term: readTerm(term),
+    next: next as number,
+    isUp: readBoolean(isUp, "isUp"),
+    isKnown: readBoolean(isKnown, "isKnown"),
+    kind: kind === undefined ? undefined : readText(kind, "kind") as FeedKind,
+    reason: readText(reason, "reason"),
+  };
+}
+
+/** Encodes a {@linkcode SubscribeRequest}. */
+export function encodeSubscribe({ term, pairs, ...request }: SubscribeRequest): Uint8Array {
+  const sets = new Map<UpstreamChannel, string[]>();
+  for (const { channel, symbol } of pairs) {
+    const symbols = sets.get(channel);
+    if (symbols) symbols.push(symbol);
+    else sets.set(channel, [symbol]);
+  }
+  return encode({ ...request, term: String(term), pairs: Object.fromEntries(sets) });
+}
+
+/** @throws InvalidMessage */
+export function readSubscribe(bytes: Uint8Array): SubscribeRequest {
+  const fields = fieldsOf(parse(bytes, MAX_REQUEST_BYTES), "the request");
+  const { edge, feed, term, action, pairs } = fields;
+  return {
+    edge: readEdge(edge),
+    feed: readFeed(feed),
+    term: readTerm(term),
+    action: oneOf(ACTIONS, action, "action"),
+    pairs: pairsOf(readSets(pairs, MAX_REQUEST_PAIRS)),
+  };
+}
+
+/** Encodes a {@linkcode SubscribeReply}. */
+export function encodeSubscribeReply(reply: SubscribeReply): Uint8Array {
+  return encode("state" in reply ? { state: listsOf(reply.state) } : reply);
+}
+
+/** @throws InvalidMessage */
+export function readSubscribeReply(bytes: Uint8Array): SubscribeReply {
+  const { state, error, unknown } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  if (unknown === true) return { unknown };
+  if (error === undefined) return { state: readSets(state) };
+  const { code, message } = fieldsOf(error, "error");
+  if (!Number.isInteger(code)) throw invalid("code", code);
+  return { error: { code: code as number, message: readText(message, "message") } };
+}
+
+/** Encodes an {@linkcode EdgeState}. */
+export function encodeEdgeState({ feed, term, state }: EdgeState): Uint8Array {
+  return encode({ feed, term: String(term), state: listsOf(state) });
+}
+
+/** @throws InvalidMessage */
+export function readEdgeState(bytes: Uint8Array): EdgeState {
+  const { feed, term, state } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the state");
+  return { feed: readFeed(feed), term: readTerm(term), state: readSets(state) };
+}
+
+/** Encodes a {@linkcode RestRequest}. */
+export function encodeRest(request: RestRequest): Uint8Array {
+  return encode(request);
+}
+
+/** @throws InvalidMessage */
+export function readRest(bytes: Uint8Array): RestRequest {
+  const fields = fieldsOf(parse(bytes, MAX_REQUEST_BYTES), "the request");
+  const { edge, api, path, query, purpose } = fields;
+  return {
+    edge: readEdge(edge),
+    api: oneOf(REST_APIS, api, "api"),
+    path: matching(PATH, readText(path, "path", MAX_PATH_LENGTH), "path"),
+    query: matching(QUERY, readText(query, "query", MAX_QUERY_LENGTH), "query"),
+    purpose: oneOf(REST_PURPOSES, purpose, "purpose"),
+  };
+}
+
+/** Encodes a {@linkcode RestReply}. */
+export function encodeRestReply(reply: RestReply): Uint8Array {
+  return encode(reply);
+}
+
+/** @throws InvalidMessage */
+export function readRestReply(bytes: Uint8Array): RestReply {
+  const { body, serverTime, error } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  if (error === undefined) {
+    if (!Number.isFinite(serverTime)) throw invalid("serverTime", serverTime);
+    return {
+      body: readText(body, "body", MAX_REPLY_BYTES),
+      serverTime: serverTime as number,
+    };
+  }
+  const { message, status } = fieldsOf(error, "error");
+  if (status !== undefined && !Number.isInteger(status)) throw invalid("status", status);
+  return { error: { message: readText(message, "message"), status: status as number } };
+}
+
+/** Encodes a {@linkcode DownEntry}. */
+export function encodeDown({ errorType, message }: DownEntry): Uint8Array {
+  return encode({ errorType, message: message.slice(0, MAX_TEXT_LENGTH) });
+}
+
+/** @throws InvalidMessage */
+export function readDown(bytes: Uint8Array): DownEntry {
+  const { errorType, message } = fieldsOf(parse(bytes, MAX_REQUEST_BYTES), "the payload");
+  return {
+    errorType: oneOf(FAILURE_TYPES, errorType, "errorType"),
+    message: readText(message, "message"),
+  };
+}
+
+/** Splits a message into parts that NATS accepts. */
+export function splitMessage(message: Uint8Array, maxBytes: number): readonly Uint8Array[] {
+  if (message.length <= maxBytes) return [message];
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < message.length; at += maxBytes) {
+    parts.push(message.subarray(at, at + maxBytes));
+  }
+  return parts;
+}
+
+/** Joins the parts of messages, which arrive in order. */
+export class MessageJoiner {
+  #parts: Uint8Array[] = [];
+  #size = 0;
+
+  /**
+   * Takes a part; returns the message that it completes.
+   *
+   * @param hasMore whether the part has {@linkcode MORE_HEADER}
+   * @throws InvalidMessage when the message is too large; it is dropped
+   */
+  add(part: Uint8Array, hasMore: boolean): Uint8Array | undefined {
+    if (!hasMore && this.#parts.length === 0) return part;
+    this.#parts.push(part);
+    this.#size += part.length;
+    if (this.#size > MAX_REPLY_BYTES) {
+      this.#reset();
+      throw new InvalidMessage(`A message is larger than ${MAX_REPLY_BYTES} bytes`);
+    }
+    if (hasMore) return undefined;
+    const message = new Uint8Array(this.#size);
+    let at = 0;
+    for (const each of this.#parts) {
+      message.set(each, at);
+      at += each.length;
+    }
+    this.#reset();
+    return message;
+  }
+
+  #reset(): void {
+    this.#parts = [];
+    this.#size = 0;
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function encode(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+function parse(bytes: Uint8Array, maxBytes: number): unknown {
+  if (bytes.length > maxBytes) {
+    throw new InvalidMessage(`A message has ${bytes.length} bytes, at most ${maxBytes} are read`);
+  }
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch {
+    throw new InvalidMessage("A message is not JSON");
+  }
+}
+
+function invalid(field: string, value: unknown): InvalidMessage {
+  const text = String(JSON.stringify(value)).slice(0, 60);
+  return new InvalidMessage(`"${field}" of a message is not valid: ${text}`);
+}
+
+function fieldsOf(value: unknown, name: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid(name, value);
+  }
+  return value as Fields;
+}
+
+function readText(value: unknown, field: string, maxLength = MAX_TEXT_LENGTH): string {
+  if (typeof value !== "string" || value.length > maxLength) throw invalid(field, value);
+  return value;
+}
+
+function readBoolean(value: unknown, field: string): boolean {
+  if (typeof value !== "boolean") throw invalid(field, value);
+  return value;
+}
+
+function oneOf<T extends string>(values: readonly T[], value: unknown, field: string): T {
+  if (!values.includes(value as T)) throw invalid(field, value);
+  return value as T;
+}
+
+function matching(pattern: RegExp, text: string, field: string): string {
+  if (!pattern.test(text)) throw invalid(field, text);
+  return text;
+}
+
+function readEdge(value: unknown): string {
+  return matching(EDGE, readText(value, "edge"), "edge");
+}
+
+function readFeed(value: unknown): FeedId {
+  return oneOf(FEEDS, value, "feed");
+}
+
+/** Terms are text: JSON has no integers of 64 bits. */
+function readTerm(value: unknown): bigint {
+  if (typeof value !== "string" || !/^\d{1,20}$/.test(value)) throw invalid("term", value);
+  const term = BigInt(value);
+  if (!isTerm(term)) throw invalid("term", value);
+  return term;
+}
+
+/** Reads symbols per channel; repeated symbols are one. */
+function readSets(value: unknown, maxPairs = Infinity): SymbolSets {
+  const sets = new Map<UpstreamChannel, ReadonlySet<string>>();
+  let count = 0;
+  for (const [channel, symbols] of Object.entries(fieldsOf(value, "pairs"))) {
+    if (!Array.isArray(symbols)) throw invalid(channel, symbols);
+    count += symbols.length;
+    if (count > maxPairs) throw new InvalidMessage(`A message has more than ${maxPairs} pairs`);
+    sets.set(oneOf(UPSTREAM_CHANNELS, channel, "channel"), new Set(symbols.map(readSymbol)));
+  }
+  return sets;
+}
+
+function readSymbol(value: unknown): string {
+  return matching(SYMBOL, readText(value, "symbol", MAX_SYMBOL_LENGTH), "symbol");
+}
+
+function listsOf(sets: SymbolSets): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(Array.from(sets, ([channel, symbols]) => [channel, [...symbols]]));
+}
