@@ -90,7 +90,10 @@ export class MarketClient {
       });
     const frames = new BatchFrames("json", () => {});
     const context: SessionContext = {
-      streams: { openRelayed } as unknown as SessionContext["streams"],
+      streams: {
+        openRelayed,
+        trackConnection: () => new DisposableStack(),
+      } as unknown as SessionContext["streams"],
       access: OPEN_ACCESS,
       isOwnSecret: () => false,
       clock,

@@ -68,6 +68,16 @@ export interface StreamClient {
   readonly written?: { readonly bytes: number } | undefined;
 }
 
+/** A connection that is open for one client, whether or not it has a stream. */
+export interface ClientConnection {
+  /** Address and port of the client. */
+  readonly peer: string;
+  /** Whether the client has a stream, with whose end the connection ends. */
+  readonly hasStream: boolean;
+  /** Closes it, with the reason for the client; idempotent. */
+  shutDown(reason: string): void;
+}
+
 /** A notice in a stream. */
 export interface NoticeItem {
   readonly notice: Notice;
@@ -143,8 +153,8 @@ export interface MarketStreams {
    */
   announceEnd(peer: string, reason: string, graceMs: number): void;
   /**
-   * Ends every open stream within `graceMs`, one after the other; streams with notices receive one
-   * first. Resolves when the last one was asked to end.
+   * Ends every open stream, and every tracked connection, within `graceMs`, one after the other;
+   * streams with notices receive one first. Resolves when the last one was asked to end.
    */
   endAll(reason: string, graceMs: number): Promise<void>;
 }

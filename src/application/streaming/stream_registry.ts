@@ -47,6 +47,7 @@ import { endStreams } from "./end_streams.ts";
 import type { FetchLast, PresentState } from "./opening.ts";
 import { OnlySelected, type SelectedContracts, Selections } from "./selections.ts";
 import {
+  type ClientConnection,
   Draining,
   FeedDisabled,
   type MarketStreams,
@@ -288,6 +289,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   /** Monotonic ms at which a channel last had a stream with options. */
   readonly #observedAt = new Map<ChannelName, number>();
   readonly #open = new Set<ClientStream>();
+  /** Connections that end with all streams, also without one. */
+  readonly #connections = new Set<ClientConnection>();
   readonly #usage: IdentityUsage;
   /** Streams opened so far. */
   #opened = 0;
@@ -548,9 +551,17 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     }
   }
 
-  endAll(reason: string, graceMs: number): Promise<void> {
+  /** Ends a connection together with all streams from now on; disposing the result undoes it. */
+  trackConnection(connection: ClientConnection): Disposable {
+    this.#connections.add(connection);
+    return { [Symbol.dispose]: () => void this.#connections.delete(connection) };
+  }
+
+  async endAll(reason: string, graceMs: number): Promise<void> {
     const { clock } = this.#options;
     const all = this.#open;
+    const connections = this.#connections;
+    const tracked = [...connections];
     const streams = Array.from(all, (open) => {
       const { stream, client } = open;
       const isNoticed = stream instanceof AnnotatedStream && stream.options.notices;
@@ -562,7 +573,16 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
         end: (text: string) => client.onEnd?.(text),
       };
     });
-    return endStreams(streams, { reason, graceMs, clock });
+    const idle = tracked.filter(({ hasStream }) => !hasStream).map((connection) => ({
+      get isOpen() {
+        return connections.has(connection);
+      },
+      announce: undefined,
+      end: (text: string) => connection.shutDown(text),
+    }));
+    await endStreams([...streams, ...idle], { reason, graceMs, clock });
+    // Clients may have ended their streams meanwhile, and not their connections.
+    for (const connection of tracked) connection.shutDown(reason);
   }
 
   /**
@@ -615,10 +635,16 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     for (const stream of this.#annotatedOf(feed, channel)) stream.subscriptions(notices);
   }
 
-  /** Ends the streams of a client by its address and port; returns their number. */
+  /**
+   * Ends the streams of a client, and its tracked connection, by its address and port; returns the
+   * number of streams.
+   */
   endOf(peer: string, reason: string): number {
     const own = Array.from(this.#open).filter(({ client }) => client.peer === peer);
     for (const { client } of own) client.onEnd?.(reason);
+    for (const connection of [...this.#connections]) {
+      if (connection.peer === peer) connection.shutDown(reason);
+    }
     return own.length;
   }
 

@@ -16,7 +16,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span } from "../../application/ports/tracing.ts";
 import type { StreamRegistry } from "../../application/streaming/stream_registry.ts";
-import type { StreamClient } from "../../application/streaming/market_streams.ts";
+import type { ClientConnection, StreamClient } from "../../application/streaming/market_streams.ts";
 import type { Identity } from "../../domain/access/grants.ts";
 import type { ClientSocket, SocketReader } from "./client_socket.ts";
 import { type Command, readCommand } from "./commands.ts";
@@ -42,7 +42,7 @@ export const CLOSE = {
 
 /** What all sessions share. */
 export interface SessionContext {
-  readonly streams: Pick<StreamRegistry, "open" | "openRelayed">;
+  readonly streams: Pick<StreamRegistry, "open" | "openRelayed" | "trackConnection">;
   readonly access: Access;
   /** Whether a text is a key or secret of the proxy for Alpaca. */
   readonly isOwnSecret: (text: string) => boolean;
@@ -95,7 +95,7 @@ interface WaitingMessage {
 }
 
 /** The server's side of one connection. */
-export abstract class ClientSession implements SocketReader, FlushedClient {
+export abstract class ClientSession implements SocketReader, FlushedClient, ClientConnection {
   protected readonly context: SessionContext;
   protected readonly client: SessionClient;
   /** Bytes of the frames that were written. */
@@ -113,6 +113,7 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   #replyBytes = 0;
   #isScheduled = false;
   #isWriting = false;
+  #tracking: Disposable | undefined;
 
   constructor(context: SessionContext, client: SessionClient) {
     this.context = context;
@@ -125,8 +126,9 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
    * @param login of the upgrade request; messages wait until it is answered
    */
   start(login?: HeaderLogin): void {
-    const { clock } = this.context;
+    const { clock, streams } = this.context;
     this.client.socket.attach(this);
+    this.#tracking = streams.trackConnection(this);
     void clock.sleep(LOGIN_MS, this.#ended.signal).then(() => {
       if (this.identity === undefined && !this.isEnded) this.loginExpired();
     });
@@ -156,6 +158,10 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   /** Whether the client is logged in. */
   get isLoggedIn(): boolean {
     return this.identity !== undefined;
+  }
+
+  get peer(): string {
+    return this.client.peer;
   }
 
   /** Whether the client has an open stream, with which its connection ends. */
@@ -383,6 +389,7 @@ export abstract class ClientSession implements SocketReader, FlushedClient {
   #finish(): void {
     if (this.isEnded) return;
     this.#ended.abort();
+    this.#tracking?.[Symbol.dispose]();
     this.#waiting.length = 0;
     this.#replies = [];
     this.release();

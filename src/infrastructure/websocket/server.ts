@@ -25,12 +25,7 @@ import {
   type FeedKind,
   FEEDS,
 } from "../../domain/connection/feed.ts";
-import {
-  type ClientSession,
-  CLOSE,
-  type HeaderLogin,
-  type SessionContext,
-} from "./client_session.ts";
+import type { ClientSession, HeaderLogin, SessionContext } from "./client_session.ts";
 import { ClientSocket, type IncomingLimits } from "./client_socket.ts";
 import { readsCompressed } from "./deflate.ts";
 import { type Endpoint, endpointOf } from "./endpoints.ts";
@@ -186,8 +181,8 @@ export class WebSocketApi implements AsyncDisposable {
   }
 
   /**
-   * Closes the port and the connections of clients that have no stream; those with a stream are
-   * closed when their streams end. Connections that are open after `graceMs` are cut.
+   * Closes the port, and connections without a client; the registry of streams ends the clients.
+   * Connections that are open after `graceMs` are cut.
    */
   stop(graceMs: number, reason: string): Promise<void> {
     return this.#stopped ??= this.#stop(graceMs, reason);
@@ -201,9 +196,6 @@ export class WebSocketApi implements AsyncDisposable {
   async #stop(graceMs: number, reason: string): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     if (this.#listener !== this.#server) this.#server.close();
-    for (const session of this.#sessions.keys()) {
-      if (!session.hasStream) session.close(CLOSE.restart, reason);
-    }
     for (const [socket, { idleSince }] of this.#sockets) {
       if (idleSince !== undefined) socket.destroy();
     }

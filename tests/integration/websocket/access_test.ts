@@ -21,7 +21,7 @@ const TOKENS = { all: token("A"), limited: token("L"), plain: "plain-token-of-th
 
 const POLICY = {
   roles: {
-    all: { admin: true },
+    all: { admin: true, orders: true },
     limited: {
       feeds: ["sip"],
       symbols: ["AAPL", "SPY*"],
@@ -154,6 +154,44 @@ Deno.test("while the proxy drains, new clients are asked to come back", async ()
   assert.equal((await client.closed).code, 1012);
   await using late = new AlpacaClient(url);
   await assert.rejects(late.opened(), /503/);
+});
+
+Deno.test("a drain that ends streams closes the clients without one too", async () => {
+  await using harness = await start();
+  const url = `${harness.websocket}/stream`;
+  await using opened = new AsyncDisposableStack();
+  const connect = async (...requests: readonly unknown[]) => {
+    const client = opened.use(new AlpacaClient(url));
+    await client.opened();
+    for (const request of requests) await client.request(request);
+    return client;
+  };
+  const login = { action: "auth", key: "K", secret: TOKENS.plain };
+  const listen = (...streams: string[]) => ({ action: "listen", data: { streams } });
+  const market = opened.use(new AlpacaClient(`${harness.websocket}/v2/sip`));
+  await market.next();
+  const clients = [
+    market,
+    await connect(),
+    await connect(login),
+    await connect(login, listen("trade_updates")),
+    await connect(login, listen("trade_updates"), listen()),
+  ];
+  await run(harness, "drain", "--end-streams", "--reason", "moving");
+  const reason = "The proxy accepts no new streams: moving";
+  for (const { closed } of clients) assert.deepEqual(await closed, { code: 1012, reason });
+});
+
+Deno.test("an operator closes the connection of a client that listens to nothing", async () => {
+  await using harness = await start();
+  await using client = new AlpacaClient(`${harness.websocket}/stream`);
+  await client.opened();
+  await client.request({ action: "auth", key: "K", secret: TOKENS.plain });
+  const list = await run(harness, "connections");
+  const [, id = ""] = /(\b[0-9a-f]{6}-c\d+)\b.*websocket/.exec(list) ?? [];
+  await run(harness, "close", id);
+  const { code, reason } = await client.closed;
+  assert.deepEqual([code, reason], [1001, "Its connection was closed by the operator"]);
 });
 
 Deno.test("a proxy starts without the port if it is taken and has the default number", async () => {

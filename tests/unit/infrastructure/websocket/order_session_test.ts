@@ -82,7 +82,7 @@ async function serve() {
   };
   const context = {
     turns,
-    streams: { open },
+    streams: { open, trackConnection: () => new DisposableStack() },
     access: OPEN_ACCESS,
     isOwnSecret: () => false,
     clock: systemClock,
