@@ -50,6 +50,7 @@ export type {
   TlsPort,
 } from "./src/application/connections/connection_security.ts";
 export type {
+  AlpacaCredentials,
   Config,
   KeyPair,
   Listen,
@@ -58,6 +59,7 @@ export type {
 } from "./src/infrastructure/config/config.ts";
 export { ConfigError, type Problem } from "./src/infrastructure/config/config_error.ts";
 export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
+export type { Role } from "./src/domain/cluster/role.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";
 export type { Env } from "./src/infrastructure/config/environment.ts";
 export { type ProxyPorts, type RunningProxy, startProxy } from "./src/proxy.ts";

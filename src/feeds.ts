@@ -54,7 +54,12 @@ import { AlpacaCatalog } from "./infrastructure/alpaca/rest/option_catalog.ts";
 import type { ApiHost } from "./infrastructure/alpaca/rest/responses.ts";
 import { RateShare } from "./infrastructure/alpaca/rest/rate_share.ts";
 import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
-import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
+import {
+  type Config,
+  type KeyPair,
+  requireCredentials,
+  secretsOf,
+} from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 import { MARKET_FEED_IDS, MARKET_FEEDS } from "./market_feeds.ts";
 
@@ -298,7 +303,7 @@ function marketConnector(
     url: url(config),
     proxy: upstreamProxy(config),
     format: format(config, deps),
-    credentials: () => reveal(config.credentials.data),
+    credentials: () => reveal(requireCredentials(config).data),
     deliveries: () => deliveriesMade(counters),
     counters: counters.feeds[feed],
     deadlines: SESSION_DEADLINES,
@@ -316,7 +321,7 @@ function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector
     proxy: upstreamProxy(config),
     sink: deps.journal ?? deps.channels.orderUpdates,
     keepsSource: servesWebSocket(config),
-    credentials: () => reveal(config.credentials.trading),
+    credentials: () => reveal(requireCredentials(config).trading),
     counters: deps.counters.feeds.trading,
     deadlines: SESSION_DEADLINES,
   });
@@ -369,7 +374,7 @@ export function buildRestHosts(
   config: Config,
   { clock, log, counters }: Pick<FeedDependencies, "clock" | "log" | "counters">,
 ): RestHosts {
-  const { trading, data } = config.credentials;
+  const { trading, data } = requireCredentials(config);
   const share = new RateShare(clock);
   const client = (pair: KeyPair) =>
     new RestClient({ clock, log, share, counters: counters.rest, credentials: () => reveal(pair) });

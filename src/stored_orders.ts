@@ -8,7 +8,7 @@ import type { Log } from "./application/ports/log.ts";
 import type { OrderStore, StoredEntry } from "./application/ports/order_store.ts";
 import type { OrderStoreCounters } from "./application/status/counters.ts";
 import { supervise } from "./application/timing/supervise.ts";
-import type { Config } from "./infrastructure/config/config.ts";
+import { type Config, requireCredentials } from "./infrastructure/config/config.ts";
 import type { JetStreamOrders } from "./infrastructure/nats/jetstream_orders.ts";
 import type { NatsAccess } from "./infrastructure/nats/nats_client.ts";
 
@@ -40,7 +40,7 @@ export async function openOrderStore(
     readonly counters: OrderStoreCounters;
   },
 ): Promise<OpenOrderStore | undefined> {
-  const { nats, limits, environment, credentials } = config;
+  const { nats, limits, environment } = config;
   const { servers, user, prefix, replicas } = nats;
   if (!servers || !config.feeds.has("trading")) return undefined;
   const [clients, stores] = await Promise.all([
@@ -58,7 +58,7 @@ export async function openOrderStore(
   };
   const client = new clients.NatsClient({ name: "alpaca-stream-proxy", access, clock, log });
   // Accounts that share a prefix by mistake must not share their orders.
-  const account = await digest(credentials.trading.key.reveal());
+  const account = await digest(requireCredentials(config).trading.key.reveal());
   const store: JetStreamOrders = new stores.JetStreamOrders({
     client,
     stream: `${prefix.replaceAll(".", "_").toUpperCase()}_ORDERS`,

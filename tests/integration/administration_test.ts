@@ -1,6 +1,7 @@
 /** Administration of a whole proxy, from the setting to Alpaca's side. */
 import assert from "node:assert/strict";
 import { admin } from "../../cli/admin.ts";
+import { requireCredentials } from "../../src/infrastructure/config/config.ts";
 import { connectTo } from "../support/grpc_client.ts";
 import {
   Health,
@@ -92,7 +93,7 @@ Deno.test("settings have the variables that set them; no answer or line has a se
     (await run(harness, "end", "none", "--reason", "no such stream")).errors,
     JSON.stringify(harness.log.records),
   ].join("\n");
-  const { key, secret } = harness.proxy.config.credentials.trading;
+  const { key, secret } = requireCredentials(harness.proxy.config).trading;
   const digest = digestOf(OPERATOR).slice("sha256:".length);
   for (const planted of [OPERATOR, digest, password, key.reveal(), secret.reveal()]) {
     assert.ok(!all.includes(planted), `${planted.slice(0, 6)}…`);

@@ -12,6 +12,7 @@ import type {
   OptionFeedKind,
   StockFeedKind,
 } from "../../domain/connection/feed.ts";
+import type { Role } from "../../domain/cluster/role.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { CountingRule, Plan } from "../../domain/subscription/quota.ts";
@@ -29,6 +30,14 @@ export interface KeyPair {
   readonly key: Secret;
   /** The API secret. */
   readonly secret: Secret;
+}
+
+/** Credentials of the Alpaca account. */
+export interface AlpacaCredentials {
+  /** For trade updates and the trading API. */
+  readonly trading: KeyPair;
+  /** For stocks and options; the trading pair unless set separately. */
+  readonly data: KeyPair;
 }
 
 /** An address to listen on. */
@@ -89,12 +98,14 @@ export interface NatsSettings {
 export interface Config {
   /** Paper account or real money. */
   readonly environment: Environment;
-  /** Credentials of the Alpaca account. */
-  readonly credentials: {
-    /** For trade updates and the trading API. */
-    readonly trading: KeyPair;
-    /** For stocks and options; the trading pair unless set separately. */
-    readonly data: KeyPair;
+  /** Credentials of the Alpaca account; `undefined` for an edge, which never connects to Alpaca. */
+  readonly credentials?: AlpacaCredentials | undefined;
+  /** How the work is divided among processes. */
+  readonly cluster: {
+    /** What this process does. */
+    readonly role: Role;
+    /** Time after which the lease of a hub expires that is not renewed, in ms. */
+    readonly leaseMs: number;
   };
   /** Sessions to open; the others are never connected. */
   readonly feeds: ReadonlySet<FeedId>;
@@ -265,12 +276,23 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
+/**
+ * The credentials of a process that connects to Alpaca.
+ *
+ * @throws {Error} for an edge, which has none
+ */
+export function requireCredentials({ credentials, cluster }: Config): AlpacaCredentials {
+  if (credentials) return credentials;
+  throw new Error(`A process with the role ${cluster.role} does not connect to Alpaca`);
+}
+
 /** Every secret of the configuration, for redaction. */
 export function secretsOf(config: Config): readonly Secret[] {
-  const { credentials: { trading, data }, tls, nats } = config;
-  const optional = [tls.key, nats.password, nats.token, nats.credentials, nats.seed, nats.key];
-  return [
-    ...[trading.key, trading.secret, data.key, data.secret],
-    ...optional.filter((secret) => secret !== undefined),
+  const { credentials, tls, nats } = config;
+  const { trading, data } = credentials ?? {};
+  const all = [
+    ...[trading?.key, trading?.secret, data?.key, data?.secret],
+    ...[tls.key, nats.password, nats.token, nats.credentials, nats.seed, nats.key],
   ];
+  return all.filter((secret) => secret !== undefined);
 }

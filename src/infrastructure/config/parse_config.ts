@@ -55,25 +55,26 @@ export function parseConfig(env: Env): Config {
   const web = config.web as { enabled: boolean; origins: readonly string[] };
   web.enabled ||= web.origins.length > 0;
   checkOrigins(settings);
-  checkCredentials(settings);
+  if (settings.value(SETTINGS.STREAM_PROXY_ROLE) === "edge") rejectCredentials(settings);
+  else checkCredentials(settings);
   checkPorts(settings);
   const tls = checkTls(settings, config.tls as TlsSettings);
   checkDelays(settings);
   checkReservations(settings);
   checkCertificates(settings);
   checkNats(settings);
+  checkCluster(settings);
   Object.assign(config, resolveUpstream(settings));
   const unknown = unknownVariables(env);
   if (settings.problems.length > 0) {
     throw configError(settings.problems, settings.warnings, unknown);
   }
   // Complete: every setting has a value or a default, or was rejected.
-  const { credentials, ...rest } = config as unknown as Config;
-  const { trading, data = trading } = credentials;
+  const { credentials: keys, ...rest } = config as unknown as Config;
   return {
     ...rest,
     tls,
-    credentials: { trading, data },
+    credentials: keys && { trading: keys.trading, data: keys.data ?? keys.trading },
     sources: settings.sources,
     warnings: [...settings.warnings, ...unknown.map(describeUnknown)],
   };
@@ -150,6 +151,11 @@ class SettingsReader {
   /** Whether a variable of the setting has a text, valid or not. */
   isSet(setting: Setting): boolean {
     return this.#texts(setting).length > 0;
+  }
+
+  /** The variables of the setting that have a text. */
+  variables(setting: Setting): readonly string[] {
+    return this.#texts(setting).map(({ variable }) => variable);
   }
 
   /**
@@ -242,6 +248,33 @@ function checkCredentials(settings: SettingsReader): void {
     message: `is not set, but ${other.name} is`,
     isMissing: true,
     remedy: "Set both or none",
+  });
+}
+
+/** What connects to Alpaca is the hub: an edge with keys could be used to read the account. */
+function rejectCredentials(settings: SettingsReader): void {
+  const { ALPACA_KEY, ALPACA_SECRET, ALPACA_DATA_KEY, ALPACA_DATA_SECRET } = SETTINGS;
+  for (const setting of [ALPACA_KEY, ALPACA_SECRET, ALPACA_DATA_KEY, ALPACA_DATA_SECRET]) {
+    for (const variable of settings.variables(setting)) {
+      settings.reject(variable, {
+        received: undefined,
+        message: "is set, but an edge does not connect to Alpaca",
+        remedy: `Remove it, or set ${SETTINGS.STREAM_PROXY_ROLE.name}=single`,
+      });
+    }
+  }
+}
+
+/** Hubs and edges reach each other through NATS only. */
+function checkCluster(settings: SettingsReader): void {
+  const { STREAM_PROXY_ROLE, STREAM_PROXY_NATS_URL } = SETTINGS;
+  const role = settings.value(STREAM_PROXY_ROLE);
+  if (role === undefined || role === "single" || settings.isSet(STREAM_PROXY_NATS_URL)) return;
+  settings.reject(STREAM_PROXY_NATS_URL.name, {
+    received: undefined,
+    message: `is not set, but ${STREAM_PROXY_ROLE.name}=${role} needs it`,
+    isMissing: true,
+    remedy: `Set it to the NATS servers of all hubs and edges, or ${STREAM_PROXY_ROLE.name}=single`,
   });
 }
 
@@ -361,6 +394,7 @@ function checkNats(settings: SettingsReader): void {
     STREAM_PROXY_NATS_CERT: certificate,
     STREAM_PROXY_NATS_KEY: key,
     STREAM_PROXY_FEEDS: feeds,
+    STREAM_PROXY_ROLE: role,
     STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: allow,
   } = SETTINGS;
   const received = undefined;
@@ -387,7 +421,7 @@ function checkNats(settings: SettingsReader): void {
     }
     return;
   }
-  if (settings.value(feeds)?.has("trading") === false) {
+  if (settings.value(feeds)?.has("trading") === false && settings.value(role) === "single") {
     settings.warnings.push(`${servers.name} has no effect without trading in ${feeds.name}`);
   }
   const hasTls = [ca, certificate].some((one) => settings.isSet(one));

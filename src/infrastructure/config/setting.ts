@@ -34,9 +34,10 @@ type Row<T> = Omit<Setting<T>, "name" | "section" | "scale">;
 
 /** Dotted paths of the parts of a configuration that can hold a `T`. */
 type PathOf<T, C = Config> = {
-  [K in keyof C & string]-?: [T] extends [C[K]] ? K : C[K] extends readonly unknown[] ? never
-  : C[K] extends object ? `${K}.${PathOf<T, C[K]>}`
-  : never;
+  [K in keyof C & string]-?: [T] extends [C[K]] ? K
+    : NonNullable<C[K]> extends readonly unknown[] ? never
+    : NonNullable<C[K]> extends object ? `${K}.${PathOf<T, NonNullable<C[K]>>}`
+    : never;
 }[keyof C & string];
 
 /** Describes one variable: how it is parsed and where its value goes. */

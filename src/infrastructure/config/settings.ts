@@ -15,6 +15,7 @@ import {
   type OptionFeedKind,
   type StockFeedKind,
 } from "../../domain/connection/feed.ts";
+import { ROLES } from "../../domain/cluster/role.ts";
 import { STOCK_CHANNELS } from "../../domain/subscription/pairs.ts";
 import { SELECTION_BOUNDS } from "../../domain/options/selection.ts";
 import { type ClientAuth, TLS_PORTS } from "../../application/connections/connection_security.ts";
@@ -245,6 +246,18 @@ export const SETTINGS = {
         "reply takes over 20 s; set it below the idle timeout of a load balancer " +
         "in between",
       default: "60",
+    }),
+  }),
+  ...section("Cluster", {
+    STREAM_PROXY_ROLE: row(oneOf(ROLES), "cluster.role", {
+      description: "`single` is one process for all; with NATS, a `hub` holds the sessions with " +
+        "Alpaca and an `edge`, without keys of Alpaca, serves clients",
+      default: "single",
+    }),
+    STREAM_PROXY_LEASE_TTL_SECS: row(integer(2, 60), "cluster.leaseMs", {
+      description:
+        "Time after which a hub that was killed or cannot reach NATS is replaced by another",
+      default: "5",
     }),
   }),
   ...section("NATS", {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Config } from "../../../../src/infrastructure/config/config.ts";
+import { type Config, requireCredentials } from "../../../../src/infrastructure/config/config.ts";
 import { ConfigError, formatErrors } from "../../../../src/infrastructure/config/config_error.ts";
 import { describeSettings } from "../../../../src/infrastructure/config/describe_settings.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
@@ -38,8 +38,8 @@ function errorText(env: Record<string, string | undefined>): string {
 Deno.test("credentials alone give the documented defaults", () => {
   const { credentials, sources, ...config } = parse();
   assert.deepEqual(sources, { ALPACA_KEY: "ALPACA_KEY", ALPACA_SECRET: "ALPACA_SECRET" });
-  assert.equal(credentials.trading.key.reveal(), "KEY-1234");
-  assert.equal(credentials.data.secret.reveal(), "SECRET-1234");
+  assert.equal(credentials?.trading.key.reveal(), "KEY-1234");
+  assert.equal(credentials?.data.secret.reveal(), "SECRET-1234");
   assert.deepEqual(config, {
     environment: "PAPER",
     feeds: new Set(["sip", "opra", "trading"]),
@@ -59,6 +59,7 @@ Deno.test("credentials alone give the documented defaults", () => {
     allowPlaintextUpstream: false,
     httpsProxy: "",
     noProxy: [],
+    cluster: { role: "single", leaseMs: 5_000 },
     marketClosures: [],
     grpc: {
       host: "0.0.0.0",
@@ -215,6 +216,8 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_TLS_CLIENT_CA_FILE: certificatePath("ca.pem"),
     STREAM_PROXY_TLS_CLIENT_AUTH: "request",
     STREAM_PROXY_TLS_PORTS: "grpc,health",
+    STREAM_PROXY_ROLE: "hub",
+    STREAM_PROXY_LEASE_TTL_SECS: "7",
     STREAM_PROXY_NATS_URL: "tls://nats.example",
     STREAM_PROXY_NATS_USER: "proxy",
     STREAM_PROXY_NATS_PASSWORD: "NATS-PASSWORD",
@@ -299,7 +302,8 @@ Deno.test("every setting has an effect under its own name", () => {
       identities: [{ name: "dashboard", role: "reader", tokens: [`sha256:${"0".repeat(64)}`] }],
     }),
   });
-  const { credentials, sources, access, tls, nats, ...rest } = config;
+  const { credentials, sources, access, tls, nats, cluster, ...rest } = config;
+  assert.deepEqual(cluster, { role: "hub", leaseMs: 7_000 });
   assert.deepEqual(access?.identities.map(({ name }) => name), ["dashboard"]);
   assert.equal(sources["STREAM_PROXY_DRAIN_SECS"], "STREAM_PROXY_DRAIN_SECS");
   assert.deepEqual(nats.servers, ["tls://nats.example"]);
@@ -316,9 +320,9 @@ Deno.test("every setting has an effect under its own name", () => {
   assert.equal(tls.material?.clientCa, PROXY_CA);
   assert.equal(tls.clientAuth, "request");
   assert.deepEqual(tls.ports, new Set(["grpc", "health"]));
-  assert.equal(credentials.trading.key.reveal(), "KEY-1234");
-  assert.equal(credentials.data.key.reveal(), "DATA-KEY");
-  assert.equal(credentials.data.secret.reveal(), "DATA-SECRET");
+  assert.equal(credentials?.trading.key.reveal(), "KEY-1234");
+  assert.equal(credentials?.data.key.reveal(), "DATA-KEY");
+  assert.equal(credentials?.data.secret.reveal(), "DATA-SECRET");
   assert.deepEqual(rest, {
     environment: "LIVE",
     httpsProxy: "http://proxy.example:3128/",
@@ -471,10 +475,10 @@ Deno.test("missing credentials are reported together", () => {
 });
 
 Deno.test("the names of Alpaca's SDKs stand in for ours", () => {
-  const { trading } = parseConfig({
+  const { trading } = requireCredentials(parseConfig({
     APCA_API_KEY_ID: "apca-key",
     APCA_API_SECRET_KEY: "apca-secret\n",
-  }).credentials;
+  }));
   assert.equal(trading.key.reveal(), "apca-key");
   assert.equal(trading.secret.reveal(), "apca-secret");
 });
