@@ -179,6 +179,7 @@ Deno.bench({
 function relaying(envelopes: RelayEnvelope[]): FrameDecoder<unknown> {
   const raw = new RawFrames("json", {
     isWanted: true,
+    lost: () => {},
     unreadable: () => {},
     publish(found, receivedAt) {
       const { frame, start, end } = found;

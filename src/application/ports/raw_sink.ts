@@ -24,5 +24,5 @@ export interface RawSink {
    */
   receive(frame: Uint8Array, receivedAt: number, places?: FramePlaces): void;
   /** Notes that a frame could not be decoded: its messages are lost. */
-  unreadable(): void;
+  unreadable(frame: Uint8Array): void;
 }

@@ -25,6 +25,7 @@ import { orderBookJson } from "./order_book_json.ts";
 import { RelayEnvelope, RelayQueue } from "./relay_queue.ts";
 import type {
   FoundMessage,
+  LostMessage,
   MessageFormat,
   MessagePlace,
   MessageSubject,
@@ -203,8 +204,37 @@ export class MessageRelay implements MessageTarget {
     if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
+  lost({ type, symbol, symbols = NONE }: LostMessage): void {
+    const channel = CHANNEL_OF_TYPE.get(type);
+    if (channel === "orderbooks" && this.#options.orderBooks) return;
+    // Every client would have received it.
+    if (channel === undefined && symbol === undefined) return this.unreadable();
+    const queues = new Set<RelayQueue>();
+    for (const name of channel === undefined ? UPSTREAM_CHANNELS : [channel]) {
+      const { bySymbol, all } = this.#channels[name];
+      for (const queue of all) queues.add(queue);
+      for (const each of symbol === undefined ? symbols : [symbol]) {
+        for (const queue of bySymbol.get(each) ?? NONE) queues.add(queue);
+      }
+    }
+    for (const queue of queues) queue.loseUnread();
+  }
+
   unreadable(): void {
-    for (const queue of this.#queues) if (queue.subscriptions > 0) queue.loseUnread();
+    const books = this.#options.orderBooks ? this.#orderBooksOfQueues() : undefined;
+    for (const queue of this.#queues) {
+      if (queue.subscriptions > (books?.get(queue) ?? 0)) queue.loseUnread();
+    }
+  }
+
+  /** Numbers of order books that clients receive: whole ones follow in place of lost changes. */
+  #orderBooksOfQueues(): ReadonlyMap<RelayQueue, number> {
+    const numbers = new Map<RelayQueue, number>();
+    const { bySymbol, all } = this.#channels.orderbooks;
+    for (const queues of [all, ...bySymbol.values()]) {
+      for (const queue of queues) numbers.set(queue, (numbers.get(queue) ?? 0) + 1);
+    }
+    return numbers;
   }
 
   /**

@@ -15,15 +15,19 @@ export interface MessageSubject {
   readonly symbols: readonly string[] | undefined;
 }
 
+/** What a message is, without its content. */
+export interface LostMessage extends MessageSubject {
+  /** Its type, such as `q`; empty when it has none. */
+  readonly type: string;
+}
+
 /** A message in a frame, valid until the next one is found. */
-export interface FoundMessage extends MessageSubject {
+export interface FoundMessage extends LostMessage {
   readonly frame: Uint8Array;
   /** Position of the first byte in the frame. */
   readonly start: number;
   /** Position after the last byte. */
   readonly end: number;
-  /** Its type, such as `q`; empty when it has none. */
-  readonly type: string;
 }
 
 /** Where a message stands. */
@@ -47,6 +51,8 @@ export interface MessageTarget {
   readonly isWanted: boolean;
   /** @param receivedAt wall clock ms at which the frame arrived */
   publish(message: FoundMessage, receivedAt: number): void;
+  /** A message is lost because its frame could not be decoded. */
+  lost(message: LostMessage): void;
   /** Messages that could not be read are lost, of unknown number and symbols. */
   unreadable(): void;
 }

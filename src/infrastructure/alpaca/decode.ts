@@ -220,7 +220,7 @@ export class FrameDecoder<R> implements MessageNotes {
       this.#counters.errors.malformed_frame++;
       this.#log.warn("Cannot decode a frame", { cause: error });
       for (const sink of this.#sinks) sink.unreadable(undefined);
-      this.#raw?.unreadable();
+      this.#raw?.unreadable(frame);
       return 0;
     }
     const exact = new ExactMessages(codec, frame);

@@ -117,6 +117,42 @@ Deno.test("after a lost change of an order book the whole one follows, not chang
   assert.deepEqual(await client.next(), CHANGE);
 });
 
+Deno.test("a frame that cannot be decoded is error 407 to its clients", async () => {
+  await using harness = await startFurther();
+  const { simulator, websocket } = harness;
+  await using opened = new AsyncDisposableStack();
+  const subscribe = async (pairs: Readonly<Record<string, readonly string[]>>) => {
+    const client = opened.use(await AlpacaClient.logIn(websocket + CRYPTO));
+    await client.request({ action: "subscribe", ...pairs });
+    return client;
+  };
+  const bitcoin = await subscribe({ trades: ["BTC/USD"] });
+  const all = await subscribe({ trades: ["*"] });
+  const ether = await subscribe({ trades: ["ETH/USD"], quotes: ["BTC/USD"] });
+  const books = await subscribe({ orderbooks: ["BTC/USD"] });
+  assert.equal((await books.next()).r, true);
+  const codes = async () => {
+    const received: unknown[] = [];
+    simulator.emit("crypto/us", [{ ...TRADE, S: "ETH/USD" }, TRADE]);
+    for (const client of [bitcoin, all, ether]) {
+      for (let count = client === all ? 2 : 1; count > 0;) {
+        const { code, T } = await client.next();
+        if (T === "t") count--;
+        else received.push([client, code]);
+      }
+    }
+    return received;
+  };
+  const invalid = JSON.stringify([TRADE]).replace("64250", "NaN");
+  // Losses that follow one another are one.
+  for (const frame of [invalid, invalid]) simulator.emitRaw("crypto/us", frame);
+  assert.deepEqual(await codes(), [[bitcoin, 407], [all, 407]]);
+  assert.deepEqual(await codes(), []);
+  simulator.emitRaw("crypto/us", invalid.slice(0, -2));
+  assert.deepEqual(await codes(), [[bitcoin, 407], [all, 407], [ether, 407]]);
+  while (books.waiting > 0) assert.equal((await books.next()).r, true);
+});
+
 Deno.test("clients of gRPC and WebSocket share one session of crypto", async () => {
   await using harness = await startFurther();
   const { simulator, websocket } = harness;

@@ -20,7 +20,7 @@ export class JsonScanner implements MessageScanner {
   readonly #found = new Found();
   readonly #text = new FrameText();
 
-  scan(frame: Uint8Array, onMessage: (message: FoundMessage) => void): void {
+  scan(frame: Uint8Array, onMessage: (message: FoundMessage) => void): boolean {
     const found = this.#found;
     let at = skipSpace(frame, 0);
     const isList = frame[at] === OPEN_LIST;
@@ -28,7 +28,8 @@ export class JsonScanner implements MessageScanner {
     for (;;) {
       at = skipSpace(frame, at);
       const byte = frame[at];
-      if (byte === undefined || byte === CLOSE_LIST) return;
+      if (byte === undefined) return false;
+      if (byte === CLOSE_LIST) return isList && skipSpace(frame, at + 1) === frame.length;
       if (byte === COMMA) at++;
       else if (byte === OPEN_MAP) {
         found.begin(frame, at);

@@ -11,10 +11,12 @@ export interface MessageScanner {
   /**
    * Calls `onMessage` for each message, in order; other values of the list are skipped.
    *
-   * @param frame with valid syntax
-   * @throws RangeError when the syntax is not valid; messages before that were found
+   * Values that are not valid may go unnoticed.
+   *
+   * @returns whether the frame is a whole list, which nothing follows
+   * @throws RangeError when a message has no end; those before it were found
    */
-  scan(frame: Uint8Array, onMessage: (message: FoundMessage) => void): void;
+  scan(frame: Uint8Array, onMessage: (message: FoundMessage) => void): boolean;
 }
 
 /** The message that was found last. */

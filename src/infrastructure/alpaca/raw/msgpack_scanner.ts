@@ -18,9 +18,10 @@ export class MsgpackScanner implements MessageScanner {
   readonly #found = new Found();
   readonly #text = new FrameText();
 
-  scan(frame: Uint8Array, onMessage: (message: FoundMessage) => void): void {
+  scan(frame: Uint8Array, onMessage: (message: FoundMessage) => void): boolean {
     const reader = new MsgpackReader(frame);
     const found = this.#found;
+    const isWholeList = isList(reader.head);
     if (!isMap(reader.head) && !isList(reader.head)) {
       throw new RangeError("The frame is neither a list nor a map");
     }
@@ -33,6 +34,7 @@ export class MsgpackScanner implements MessageScanner {
         onMessage(found);
       }
     }
+    return isWholeList && reader.at === frame.length;
   }
 
   #readMessage(reader: MsgpackReader): void {

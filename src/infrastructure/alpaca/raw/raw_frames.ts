@@ -6,6 +6,7 @@
 import type { FramePlaces, RawSink } from "../../../application/ports/raw_sink.ts";
 import type {
   FoundMessage,
+  LostMessage,
   MessageFormat,
   MessageTarget,
 } from "../../../application/relay/relayed_message.ts";
@@ -40,13 +41,29 @@ export class RawFrames implements RawSink {
       this.#scanner.scan(frame, this.#onMessage);
     } catch (error) {
       // The messages after those that were found.
-      this.unreadable();
+      this.#target.unreadable();
       throw error;
     }
   }
 
-  unreadable(): void {
-    if (this.isWanted) this.#target.unreadable();
+  unreadable(frame: Uint8Array): void {
+    if (!this.isWanted) return;
+    const lost = this.#findAll(frame);
+    if (lost === undefined) this.#target.unreadable();
+    else for (const message of lost) this.#target.lost(message);
+  }
+
+  /** What the messages of a frame are that is not valid; `undefined` if that is not certain. */
+  #findAll(frame: Uint8Array): readonly LostMessage[] | undefined {
+    const all: LostMessage[] = [];
+    const onMessage = ({ type, symbol, symbols }: FoundMessage) => {
+      if (!CONTROL.has(type)) all.push({ type, symbol, symbols });
+    };
+    try {
+      return this.#scanner.scan(frame, onMessage) ? all : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   #publish(

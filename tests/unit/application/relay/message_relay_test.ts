@@ -138,6 +138,35 @@ Deno.test("a frame that cannot be read is a loss of every client with a subscrip
   assert.deepEqual(counters, { published: 2, sent: 1, conflated: 0, dropped: 1 });
 });
 
+Deno.test("a lost message is a loss of the clients of its type and symbol, once", () => {
+  const { relay, open } = setup();
+  const queues = {
+    named: open(["quotes", "AAPL"]),
+    both: open(["quotes", "*"], ["quotes", "AAPL"]),
+    ofTrades: open(["trades", "AAPL"]),
+    ofOther: open(["quotes", "MSFT"], ["bars", "MSFT"]),
+    ofNone: open(),
+  };
+  const lost = () => {
+    const entries = Object.entries(queues).map(([name, queue]): [string, number] => {
+      const count = queue.lost;
+      queue.lose(-count);
+      return [name, count];
+    });
+    return Object.fromEntries(entries.filter(([, count]) => count > 0));
+  };
+  const loses = (type: string, symbol?: string, symbols?: readonly string[]) => {
+    relay.lost({ type, symbol, symbols });
+    return lost();
+  };
+  assert.deepEqual(loses("q", "AAPL"), { named: 1, both: 1 });
+  assert.deepEqual(loses("x", "AAPL"), { ofTrades: 1 });
+  assert.deepEqual(loses("q"), { both: 1 });
+  assert.deepEqual(loses("future", "MSFT"), { both: 1, ofOther: 1 });
+  assert.deepEqual(loses("future"), { named: 1, both: 1, ofTrades: 1, ofOther: 1 });
+  assert.deepEqual(loses("n", undefined, ["AAPL"]), {});
+});
+
 Deno.test("messages that cannot be converted count as dropped, and not as sent", () => {
   const { relay, open, counters } = setup();
   const queue = open(["quotes", "*"]);

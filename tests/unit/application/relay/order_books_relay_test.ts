@@ -70,7 +70,7 @@ function made(capacity: number) {
     stream.queue.take().map(({ event: { frame, start, end } }) =>
       JSON.parse(new TextDecoder().decode(frame.subarray(start, end)))
     );
-  return { receive, receiveFrame, stream, take, memory };
+  return { receive, receiveFrame, relay, stream, take, memory };
 }
 
 Deno.test("what a slow client has lost of order books, the whole ones replace", () => {
@@ -130,4 +130,20 @@ Deno.test("of a frame with the whole order book, nothing before it is sent", () 
       assert.deepEqual(others, []);
     }
   }
+});
+
+Deno.test("a lost frame is no loss of order books, of which whole ones follow", () => {
+  const { relay, stream } = made(3);
+  const symbols = new Set(["BTC/USD", "*"]);
+  stream.request(new Map([["orderbooks", symbols]])).accept();
+  const lost = () => {
+    const before = stream.queue.lost;
+    relay.unreadable();
+    relay.lost({ type: "o", symbol: "BTC/USD", symbols: undefined });
+    relay.lost({ type: "q", symbol: "BTC/USD", symbols: undefined });
+    return stream.queue.lost - before;
+  };
+  assert.equal(lost(), 0);
+  stream.request(new Map([["quotes", new Set(["BTC/USD"])]])).accept();
+  assert.equal(lost(), 2);
 });

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { encode, ExtData } from "@msgpack/msgpack";
 import fc from "fast-check";
 import type { RawSink } from "../../../../../src/application/ports/raw_sink.ts";
+import type { LostMessage } from "../../../../../src/application/relay/relayed_message.ts";
 import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { FrameDecoder } from "../../../../../src/infrastructure/alpaca/decode.ts";
 import {
@@ -37,6 +38,8 @@ function setup({ isWanted = true } = {}) {
     },
     publish: ({ type, symbol }: { readonly type: string; readonly symbol: string | undefined }) =>
       done.push(`${type} ${symbol}`),
+    lost: ({ type, symbol, symbols }: LostMessage) =>
+      done.push(`lost ${type} ${symbol ?? symbols}`),
     unreadable: () => done.push("lost"),
   };
   const raw: RawSink = new RawFrames("json", target);
@@ -71,15 +74,51 @@ Deno.test("a message that cannot be decoded is passed on as Alpaca sent it", () 
   assert.equal(counters.errors.malformed_element, 1);
 });
 
-Deno.test("of a frame that is not valid, only its loss is passed on", () => {
+/** What is lost of a frame that is not valid. */
+function lostOf(text: string): readonly string[] {
   const { receive, counters } = setup();
-  for (const text of [`[${QUOTE},`, `[${QUOTE}`, `${QUOTE}${QUOTE}`, "", "[1", `[{"T":"q",}]`]) {
-    const done = receive(text);
-    assert.equal(done.pop(), "lost", text);
-    assert.ok(done.every((each) => each === "unreadable"), text);
+  const done = receive(text);
+  assert.equal(counters.errors.malformed_frame, 1, text);
+  return done.filter((each) => each !== "unreadable");
+}
+
+Deno.test("a frame that is not whole is a loss of unknown messages", () => {
+  const texts = [
+    `[${QUOTE},`,
+    `[${QUOTE}`,
+    `${QUOTE}${QUOTE}`,
+    `[${QUOTE}][${QUOTE}]`,
+    `[${QUOTE},{"T":"q","S":"AAPL","bx":"C]`,
+    "",
+    "[1",
+    "upstream error",
+  ];
+  for (const text of texts) assert.deepEqual(lostOf(text), ["lost"], text);
+  assert.deepEqual(setup().receive("[]"), []);
+});
+
+Deno.test("of a frame with a value that is not valid, the loss of each message is noted", () => {
+  const bar = '{"T":"b", "x":[{}], "S":"MSFT","v":NaN}';
+  assert.deepEqual(lostOf(`[${QUOTE},${bar}] `), ["lost q AAPL", "lost b MSFT"]);
+  assert.deepEqual(lostOf(`[${bar},{"T":"success","msg":"connected"}]`), ["lost b MSFT"]);
+  assert.deepEqual(lostOf('[{"T":"n","symbols":["A","B"],"id":-}]'), ["lost n A,B"]);
+  assert.deepEqual(lostOf(`[{"T":"q",},${QUOTE}]`), ["lost q undefined", "lost q AAPL"]);
+});
+
+Deno.test("of a MessagePack frame too, the loss of each message is passed on", () => {
+  const done: string[] = [];
+  const raw = new RawFrames("msgpack", {
+    isWanted: true,
+    publish: () => {},
+    lost: ({ type, symbol }) => done.push(`${type} ${symbol}`),
+    unreadable: () => done.push("unknown"),
+  });
+  const frame = encode([{ T: "q", S: "A" }, { T: "t", S: "B" }]);
+  const list = Uint8Array.of(0x93, ...frame.subarray(1));
+  for (const each of [frame, frame.subarray(0, -1), Uint8Array.of(...frame, 1), list]) {
+    raw.unreadable(each);
   }
-  assert.equal(counters.errors.malformed_frame, 6);
-  assert.deepEqual(receive("[]"), []);
+  assert.deepEqual(done, ["q A", "t B", "unknown", "unknown", "unknown"]);
 });
 
 Deno.test("frames are not passed on while no client receives messages", () => {
@@ -137,6 +176,7 @@ function publishedBy(frame: Uint8Array, format: "json" | "msgpack", isFast: bool
   const sinks = new Proxy({}, { get: () => sink }) as StockSinks;
   const raw = new RawFrames(format, {
     isWanted: true,
+    lost: () => assert.fail(),
     unreadable: () => done.push("messages are unreadable"),
     publish: ({ type, symbol, symbols, frame, start, end }, receivedAt) =>
       done.push(`${type} ${symbol} ${symbols} ${frame.slice(start, end).toHex()} ${receivedAt}`),
