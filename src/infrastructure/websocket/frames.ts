@@ -61,10 +61,10 @@ export class BatchFrames {
   readonly #source: MessageFormat;
   readonly #transcoded: TranscodedFrames;
   readonly #compressFrom: number;
-  /** By the first message of the batch. */
-  readonly #made: Readonly<Record<MessageFormat, Map<unknown, MadeFrames[]>>> = {
-    json: new Map(),
-    msgpack: new Map(),
+  /** By the first message of the batch; `undefined` while there are none. */
+  readonly #made: Record<MessageFormat, Map<unknown, MadeFrames[]> | undefined> = {
+    json: undefined,
+    msgpack: undefined,
   };
 
   /**
@@ -101,7 +101,7 @@ export class BatchFrames {
   }
 
   #find(batch: MessageBatch, format: MessageFormat): MadeFrames {
-    const made = this.#made[format];
+    const made = this.#made[format] ??= new Map<unknown, MadeFrames[]>();
     const [first] = batch;
     const similar = made.get(first);
     const equal = similar?.find((other) => isEqual(other.batch, batch));
@@ -114,8 +114,9 @@ export class BatchFrames {
 
   /** Forgets the frames that were made. */
   clear(): void {
-    this.#made.json.clear();
-    this.#made.msgpack.clear();
+    // `Map.clear` of V8 links the old table, with its entries, to the next one: a table that has
+    // reached the old generation keeps all later messages alive until that is collected.
+    this.#made.json = this.#made.msgpack = undefined;
   }
 
   #make(batch: MessageBatch, format: MessageFormat): BatchContent {
