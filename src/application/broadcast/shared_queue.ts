@@ -33,16 +33,24 @@ interface Segment<T> {
 }
 
 /** Options of a {@linkcode SharedQueue}. */
-interface SharedQueueOptions {
+export interface SharedQueueOptions<T> {
   /** Events that a stream may fall behind by, at least 1. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
   readonly memory: QueueMemory;
+  /** Releases what an event that has waited can make again. @default its cached bytes */
+  readonly releaseBytes?: ((envelope: Envelope<T>) => void) | undefined;
+}
+
+/** Options of a {@linkcode Position}. */
+interface PositionOptions<T> extends SharedQueueOptions<T> {
+  readonly onEnd: () => void;
+  readonly isPart: boolean;
 }
 
 /** Keeps the events that streams without a filter have not taken yet. */
 export class SharedQueue<T> {
-  readonly #options: SharedQueueOptions;
+  readonly #options: SharedQueueOptions<T>;
   readonly #positions = new Set<Position<T>>();
   #oldest: Segment<T> = emptySegment(0);
   #newest: Segment<T> = this.#oldest;
@@ -58,7 +66,7 @@ export class SharedQueue<T> {
   #sweptUpTo = 0;
   #releasedUpTo = 0;
 
-  constructor(options: SharedQueueOptions) {
+  constructor(options: SharedQueueOptions<T>) {
     this.#options = options;
   }
 
@@ -77,9 +85,13 @@ export class SharedQueue<T> {
     return this.#floor;
   }
 
-  /** Adds a stream, which receives what is published from now on. */
-  add(onEnd: () => void): Position<T> {
-    const position = new Position<T>(this, { ...this.#options, onEnd }, this.#newest);
+  /**
+   * Adds a stream, which receives what is published from now on.
+   *
+   * @param options.isPart whether it is a part of a queue, which the memory shortens instead
+   */
+  add(onEnd: () => void, { isPart = false } = {}): Position<T> {
+    const position = new Position<T>(this, { ...this.#options, onEnd, isPart }, this.#newest);
     this.#positions.add(position);
     this.#newest.readers++;
     this.#caughtUp++;
@@ -141,12 +153,12 @@ export class SharedQueue<T> {
    */
   sweep(position: Position<T>): void {
     if (position !== this.#positions.values().next().value) return;
+    const release = this.#options.releaseBytes ?? releaseEncoded;
     for (let at: Segment<T> | undefined = this.#oldest; at; at = at.next) {
       if (at.end <= this.#releasedUpTo) continue;
       if (at.first >= this.#sweptUpTo) break;
       for (const envelope of at.events.slice(0, this.#sweptUpTo - at.first)) {
-        // Empty bytes mark an event that cannot be encoded; the mark is kept.
-        if (envelope.encoded?.length) envelope.encoded = envelope.encodedWithMeta = undefined;
+        release(envelope);
       }
     }
     this.#releasedUpTo = this.#sweptUpTo;
@@ -194,6 +206,11 @@ export class SharedQueue<T> {
   }
 }
 
+function releaseEncoded(envelope: Envelope<unknown>): void {
+  // Empty bytes mark an event that cannot be encoded; the mark is kept.
+  if (envelope.encoded?.length) envelope.encoded = envelope.encodedWithMeta = undefined;
+}
+
 function emptySegment<T>(first: number): Segment<T> {
   return { first, events: [], end: first, next: undefined, readers: 0 };
 }
@@ -202,7 +219,7 @@ function emptySegment<T>(first: number): Segment<T> {
 export class Position<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, Disposable {
   readonly conflated = 0;
   readonly #queue: SharedQueue<T>;
-  readonly #options: SharedQueueOptions & { readonly onEnd: () => void };
+  readonly #options: PositionOptions<T>;
   readonly #start: number;
   #segment: Segment<T>;
   /** Position of the next event. */
@@ -213,17 +230,18 @@ export class Position<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, Di
   /** The end of the queue when this stream ended. */
   #endedAt: number | undefined;
   #wakeReader: (() => void) | undefined;
+  #isWaiting = false;
 
   constructor(
     queue: SharedQueue<T>,
-    options: SharedQueueOptions & { readonly onEnd: () => void },
+    options: PositionOptions<T>,
     segment: Segment<T>,
   ) {
     this.#queue = queue;
     this.#options = options;
     this.#segment = segment;
     this.#start = this.#next = queue.end;
-    options.memory.addQueue(this);
+    if (!options.isPart) options.memory.addQueue(this);
   }
 
   get published(): number {
@@ -267,12 +285,15 @@ export class Position<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, Di
 
   onReady(wake: () => void): void {
     this.#wakeReader = wake;
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     this.#queue.wait(this);
   }
 
   /** Resumes the reader that waits for events. */
   wake(): void {
     const wake = this.#wakeReader;
+    this.#isWaiting = false;
     this.#wakeReader = undefined;
     wake?.();
   }
@@ -303,6 +324,19 @@ export class Position<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, Di
     counters.onSent?.(taken[0] as Envelope<T>);
     if (this.#next === this.#queue.end) this.#queue.catchUp();
     return taken;
+  }
+
+  /** The queued events, oldest first; they stay in the queue. */
+  *pending(): Generator<Envelope<T>, void> {
+    let left = this.queued;
+    if (left === 0) return;
+    let segment: Segment<T> | undefined = this.#enter();
+    for (let from = this.#next - segment.first; segment && left > 0; from = 0) {
+      const part: readonly Envelope<T>[] = segment.events.slice(from);
+      yield* part;
+      left -= part.length;
+      segment = segment.next;
+    }
   }
 
   shorten(length: number): void {

@@ -2,9 +2,9 @@
  * Distributes the messages of one feed, as upstream sent them, to the clients that subscribe to
  * their type and symbol.
  *
- * `publish` adds one shared envelope to the queue of each client. It never waits. A message of an
- * unknown type goes to every client with a subscription of its symbol, one without a symbol to
- * every client.
+ * `publish` adds one shared envelope to the queue of each client, or once for all clients that
+ * receive every message of their channels. It never waits. A message of an unknown type goes to
+ * every client with a subscription of its symbol, one without a symbol to every client.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { QueueMemory } from "../broadcast/queue_memory.ts";
 import { removeFrom } from "../broadcast/symbol_table.ts";
 import type { ChannelCounters } from "../status/counters.ts";
 import { orderBookJson } from "./order_book_json.ts";
-import { RelayEnvelope, RelayQueue } from "./relay_queue.ts";
+import { detachMessage, RelayEnvelope, RelayQueue } from "./relay_queue.ts";
 import type {
   FoundMessage,
   LostMessage,
@@ -31,6 +31,7 @@ import type {
   MessageSubject,
   MessageTarget,
 } from "./relayed_message.ts";
+import { WildcardGroups } from "./wildcard_groups.ts";
 
 /** The channel of each type of message; corrections and cancels follow trades. */
 const CHANNEL_OF_TYPE: ReadonlyMap<string, UpstreamChannel> = new Map([
@@ -57,6 +58,8 @@ interface Subscriptions {
   readonly bySymbol: Map<string, RelayQueue[]>;
   /** Clients of every symbol. */
   readonly all: RelayQueue[];
+  /** Those of them that do not share a queue. */
+  readonly alone: RelayQueue[];
 }
 
 /** What a {@linkcode MessageRelay} needs. */
@@ -86,7 +89,12 @@ export class MessageRelay implements MessageTarget {
   readonly format: MessageFormat;
   readonly #options: MessageRelayOptions;
   readonly #memory: QueueMemory;
-  readonly #channels = perChannel((): Subscriptions => ({ bySymbol: new Map(), all: [] }));
+  readonly #channels = perChannel((): Subscriptions => ({
+    bySymbol: new Map(),
+    all: [],
+    alone: [],
+  }));
+  readonly #groups: WildcardGroups;
   /** Queues of all clients. */
   readonly #queues = new Set<RelayQueue>();
   #symbols = 0;
@@ -99,6 +107,9 @@ export class MessageRelay implements MessageTarget {
     this.#options = options;
     this.format = options.format;
     this.#memory = options.memory ?? new QueueMemory();
+    const { capacity, counters } = options;
+    const memory = this.#memory;
+    this.#groups = new WildcardGroups({ capacity, counters, memory, releaseBytes: detachMessage });
   }
 
   get isWanted(): boolean {
@@ -145,31 +156,48 @@ export class MessageRelay implements MessageTarget {
    * with the whole ones.
    */
   add(queue: RelayQueue, channel: UpstreamChannel, symbol: string): void {
-    if (channel === "orderbooks") this.sendOrderBooks(queue, symbol);
-    queue.subscriptions++;
-    const { bySymbol, all } = this.#channels[channel];
+    const { bySymbol, all, alone } = this.#channels[channel];
     if (symbol === WILDCARD) {
       if (all.push(queue) === 1) this.#symbols++;
-      return;
+      alone.push(queue);
+    } else {
+      const queues = bySymbol.get(symbol);
+      if (queues) queues.push(queue);
+      else {
+        bySymbol.set(symbol, [queue]);
+        this.#symbols++;
+      }
     }
-    const queues = bySymbol.get(symbol);
-    if (queues) queues.push(queue);
-    else {
-      bySymbol.set(symbol, [queue]);
-      this.#symbols++;
-    }
+    queue.addSymbol(channel, symbol);
+    this.#regroup(queue);
+    if (channel === "orderbooks") this.sendOrderBooks(queue, symbol);
   }
 
   /** Undoes one {@linkcode add}. */
   remove(queue: RelayQueue, channel: UpstreamChannel, symbol: string): void {
-    const { bySymbol, all } = this.#channels[channel];
+    const { bySymbol, all, alone } = this.#channels[channel];
     const queues = symbol === WILDCARD ? all : bySymbol.get(symbol);
     if (!queues?.includes(queue)) return;
     removeFrom(queues, queue);
-    queue.subscriptions--;
+    if (symbol === WILDCARD) removeFrom(alone, queue);
+    queue.removeSymbol(channel, symbol);
+    this.#regroup(queue);
     if (queues.length > 0) return;
     this.#symbols--;
     if (symbol !== WILDCARD) bySymbol.delete(symbol);
+  }
+
+  /** Moves a client to the shared queue of its channels, or to its own, by what it receives. */
+  #regroup(queue: RelayQueue): void {
+    if (queue.isEnded || (!queue.hasOnlyWhole && !queue.isShared)) return;
+    const channels = queue.wholeChannels;
+    // Whole order books are for one client only.
+    const isShared = queue.hasOnlyWhole && !channels.has("orderbooks");
+    if (isShared ? queue.shares(channels) : !queue.isShared) return;
+    for (const name of channels) removeFrom(this.#channels[name].alone, queue);
+    if (isShared) return queue.join(this.#groups.join(channels), channels);
+    queue.leave();
+    for (const name of channels) this.#channels[name].alone.push(queue);
   }
 
   /** Adds the whole order book of a pair to a queue; `*` is every pair. */
@@ -189,13 +217,14 @@ export class MessageRelay implements MessageTarget {
     const channel = CHANNEL_OF_TYPE.get(message.type);
     if (channel === undefined) return this.#publishUnknown(message, receivedAt);
     const { symbol, symbols } = message;
-    const { bySymbol, all } = this.#channels[channel];
+    const { bySymbol, all, alone } = this.#channels[channel];
     const named = symbol === undefined ? undefined : bySymbol.get(symbol);
     if (named === undefined && all.length === 0 && symbols === undefined) return;
     const place = channel === "orderbooks" ? this.#bookOf(message, receivedAt) : message;
     if (place === undefined) return;
     const envelope = this.#envelopeOf(place, message, { channel, receivedAt });
-    for (let i = 0; i < all.length; i++) all[i]?.enqueue(envelope);
+    this.#groups.publish(channel, envelope);
+    for (let i = 0; i < alone.length; i++) alone[i]?.enqueue(envelope);
     // A queue takes a message that it has already only once.
     if (named) { for (let i = 0; i < named.length; i++) named[i]?.enqueue(envelope); }
     for (const each of symbols ?? NONE) {
@@ -261,10 +290,11 @@ export class MessageRelay implements MessageTarget {
   #publishUnknown(message: FoundMessage, receivedAt: number): void {
     const { symbol } = message;
     const envelope = this.#envelopeOf(message, message, { channel: undefined, receivedAt });
+    this.#groups.publishToAll(envelope);
     if (symbol === undefined) { for (const queue of this.#queues) queue.enqueue(envelope); }
     else {
       for (const channel of UPSTREAM_CHANNELS) {
-        for (const queue of this.#channels[channel].all) queue.enqueue(envelope);
+        for (const queue of this.#channels[channel].alone) queue.enqueue(envelope);
         for (const queue of this.#listOf(channel, symbol)) queue.enqueue(envelope);
       }
     }

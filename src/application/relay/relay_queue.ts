@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
+import { type UpstreamChannel, WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
-import { Subscriber } from "../broadcast/subscriber.ts";
+import type { Position } from "../broadcast/shared_queue.ts";
+import { Subscriber, type SubscriberOptions } from "../broadcast/subscriber.ts";
 import type { MessageSubject, RelayedMessage } from "./relayed_message.ts";
 
 /** A message with what all queues share of it. */
@@ -62,19 +63,156 @@ export class RelayEnvelope implements Envelope<RelayedMessage> {
 /** Whether a client still subscribes to a message. */
 type MessageCheck = (envelope: RelayEnvelope) => boolean;
 
+/** Copies a message that has waited out of its frame. */
+export function detachMessage(envelope: Envelope<RelayedMessage>): void {
+  // A frame can be part of the bytes that were read from the network together.
+  if (envelope instanceof RelayEnvelope) envelope.detach();
+}
+
+/** Symbols of a channel that a client receives. */
+interface ReceivedSymbols {
+  /** Whether it receives every symbol. */
+  hasAll: boolean;
+  /** Symbols that it receives by their names. */
+  named: number;
+}
+
 /**
  * A bounded queue that drops its oldest messages when its client is slow.
+ *
+ * A client that receives every message of its channels has a position in a shared queue instead.
+ * Messages from before that time are in its own queue and are taken first.
  *
  * Invariant: `published = sent + dropped + discarded + queued`.
  */
 export class RelayQueue extends Subscriber<RelayedMessage> {
-  /** Pairs of channel and symbol that it receives. */
-  subscriptions = 0;
+  readonly #options: SubscriberOptions<RelayedMessage>;
+  readonly #received = new Map<UpstreamChannel, ReceivedSymbols>();
+  #subscriptions = 0;
+  #shared: Position<RelayedMessage> | undefined;
+  /** The channels of the shared queue. */
+  #sharedChannels: ReadonlySet<UpstreamChannel> = new Set();
+  /** Counts of the shared queues that it has left. */
+  readonly #former = { published: 0, sent: 0, dropped: 0 };
+  #wakeReader: (() => void) | undefined;
   #lost = 0;
   #discarded = 0;
   /** Checks what was published until symbols were removed. */
   #check: MessageCheck | undefined;
   #checkedUpTo = 0;
+
+  constructor(options: SubscriberOptions<RelayedMessage>) {
+    super(options);
+    this.#options = options;
+  }
+
+  /** Pairs of channel and symbol that it receives. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  /** Counts a symbol of a channel; `*` is every symbol. */
+  addSymbol(channel: UpstreamChannel, symbol: string): void {
+    this.#subscriptions++;
+    const received = this.#received.get(channel) ?? { hasAll: false, named: 0 };
+    this.#received.set(channel, received);
+    if (symbol === WILDCARD) received.hasAll = true;
+    else received.named++;
+  }
+
+  /** Undoes one {@linkcode addSymbol}. */
+  removeSymbol(channel: UpstreamChannel, symbol: string): void {
+    this.#subscriptions--;
+    const received = this.#received.get(channel);
+    if (received === undefined) return;
+    if (symbol === WILDCARD) received.hasAll = false;
+    else received.named--;
+    if (!received.hasAll && received.named === 0) this.#received.delete(channel);
+  }
+
+  /** Channels of which it receives every symbol. */
+  get wholeChannels(): ReadonlySet<UpstreamChannel> {
+    const all = [...this.#received].filter(([, { hasAll }]) => hasAll);
+    return new Set(all.map(([channel]) => channel));
+  }
+
+  /** Whether it receives every symbol of all its channels, of which it has at least one. */
+  get hasOnlyWhole(): boolean {
+    return this.#received.size > 0 && this.#received.values().every(({ hasAll }) => hasAll);
+  }
+
+  /** Whether it receives messages by a shared queue. */
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  /** Whether it receives messages by the shared queue of some channels. */
+  shares(channels: ReadonlySet<UpstreamChannel>): boolean {
+    const own = this.#sharedChannels;
+    return this.isShared && own.size === channels.size && own.isSubsetOf(channels);
+  }
+
+  /** Receives messages by the shared queue of some channels from now on, and only by it. */
+  join(position: Position<RelayedMessage>, channels: ReadonlySet<UpstreamChannel>): void {
+    this.leave();
+    this.#shared = position;
+    this.#sharedChannels = channels;
+    if (this.#wakeReader) position.onReady(this.#wake);
+  }
+
+  /** Leaves the shared queue, if it has one, and keeps what is queued there. */
+  leave(): void {
+    const shared = this.#shared;
+    if (shared === undefined) return;
+    const { counters, memory } = this.#options;
+    const former = this.#former;
+    former.published += shared.published;
+    former.sent += shared.sent;
+    former.dropped += shared.dropped;
+    // They are counted again where they are added.
+    former.published -= shared.queued;
+    counters.published -= shared.queued;
+    this.#shared = undefined;
+    for (const envelope of shared.pending()) {
+      const { holders } = envelope;
+      super.enqueue(envelope);
+      if (envelope.holders === holders) continue;
+      envelope.holders--;
+      memory.addHolder(envelope);
+    }
+    shared.end();
+  }
+
+  override get published(): number {
+    return super.published + this.#former.published + (this.#shared?.published ?? 0);
+  }
+
+  override get sent(): number {
+    return super.sent + this.#former.sent + (this.#shared?.sent ?? 0);
+  }
+
+  override get dropped(): number {
+    this.#settle();
+    return super.dropped + this.#former.dropped + (this.#shared?.dropped ?? 0);
+  }
+
+  override get queued(): number {
+    this.#settle();
+    return super.queued + (this.#shared?.queued ?? 0);
+  }
+
+  override get fill(): number {
+    return this.queued / this.#options.capacity;
+  }
+
+  override get oldest(): Envelope<RelayedMessage> | undefined {
+    this.#settle();
+    return super.oldest ?? this.#shared?.oldest;
+  }
+
+  override get isReady(): boolean {
+    return super.isReady || (this.#shared?.isReady ?? false);
+  }
 
   /** Messages of {@linkcode RelayQueue.dropped} that could not be read or converted. */
   get lost(): number {
@@ -98,9 +236,22 @@ export class RelayQueue extends Subscriber<RelayedMessage> {
     this.#checkedUpTo = sequence;
   }
 
+  override enqueue(envelope: Envelope<RelayedMessage>): void {
+    if (this.#shared === undefined) super.enqueue(envelope);
+  }
+
+  override onReady(wake: () => void): void {
+    this.#wakeReader = wake;
+    super.onReady(this.#wake);
+    this.#shared?.onReady(this.#wake);
+  }
+
   /** As that of all queues; it may be empty although messages are queued. */
   override take(limit?: number): readonly Envelope<RelayedMessage>[] {
-    const batch = super.take(limit);
+    this.releaseInFlight();
+    this.#settle();
+    const shared = super.queued === 0 ? this.#shared : undefined;
+    const batch = shared ? shared.take(limit) : super.take(limit);
     return this.#check === undefined ? batch : this.#checked(batch, this.#check);
   }
 
@@ -118,9 +269,41 @@ export class RelayQueue extends Subscriber<RelayedMessage> {
     this.countDropped(1);
   }
 
+  override shorten(length: number): void {
+    super.shorten(Math.max(0, length - (this.#shared?.queued ?? 0)));
+    this.#shared?.shorten(length);
+  }
+
+  override releaseEncoded(): void {
+    super.releaseEncoded();
+    this.#shared?.releaseEncoded();
+  }
+
+  override releaseInFlight(): void {
+    super.releaseInFlight();
+    this.#shared?.releaseInFlight();
+  }
+
+  override end(): void {
+    this.#shared?.end();
+    super.end();
+  }
+
   protected override releaseBytes(envelope: Envelope<RelayedMessage>): void {
-    // A frame can be part of the bytes that were read from the network together.
-    if (envelope instanceof RelayEnvelope) envelope.detach();
+    detachMessage(envelope);
+  }
+
+  readonly #wake = (): void => {
+    const wake = this.#wakeReader;
+    this.#wakeReader = undefined;
+    wake?.();
+  };
+
+  /** Drops and counts what both queues together hold above the capacity, oldest first. */
+  #settle(): void {
+    const { queued = 0 } = this.#shared ?? {};
+    const room = Math.max(0, this.#options.capacity - queued);
+    if (queued > 0 && super.queued > room) super.shorten(room);
   }
 
   #checked(

@@ -35,3 +35,30 @@ Deno.test("a turn is short: other sockets are served between the clients", async
   assert.deepEqual(flushed, Array.from({ length: 100 }, (_, i) => i));
   assert.ok(turns > 2);
 });
+
+Deno.test("sockets are polled between two turns", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const accepted = listener.accept();
+  using client = await Deno.connect({ hostname: "127.0.0.1", port });
+  using server = await accepted;
+  let now = 0;
+  let turns = 0;
+  const scheduler = new FlushScheduler({ monotonic: () => now }, () => turns++);
+  const done = Promise.withResolvers<void>();
+  for (let left = 1_600; left > 0; left--) {
+    scheduler.add({
+      flush: () => {
+        now += 1;
+        if (left === 1) done.resolve();
+      },
+    });
+  }
+  await server.write(new Uint8Array(1));
+  const before = turns;
+  await client.read(new Uint8Array(1));
+  const waited = turns - before;
+  await done.promise;
+  assert.ok(turns >= 99, `${turns} turns`);
+  assert.ok(waited < 30, `read after ${waited} turns`);
+});
