@@ -8,7 +8,7 @@ import { setImmediate } from "node:timers";
 import type { Clock } from "../../application/ports/clock.ts";
 
 /** Longest time of writing in one turn of the event loop, in ms. */
-const MAX_TURN_MS = 5;
+const MAX_TURN_MS = 10;
 
 /** A client with something to write. */
 export interface FlushedClient {
@@ -44,7 +44,7 @@ export class FlushScheduler {
     for (; at < clients.length; at++) {
       clients[at]?.flush();
       // The clock is read once per some clients.
-      if (at % 16 === 15 && this.#clock.monotonic() - startedAt > MAX_TURN_MS) break;
+      if (at % 4 === 3 && this.#clock.monotonic() - startedAt > MAX_TURN_MS) break;
     }
     this.#waiting = clients.slice(at + 1);
     this.#onTurnEnd();
