@@ -50,6 +50,15 @@ export type { ArticleOptions } from "./src/market/news_feed.ts";
 export type { Encodable, Message, NewsArticle, StreamMessage } from "./src/protocol/messages.ts";
 export { Timestamp } from "./src/protocol/timestamp.ts";
 export { SeededRandom } from "./src/random.ts";
+export {
+  type Moment,
+  type PlayedFeed,
+  replay,
+  type ReplayOptions,
+  type ReplayReport,
+} from "./src/replay/replay.ts";
+export type { Hole } from "./src/replay/feed_order.ts";
+export { DamagedRecording, type RecordingSource } from "./src/replay/recording.ts";
 export type { RestFault, RestFaultKind } from "./src/rest_faults.ts";
 export type { RestOptions } from "./src/rest/rest_api.ts";
 export type { LoggedRequest } from "./src/session/request_log.ts";

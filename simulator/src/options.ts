@@ -47,6 +47,11 @@ export interface SimulatorOptions {
    * 0 for a fixed total. Default 0.
    */
   readonly messagesPerSymbol?: number;
+  /**
+   * Whether the market has only what is emitted or replayed: no messages, prices and order books of
+   * its own, in streams and in REST. Default false.
+   */
+  readonly emittedOnly?: boolean;
   /** Number of stocks, 1 to 11 000. Default: the well-known ones, 70. */
   readonly universeSize?: number;
   /** Length of a bar in seconds. Default 60. */
@@ -124,6 +129,7 @@ const DEFAULTS: SimulatorSettings = {
   accounts: [DEMO_ACCOUNT],
   messagesPerSecond: 100,
   messagesPerSymbol: 0,
+  emittedOnly: false,
   universeSize: 70,
   barSeconds: 60,
   haltEverySeconds: 300,
@@ -213,7 +219,9 @@ export function resolveOptions(options: SimulatorOptions): SimulatorSettings {
     problems.push(`plan must be one of ${known}, received "${plan}"`);
   }
   if (problems.length > 0) throw new RangeError(problems.join("; "));
-  return settings;
+  return settings.emittedOnly
+    ? { ...settings, messagesPerSecond: 0, messagesPerSymbol: 0 }
+    : settings;
 }
 
 /** The settings that concern single sessions. */

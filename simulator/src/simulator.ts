@@ -21,7 +21,7 @@ import {
   type SimulatorOptions,
   type SimulatorSettings,
 } from "./options.ts";
-import { encodingFor } from "./protocol/encoding.ts";
+import { type Encoded, type Encoding, encodingFor } from "./protocol/encoding.ts";
 import {
   type Endpoint,
   type EndpointName,
@@ -210,6 +210,39 @@ export class Simulator implements AsyncDisposable {
     }
     subscribers.flush();
     return delivered;
+  }
+
+  /**
+   * Sends a recorded message in the encodings that it has to the sessions that subscribe to it, and
+   * makes it the latest of its symbol. `flush` ends their frame. Returns the number of deliveries.
+   *
+   * @internal
+   */
+  publishRecorded(
+    endpoint: EndpointName,
+    message: StreamMessage,
+    known: Partial<Record<Encoding, Encoded>>,
+  ): number {
+    this.market.observe(endpoint, message);
+    return this.#subscribersOf(endpoint).publish(message, known);
+  }
+
+  /**
+   * Sends what was published.
+   *
+   * @internal
+   */
+  flush(endpoint: EndpointName): void {
+    this.#subscribersOf(endpoint).flush();
+  }
+
+  /**
+   * Whether a session subscribes to anything on an endpoint.
+   *
+   * @internal
+   */
+  hasSubscribers(endpoint: EndpointName): boolean {
+    return !this.#subscribersOf(endpoint).isEmpty;
   }
 
   /**

@@ -17,6 +17,7 @@ import { MarketEngine, type MarketFeed } from "./engine.ts";
 import { type HistoryEntry, type HistoryKind, MarketHistory } from "./history.ts";
 import { Instruments, OptionListings, StockListings } from "./listings.ts";
 import { type ArticleOptions, NewsFeed } from "./news_feed.ts";
+import { ObservedBooks } from "./observed_books.ts";
 import { OptionChains } from "./option_chains.ts";
 import { OptionFeed } from "./option_feed.ts";
 import type { OptionListing } from "./option_listing.ts";
@@ -43,6 +44,8 @@ interface MarketOptions {
   readonly messagesPerSecond: number;
   /** Those of each subscribed symbol, up to that total; 0 for a fixed total. */
   readonly messagesPerSymbol: number;
+  /** Whether there is nothing but what is observed. */
+  readonly emittedOnly: boolean;
   /** Time between two ticks. */
   readonly tickMs: number;
   /** Length of a bar. */
@@ -76,6 +79,7 @@ export class Market implements MarketPrices, Disposable {
   /** By endpoint and symbol. */
   readonly #movedAt = new Map<string, number>();
   readonly #histories = new Map<EndpointName, MarketHistory>();
+  readonly #observedBooks = new Map<EndpointName, ObservedBooks>();
   readonly #firstPricesAt: Timestamp;
   readonly #engine: MarketEngine;
 
@@ -203,6 +207,7 @@ export class Market implements MarketPrices, Disposable {
    */
   observe(endpoint: EndpointName, message: StreamMessage): void {
     if (message.S === undefined) return;
+    if (message.T === "o" && this.#options.emittedOnly) return this.#observeBook(endpoint, message);
     const pair = this.#crypto.get(endpoint)?.get(message.S);
     if (pair) return pair.observe(message);
     const listing = this.#listing(endpoint, message.S);
@@ -225,6 +230,7 @@ export class Market implements MarketPrices, Disposable {
    * @internal
    */
   orderBooks(endpoint: EndpointName, symbol: string): readonly Message[] {
+    if (this.#options.emittedOnly) return this.#observedBooks.get(endpoint)?.books(symbol) ?? [];
     const now = timestampFromNanos(this.#options.clock.nowNanos());
     return this.#cryptoFeeds.get(endpoint)?.orderBooks(symbol, now) ?? [];
   }
@@ -232,6 +238,12 @@ export class Market implements MarketPrices, Disposable {
   /** Stops the generation of messages. */
   [Symbol.dispose](): void {
     this.#engine[Symbol.dispose]();
+  }
+
+  #observeBook(endpoint: EndpointName, message: Message): void {
+    const books = this.#observedBooks.get(endpoint) ?? new ObservedBooks();
+    this.#observedBooks.set(endpoint, books);
+    books.observe(message);
   }
 
   #feed(name: EndpointName, subscribers: Subscribers): MarketFeed {
@@ -306,8 +318,8 @@ export class Market implements MarketPrices, Disposable {
     name: EndpointName = consolidatedFeed(symbol),
   ): StockListing | OptionListing | undefined {
     const listing = this.#listing(name, symbol);
-    if (!listing) return undefined;
-    const { subscribers, clock } = this.#options;
+    const { subscribers, clock, emittedOnly } = this.#options;
+    if (!listing || emittedOnly) return listing;
     const now = clock.now();
     const sessions = subscribers.get(name);
     const key = `${name} ${symbol}`;

@@ -138,8 +138,17 @@ export class Subscribers {
     return kept !== undefined && (kept.has(symbol) || kept.has("*"));
   }
 
-  /** Delivers a message to its subscribers; returns their number. */
-  publish(message: StreamMessage): number {
+  /** Whether a session subscribes to anything. */
+  get isEmpty(): boolean {
+    return this.#bySymbol.values().every((symbols) => symbols.size === 0) &&
+      this.#wildcards.size === 0;
+  }
+
+  /**
+   * Delivers a message to its subscribers; returns their number. `known` has the encodings that
+   * the message has already; sessions receive them unchanged.
+   */
+  publish(message: StreamMessage, known: Partial<Record<Encoding, Encoded>> = {}): number {
     const channel = channelOfType(message.T);
     if (channel === undefined) return 0;
     this.#record?.(message);
@@ -158,7 +167,7 @@ export class Subscribers {
       malformed = deps.faults.streams.takeMalformed(message, place);
     }
     const record = produced && { produced, isMalformed: malformed !== undefined };
-    const encodings: Partial<Record<Encoding, Encoded>> = {};
+    const encodings = malformed ? {} : { ...known };
     let delivered = 0;
     const deliver = (subscriber: Subscriber) => {
       const { encoding } = subscriber;

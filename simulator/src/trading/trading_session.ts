@@ -130,6 +130,15 @@ export class TradingSession implements SocketHandler {
   }
 
   /**
+   * Sends a message that was recorded: its JSON unchanged where the session has JSON.
+   * False if it is lost.
+   */
+  sendRecorded(message: unknown, json: string | undefined, delayMs = 0): boolean {
+    if (json === undefined || this.#encoding === "msgpack") return this.send(message, delayMs);
+    return this.sendRaw(this.#encoding === "text" ? json : toUtf8.encode(json), delayMs);
+  }
+
+  /**
    * Sends a frame unchanged. Too many delayed frames close the session as a slow
    * client. False if the frame is lost.
    */

@@ -95,6 +95,27 @@ export class TradingStream implements Disposable {
    * of one account. Faults apply. Returns what became of it for each of them.
    */
   emitTradeUpdate(data: unknown, accountKey?: string): OrderDelivery[] {
+    const message = { stream: TRADE_UPDATES, data };
+    return this.#deliver(accountKey, (session, delayMs) => session.send(message, delayMs));
+  }
+
+  /**
+   * Sends a message that was recorded to every listener: its JSON unchanged, if it has any, to
+   * sessions with JSON. Faults apply. Returns what became of it for each listener.
+   *
+   * @internal
+   */
+  emitRecorded(message: unknown, json: string | undefined): OrderDelivery[] {
+    return this.#deliver(
+      undefined,
+      (session, delayMs) => session.sendRecorded(message, json, delayMs),
+    );
+  }
+
+  #deliver(
+    accountKey: string | undefined,
+    send: (session: TradingSession, delayMs: number) => boolean,
+  ): OrderDelivery[] {
     const { faults } = this.#host;
     const copies = faults.takeOrderEventCopies();
     const delayMs = faults.orderEventDelayMs();
@@ -103,7 +124,7 @@ export class TradingStream implements Disposable {
       if (session.isDataMuted) return { connection, outcome: "muted", copies: 0 };
       let sent = 0;
       for (let copy = 0; copy < copies; copy++) {
-        if (session.send({ stream: TRADE_UPDATES, data }, delayMs)) sent++;
+        if (send(session, delayMs)) sent++;
       }
       const outcome = copies === 0 ? "dropped" : sent > 0 ? "sent" : "lost";
       return { connection, outcome, copies: sent };

@@ -57,6 +57,7 @@ export class MarketHarness implements Disposable {
       flush: () => {},
     };
     this.market = new Market({
+      emittedOnly: false,
       clock: this.clock,
       random: new SeededRandom(options.seed ?? "test"),
       faults: this.faults,
