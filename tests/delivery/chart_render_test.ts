@@ -9,7 +9,8 @@ import { fillRules, type Rule, type RuleValues } from "../../scripts/delivery/al
 import { runProgram } from "../../scripts/delivery/run_program.ts";
 import { requires } from "../support/requires.ts";
 import { checkRules } from "./promtool.ts";
-import { CHART_CASES, REJECTED_CASES } from "./chart_cases.ts";
+import { CHART_CASES as SINGLE_CASES, REJECTED_CASES } from "./chart_cases.ts";
+import { CLUSTER_CASES, REJECTED_CLUSTERS } from "./chart_cluster_cases.ts";
 import { checkGolden, difference, flatten } from "./chart_golden.ts";
 import { checkInvariants } from "./chart_invariants.ts";
 import {
@@ -23,6 +24,8 @@ import {
 } from "./chart_render.ts";
 
 const DEFAULTS = { credentials: { existingSecret: "alpaca" } };
+
+const CHART_CASES = [...SINGLE_CASES, ...CLUSTER_CASES];
 
 /** The chart with its default values, flattened. */
 let defaults: Promise<string[]> | undefined;
@@ -107,7 +110,7 @@ Deno.test(requires(["helm"], {
   },
 }));
 
-for (const { name, values, error } of REJECTED_CASES) {
+for (const { name, values, error } of [...REJECTED_CASES, ...REJECTED_CLUSTERS]) {
   Deno.test(requires(["helm"], {
     name: `the chart rejects ${name}`,
     fn: () =>

@@ -21,6 +21,66 @@ that null removes them. Every template starts with it.
 {{- end -}}
 {{- end }}
 
+{{/*
+Roots of the roles: what templates see for the objects of a role. They are put into a
+dict: the root itself as `proxy`, or in mode `cluster` `hub` and `edge`, with their own
+values in place of the common ones. Takes a list: root, dict.
+*/}}
+{{- define "asp.roots" -}}
+{{- $root := index . 0 -}}
+{{- $roots := index . 1 -}}
+{{- if ne $root.Values.mode "cluster" -}}
+{{- $_ := set $roots "proxy" $root -}}
+{{- else -}}
+{{- range $role := list "hub" "edge" -}}
+{{- $own := get $root.Values $role -}}
+{{- $values := omit $root.Values "hub" "edge" -}}
+{{- $_ := set $values "role" $role -}}
+{{- $config := deepCopy $root.Values.config -}}
+{{- range $name, $value := $own.config -}}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $config $name $value }}{{ end -}}
+{{- end -}}
+{{- $_ := set $config "STREAM_PROXY_ROLE" $role -}}
+{{- $_ := set $values "config" $config -}}
+{{- range $key := list "resources" "affinity" "topologySpreadConstraints" -}}
+{{- with get $own $key }}{{ $_ := set $values $key . }}{{ end -}}
+{{- end -}}
+{{- range $key := list "replicaCount" "podDisruptionBudget" "autoscaling" -}}
+{{- $_ := set $values $key (get $own $key) -}}
+{{- end -}}
+{{- if eq $role "hub" -}}
+{{- /* A hub has no clients that have to notice. */ -}}
+{{- $_ := set $values "preStopSleepSeconds" 0 -}}
+{{- else -}}
+{{- $_ := set $values "natsSecret" $own.credentials.existingSecret -}}
+{{- end -}}
+{{- $_ := set $roots $role (dict "Values" $values "Chart" $root.Chart "Release" $root.Release "Files" $root.Files "Template" $root.Template) -}}
+{{- end -}}
+{{- range $role, $one := $roots -}}
+{{- include "asp.spread" $one -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Spreads the pods of a role over hosts, and edges over zones too, unless values do. */}}
+{{- define "asp.spread" -}}
+{{- $selector := dict "matchLabels" (include "asp.selectorLabels" . | fromYaml) -}}
+{{- if not .Values.affinity -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector -}}
+{{- $preferred := list (dict "weight" 100 "podAffinityTerm" $term) -}}
+{{- $_ := set .Values "affinity" (dict "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" $preferred)) -}}
+{{- end -}}
+{{- if not .Values.topologySpreadConstraints -}}
+{{- $zones := dict "maxSkew" 1 "topologyKey" "topology.kubernetes.io/zone" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $selector -}}
+{{- $_ := set .Values "topologySpreadConstraints" (list $zones) -}}
+{{- end -}}
+{{- end }}
+
+{{/* `proxy`, or in mode `cluster` the role: `hub` or `edge`. */}}
+{{- define "asp.role" -}}
+{{ .Values.role | default "proxy" }}
+{{- end }}
+
 {{/* Name of the chart, or nameOverride. */}}
 {{- define "asp.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
@@ -40,16 +100,21 @@ that null removes them. Every template starts with it.
 {{- end }}
 {{- end }}
 
+{{/* Name of the objects of a role: the full name, with the role in mode `cluster`. */}}
+{{- define "asp.roleName" -}}
+{{ include "asp.fullname" . }}{{ with .Values.role }}-{{ . }}{{ end }}
+{{- end }}
+
 {{/* Namespace of the objects. */}}
 {{- define "asp.namespace" -}}
 {{ .Values.namespaceOverride | default .Release.Namespace }}
 {{- end }}
 
-{{/* Labels that Services, monitors and policies select the proxy's pod by. */}}
+{{/* Labels that Services, monitors and policies select the pods of a role by. */}}
 {{- define "asp.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "asp.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: proxy
+app.kubernetes.io/component: {{ include "asp.role" . }}
 {{- end }}
 
 {{/* The program's version as a label value. */}}
@@ -124,12 +189,18 @@ annotations:
 {{- end }}
 
 {{/*
-Addresses of --allow-net: own ports, Alpaca, every URL in the config.
+Addresses of --allow-net: own ports, Alpaca, every URL in the config. A hub has no
+ports for clients, and an edge does not connect to Alpaca.
 Takes a list: root, config.
 */}}
 {{- define "asp.allowNet" -}}
 {{- $root := index . 0 -}}
 {{- $config := index . 1 -}}
+{{- $role := include "asp.role" $root -}}
+{{- if eq $role "hub" }}{{ $config = omit $config "STREAM_PROXY_GRPC_PORT" "STREAM_PROXY_WEBSOCKET_PORT" }}{{ end -}}
+{{- if eq $role "edge" -}}
+{{- range $name := keys $config }}{{ if regexMatch "^ALPACA_.*_URL$" $name }}{{ $config = omit $config $name }}{{ end }}{{ end -}}
+{{- end -}}
 {{- $host := $config.STREAM_PROXY_HOST -}}
 {{- if contains ":" $host }}{{ $host = printf "[%s]" (trimAll "[]" $host) }}{{ end -}}
 {{- $list := list -}}
@@ -142,8 +213,10 @@ Takes a list: root, config.
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if ne $role "edge" }}
 {{- range splitList "\n" (trim ($root.Files.Get "files/alpaca_hosts.txt")) }}
 {{- $list = append $list (printf "%s:443" .) }}
+{{- end }}
 {{- end }}
 {{- concat $list $root.Values.permissions.extraNet | uniq | join "," }}
 {{- end }}
@@ -157,11 +230,12 @@ Takes a list: root, config.
 {{- concat $names $runtime $root.Values.permissions.extraEnv | uniq | join "," }}
 {{- end }}
 
-{{/* Ports of Alpaca and of the URLs in `config` that replace it, as a JSON list. */}}
+{{/* Ports of Alpaca and of the URLs in `config` that replace it, as a JSON list; of a single proxy, those of NATS too. */}}
 {{- define "asp.upstreamPorts" -}}
 {{- $ports := list 443 -}}
 {{- range $name, $value := .Values.config }}
 {{- $isUpstream := or (hasPrefix "ALPACA_" $name) (has $name (list "HTTPS_PROXY" "STREAM_PROXY_NATS_URL")) }}
+{{- if $.Values.role }}{{ $isUpstream = and $isUpstream (ne $name "STREAM_PROXY_NATS_URL") }}{{ end }}
 {{- if and $isUpstream (regexMatch "^(wss?|https?|nats|tls)://" (toString $value)) }}
 {{- range splitList "," $value }}
 {{- $ports = append $ports (include "asp.urlAddress" (trim .) | trim | splitList ":" | last | int) }}
@@ -215,16 +289,25 @@ with a Secret of its own is required: without it the proxy would start less prot
 */}}
 {{- define "asp.credentialsEnv" -}}
 {{- $root := index . 0 -}}
+{{- $isEdge := eq (include "asp.role" $root) "edge" -}}
 {{- range $variable, $key := index . 1 }}
 {{- $own := get $root.Values.credentials.secretNames $variable }}
+{{- $name := $own | default (include "asp.secretName" $root) }}
+{{- if $isEdge }}
+{{- /* Never Alpaca's keys, nor what the hubs log in to NATS with. */}}
+{{- if hasPrefix "ALPACA_" $variable }}{{ $name = "" }}{{ end }}
+{{- if hasPrefix "STREAM_PROXY_NATS_" $variable }}{{ $name = $root.Values.natsSecret }}{{ $own = "" }}{{ end }}
+{{- end }}
+{{- with $name }}
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
-      name: {{ $own | default (include "asp.secretName" $root) }}
+      name: {{ . }}
       key: {{ $key | default $variable }}
       {{- if not (or $own (has $variable (splitList "\n" (trim ($root.Files.Get "files/required_credentials.txt"))))) }}
       optional: true
       {{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -299,7 +382,38 @@ STREAM_PROXY_TLS_CLIENT_CA_FILE: {{ include "asp.tlsFolder" $ }}/{{ . }}
 {{- int $grace -}}
 {{- end }}
 
-{{/* Checks that a schema cannot express. */}}
+{{/* Checks of the mode that a schema cannot express. */}}
+{{- define "asp.validateMode" -}}
+{{- with .Values }}
+{{- range $block, $config := dict "config" .config "hub.config" .hub.config "edge.config" .edge.config }}
+{{- $role := get $config "STREAM_PROXY_ROLE" | default "single" }}
+{{- if ne $role "single" }}
+{{- fail (printf "%s.STREAM_PROXY_ROLE is %s, but roles follow from mode: remove it, and set mode to cluster" $block $role) }}
+{{- end }}
+{{- end }}
+{{- if eq .mode "cluster" }}
+{{- range $block, $config := dict "hub.config" .hub.config "edge.config" .edge.config }}
+{{- range $name := keys $config | sortAlpha }}
+{{- if regexMatch "_PORT$|^STREAM_PROXY_(TLS_|FEEDS$|NATS_PREFIX$|HOST$)|^ALPACA_|^CREAM_ENV$" $name }}
+{{- fail (printf "%s.%s would differ between hubs and edges: set it in config" $block $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if not .config.STREAM_PROXY_NATS_URL }}
+{{- fail "mode is cluster and config.STREAM_PROXY_NATS_URL is empty: name the NATS servers through which hubs and edges communicate, such as nats://nats.nats.svc:4222" }}
+{{- end }}
+{{- $shared := list .credentials.existingSecret .credentials.secretNames.STREAM_PROXY_NATS_CREDS .credentials.secretNames.STREAM_PROXY_NATS_PASSWORD .credentials.secretNames.STREAM_PROXY_NATS_TOKEN .credentials.secretNames.STREAM_PROXY_NATS_NKEY }}
+{{- if and .edge.credentials.existingSecret (has .edge.credentials.existingSecret $shared) }}
+{{- fail (printf "edge.credentials.existingSecret is %s, which has the credentials of the hubs: edges need their own user of NATS, who cannot publish what hubs publish" .edge.credentials.existingSecret) }}
+{{- end }}
+{{- if and .edge.autoscaling.enabled (lt (int .edge.autoscaling.maxReplicas) (int .edge.autoscaling.minReplicas)) }}
+{{- fail (printf "edge.autoscaling.maxReplicas (%d) is below minReplicas (%d)" (int .edge.autoscaling.maxReplicas) (int .edge.autoscaling.minReplicas)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Checks that a schema cannot express, for a role. */}}
 {{- define "asp.validate" -}}
 {{- with .Values }}
 {{- $grace := int (include "asp.terminationGracePeriodSeconds" $) }}
