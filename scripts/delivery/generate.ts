@@ -1,7 +1,7 @@
 /**
  * Generates the files that follow from the program's settings: the chart's
- * values, schema and README, the permissions of the image, and the alerts for
- * compose.yaml.
+ * values, schema and README, the permissions of the image, the alerts for
+ * compose.yaml, and the permissions of NATS users.
  *
  * ```sh
  * deno run -A scripts/delivery/generate.ts         # write stale files
@@ -20,6 +20,7 @@ import {
   templateDefaults,
   withSettingsSchema,
 } from "./chart.ts";
+import { permissionBlocks } from "./nats_permissions.ts";
 import { dockerCommand } from "./permissions.ts";
 
 /** Command that rewrites stale files. */
@@ -27,6 +28,9 @@ export const REMEDY = "deno run -A scripts/delivery/generate.ts";
 
 /** Root folder of the repository. */
 export const ROOT = new URL("../../", import.meta.url);
+
+const CLUSTER_VALUES = `${CHART}-cluster/values.yaml`;
+const NATS_CONF = "docs/cluster/nats.conf";
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
 
@@ -41,6 +45,7 @@ export function generatedFiles(): Record<string, string> {
     [`${CHART}/values.schema.json`]: schema,
     [`${CHART}/files/defaults.yaml`]: templateDefaults(values),
     [`${CHART}/README.md`]: readme(template, values),
+    [CLUSTER_VALUES]: fillBlocks(read(CLUSTER_VALUES), permissionBlocks(read(NATS_CONF))),
     "monitoring/prometheus/alerts.yaml": composeAlerts(values),
     "Dockerfile": fillBlocks(read("Dockerfile"), { command: dockerCommand() }),
   };

@@ -1,0 +1,111 @@
+/** What the users of NATS in docs/cluster/nats.conf may do, on a real nats-server. */
+import assert from "node:assert/strict";
+import { ROOT } from "../../../scripts/delivery/generate.ts";
+import { NATS_USERS, natsPermissions } from "../../../scripts/delivery/nats_permissions.ts";
+import { connect } from "../../../src/infrastructure/nats/connect.ts";
+import { NatsServer } from "../../support/nats_server.ts";
+import { requires } from "../../support/requires.ts";
+
+type User = typeof NATS_USERS[number];
+
+/** A server with the documented users, whose passwords are their names. */
+async function start(): Promise<NatsServer> {
+  const conf = await Deno.readTextFile(new URL("docs/cluster/nats.conf", ROOT));
+  const users = NATS_USERS.map((user) => ({
+    user,
+    password: user,
+    permissions: natsPermissions(conf, user),
+  }));
+  return await NatsServer.start(`authorization: ${JSON.stringify({ users })}`);
+}
+
+/** A connection that notes the violations of its permissions. */
+interface Client extends AsyncDisposable {
+  /** Whether the server refuses a message to the subject. */
+  isRefused(subject: string): Promise<boolean>;
+  /** Whether the server refuses a subscription. */
+  mayNotRead(subject: string): Promise<boolean>;
+}
+
+async function login(server: NatsServer, user: User): Promise<Client> {
+  const connection = await connect({
+    servers: server.url.replace("nats://", ""),
+    user,
+    pass: user,
+    resolve: false,
+  });
+  const violations: string[] = [];
+  const following = (async () => {
+    for await (const status of connection.status()) {
+      if (status.type === "error") violations.push(status.error.message);
+    }
+  })();
+  // The server answers a ping after it has judged what was sent before.
+  const isNoted = async (subject: string) => {
+    await connection.flush();
+    await connection.flush();
+    return violations.some((one) => one.includes(`"${subject}"`));
+  };
+  return {
+    isRefused(subject) {
+      violations.length = 0;
+      connection.publish(subject, "x");
+      return isNoted(subject);
+    },
+    mayNotRead(subject) {
+      violations.length = 0;
+      const subscription = connection.subscribe(subject, { callback: () => {} });
+      return isNoted(subject).finally(() => subscription.unsubscribe());
+    },
+    async [Symbol.asyncDispose]() {
+      await connection.close();
+      await following;
+    },
+  };
+}
+
+Deno.test(requires(["nats-server"], {
+  name: "an edge cannot publish what hubs publish, take their lease or write order updates",
+  fn: async () => {
+    await using server = await start();
+    await using edge = await login(server, "edge");
+    const refused = [
+      "alpaca.feed.sip",
+      "alpaca.feed.trading",
+      "alpaca.edge.other",
+      "alpaca.orders.paper.0123456789ab",
+      "$KV.ALPACA_LEASE.hub",
+      "$JS.API.STREAM.CREATE.KV_ALPACA_LEASE",
+      "$JS.API.STREAM.UPDATE.ALPACA_ORDERS",
+      "$JS.API.STREAM.DELETE.ALPACA_ORDERS",
+      "$JS.API.STREAM.PURGE.ALPACA_ORDERS",
+      "$JS.API.STREAM.MSG.DELETE.ALPACA_ORDERS",
+      "$JS.API.STREAM.MSG.GET.KV_ALPACA_LEASE",
+      "_INBOX.of.another",
+    ];
+    for (const subject of refused) assert.ok(await edge.isRefused(subject), subject);
+    assert.ok(!await edge.isRefused("alpaca.hub.attach"));
+    for (const subject of ["alpaca.hub.>", "alpaca.orders.>", "$KV.>", ">"]) {
+      assert.ok(await edge.mayNotRead(subject), subject);
+    }
+    for (const subject of ["alpaca.feed.sip", "alpaca.edge.this"]) {
+      assert.ok(!await edge.mayNotRead(subject), subject);
+    }
+  },
+}));
+
+Deno.test(requires(["nats-server"], {
+  name: "a hub may use its own subjects only",
+  fn: async () => {
+    await using server = await start();
+    await using hub = await login(server, "hub");
+    for (const subject of ["other.feed.sip", "$JS.API.STREAM.CREATE.OTHER", "$SYS.REQ.x"]) {
+      assert.ok(await hub.isRefused(subject), subject);
+    }
+    for (const subject of ["alpaca.feed.sip", "alpaca.edge.one", "$KV.ALPACA_LEASE.hub"]) {
+      assert.ok(!await hub.isRefused(subject), subject);
+    }
+    assert.ok(await hub.mayNotRead("alpaca.orders.>"));
+    assert.ok(!await hub.mayNotRead("alpaca.hub.>"));
+  },
+}));
