@@ -12,6 +12,7 @@
 import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
 import { SECTIONS } from "../src/infrastructure/config/settings.ts";
+import { capacityInputs, capacityTable } from "./docs/capacity_model.ts";
 import { outcomeTable, reportTable } from "./docs/client_outcomes.ts";
 import { dependencyTable, endpointTable } from "./docs/descriptions.ts";
 import {
@@ -76,6 +77,8 @@ export const BLOCKS: Blocks = {
   "client-outcomes": outcomeTable,
   "client-reports": reportTable,
   dependencies: dependencyTable,
+  "capacity-inputs": capacityInputs,
+  capacity: capacityTable,
   "exit-codes": () => commentTable("src/main.ts"),
   "control-api": () => commentTable("simulator/src/control_api.ts"),
   "state-machine": stateDiagram,
