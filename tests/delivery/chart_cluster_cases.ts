@@ -6,7 +6,7 @@
 import type { ChartCase, RejectedCase } from "./chart_cases.ts";
 
 const credentials = { existingSecret: "alpaca" };
-const config = { STREAM_PROXY_NATS_URL: "nats://nats.nats.svc:4222" };
+const config = { STREAM_PROXY_NATS_URL: "tls://nats.nats.svc" };
 const ownSecret = { credentials: { existingSecret: "edge-nats" } };
 
 /** The least that a cluster needs. */
@@ -73,10 +73,15 @@ export const CLUSTER_CASES: readonly ChartCase[] = [
         values: {
           ALPACA_KEY: "PKTEST",
           ALPACA_SECRET: "very-secret-text",
-          STREAM_PROXY_ACCESS: "{}",
+          STREAM_PROXY_ACCESS: '{"roles":{}}',
         },
       },
-      config: { ...config, STREAM_PROXY_METRICS_PORT: 0, STREAM_PROXY_FEEDS: "sip" },
+      config: {
+        STREAM_PROXY_NATS_URL: "nats://nats:4222",
+        STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: true,
+        STREAM_PROXY_METRICS_PORT: 0,
+        STREAM_PROXY_FEEDS: "sip",
+      },
       hub: { replicaCount: 0, podDisruptionBudget: { enabled: false } },
       edge: { replicaCount: 5, autoscaling: { enabled: false } },
       affinity: { nodeAffinity: {} },

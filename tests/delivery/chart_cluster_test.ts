@@ -44,7 +44,8 @@ Deno.test(requires(["helm"], {
     const manifests = await render(CLUSTER);
     const component = "app.kubernetes.io/component";
     type Service = { selector: Record<string, string>; ports: { name: string }[] };
-    for (const [name, role] of [["", "edge"], ["-monitoring", "edge"], ["-hub", "hub"]]) {
+    const expected = { "": "edge", "-monitoring": "edge", "-hub": "hub" };
+    for (const [name, role] of Object.entries(expected)) {
       const { selector } = specOf<Service>(manifests, "Service", `${NAME}${name}`);
       assert.equal(selector[component], role, name);
     }
@@ -118,7 +119,7 @@ Deno.test(requires(["helm"], {
     assert.deepEqual(await targets({ cpu: "1", streams: 10_000_000, lag: "250m" }), [
       "cpu 1",
       "alpaca_proxy_grpc_clients 10000000",
-      "LAGMETRIC 250m",
+      "alpaca_proxy_event_loop_delay_p99_seconds 250m",
     ]);
   },
 }));

@@ -159,7 +159,7 @@ const UNITS: Readonly<Record<string, number>> = {
   Gi: 1_073_741_824,
 };
 
-/** The NetworkPolicy allows the ports of all outgoing connections, to Alpaca not those of an edge. */
+/** The NetworkPolicy allows the ports of all outgoing connections. */
 function checkEgress({ role, policy, settings }: Part): void {
   if (policy === undefined) return;
   const open = policy.egress.flatMap(({ ports }) => ports).map(({ port }) => port);
@@ -207,6 +207,7 @@ function checkProgramAgrees({ role, container, settings }: Part): void {
     ...settings,
     ...Object.fromEntries(files),
     ...role === "edge" ? {} : { ALPACA_KEY: "k", ALPACA_SECRET: "s" },
+    ...settings.STREAM_PROXY_NATS_USER ? { STREAM_PROXY_NATS_PASSWORD: "p" } : {},
   });
   const env = list(container.args, "--allow-env=");
   for (

@@ -32,7 +32,7 @@ function addresses({ command = [] }: Service): string[] {
   return command.find((one) => one.startsWith(flag))?.slice(flag.length).split(",") ?? [];
 }
 
-Deno.test("compose.cluster.yaml confines hubs and edges and publishes ports on loopback only", () => {
+Deno.test("compose.cluster.yaml confines hubs and edges, and publishes on loopback only", () => {
   for (const name of Object.keys(ROLES)) {
     const service = services[name];
     assert.equal(service?.read_only, true, name);

@@ -400,7 +400,7 @@ STREAM_PROXY_TLS_CLIENT_CA_FILE: {{ include "asp.tlsFolder" $ }}/{{ . }}
 {{- end }}
 {{- end }}
 {{- if not .config.STREAM_PROXY_NATS_URL }}
-{{- fail "mode is cluster and config.STREAM_PROXY_NATS_URL is empty: name the NATS servers through which hubs and edges communicate, such as nats://nats.nats.svc:4222" }}
+{{- fail "mode is cluster and config.STREAM_PROXY_NATS_URL is empty: name the NATS servers through which hubs and edges communicate, such as tls://nats.nats.svc:4222" }}
 {{- end }}
 {{- $shared := list .credentials.existingSecret .credentials.secretNames.STREAM_PROXY_NATS_CREDS .credentials.secretNames.STREAM_PROXY_NATS_PASSWORD .credentials.secretNames.STREAM_PROXY_NATS_TOKEN .credentials.secretNames.STREAM_PROXY_NATS_NKEY }}
 {{- if and .edge.credentials.existingSecret (has .edge.credentials.existingSecret $shared) }}
