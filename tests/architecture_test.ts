@@ -21,6 +21,7 @@ const GENERATED = "src/gen/";
 /** The files of the composition root, which import every layer. */
 const COMPOSERS = [
   "src/command_line.ts",
+  "src/core.ts",
   "src/feeds.ts",
   "src/proxy.ts",
   "src/main.ts",
