@@ -196,6 +196,10 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/metrics/metrics.ts#METRICS",
   ],
   "What hubs and edges send each other": [
+    "src/infrastructure/nats/kv_lease.ts#KvLease",
+    "src/application/cluster/leadership.ts#Leadership",
+    "src/application/cluster/leadership.ts#Term",
+    "src/application/status/status.ts#ClusterReport",
     "src/infrastructure/nats/frame_batch.ts#EntryKind",
     "src/infrastructure/nats/frame_batch.ts#EntryContent",
     "src/infrastructure/nats/frame_batch.ts#BatchEntry",

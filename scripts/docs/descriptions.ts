@@ -16,6 +16,7 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
   "@grpc/grpc-js": "gRPC server: HTTP/2, flow control, deadlines",
   "@msgpack/msgpack": "Frames of the option stream",
   "@nats-io/jetstream": "Order updates that outlive the process, in NATS JetStream",
+  "@nats-io/kv": "The lease of a hub, in NATS",
   "@nats-io/nats-core": "Connections to NATS",
   "@nats-io/transport-node": "Sockets of these connections",
   "jose": "JWTs: signatures and claims; keys of an issuer by their type and id",

@@ -53,6 +53,11 @@ ${config}
     return path;
   }
 
+  /** Removes what it has stored; while it does not run. */
+  async forget(): Promise<void> {
+    await Deno.remove(join(this.#folder, "data"), { recursive: true });
+  }
+
   /** Starts the process again. */
   async run(): Promise<void> {
     this.#child = new Deno.Command("nats-server", {

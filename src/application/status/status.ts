@@ -10,6 +10,7 @@ import {
   type FeedKind,
   FEEDS,
 } from "../../domain/connection/feed.ts";
+import type { Role } from "../../domain/cluster/role.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import type { FeedNotice } from "../../domain/market/notices.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -53,6 +54,27 @@ export interface FeedStatus {
   readonly freshness?: FreshnessReport | undefined;
 }
 
+/** The lease of the hubs, as this process has it. */
+export interface LeaseReport {
+  /** The term of this process; `undefined` unless it holds the lease. */
+  readonly term: bigint | undefined;
+  /** Wall clock ms since which it holds the lease, or does not. */
+  readonly since: number;
+  /** How often it has taken the lease. */
+  readonly takeovers: number;
+  /** How often it has lost the lease before it stopped. */
+  readonly losses: number;
+  /** Why the lease cannot be asked for or renewed; `undefined` while it can. */
+  readonly problem: string | undefined;
+}
+
+/** The part of a process in a cluster. */
+export interface ClusterReport {
+  readonly role: Role;
+  /** Only of a hub. */
+  readonly lease?: LeaseReport | undefined;
+}
+
 /** State of the whole proxy. */
 export interface ProxyStatus {
   readonly version: string;
@@ -67,6 +89,8 @@ export interface ProxyStatus {
   readonly clientCount: number;
   /** Whether new streams are refused: an operator drains the proxy, or it stops. */
   readonly draining: boolean;
+  /** Absent for a single process. */
+  readonly cluster?: ClusterReport | undefined;
 }
 
 /** Makes a snapshot on demand. */
