@@ -96,7 +96,7 @@ Deno.test("requests refer to earlier ones if the client keeps its context", asyn
   }
 });
 
-const PYTHON = Deno.env.get("CLIENTS_PYTHON");
+const PYTHON = Deno.env.get("ALPACA_PY_PYTHON");
 const SCRIPT = `
 import json, sys
 from websockets.sync.client import connect
