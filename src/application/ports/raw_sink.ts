@@ -1,5 +1,7 @@
-/** Where the messages of a frame are; each list has one entry per message. */
+/** Where the messages of a frame are; each list has at least one entry per message. */
 export interface FramePlaces {
+  /** Number of messages. */
+  readonly count: number;
   readonly starts: readonly number[];
   /** Positions after the messages. */
   readonly ends: readonly number[];

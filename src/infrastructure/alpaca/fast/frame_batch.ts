@@ -44,27 +44,34 @@ export const UNSUPPORTED: Unsupported = new Unsupported("The frame is not suppor
 /** The types of one letter. */
 const LETTERS: readonly string[] = Array.from({ length: 0x80 }, (_, i) => String.fromCharCode(i));
 
-/** Where the messages of one frame are. */
+/** Messages of which places are kept for the next frame. */
+const MAX_KEPT_PLACES = 4_096;
+
+/** Where the messages of one frame are. The lists are used again for the next frame. */
 class MessagePlaces implements FramePlaces {
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
-  readonly types: string[] = [];
-  readonly symbols: string[] = [];
+  count = 0;
+  starts: number[] = [];
+  ends: number[] = [];
+  types: string[] = [];
+  symbols: string[] = [];
 
   /** @param type code of its letter */
   add(type: number, symbol: string, start: number, end: number): void {
-    this.types.push(LETTERS[type] ?? "");
-    this.symbols.push(symbol);
-    this.starts.push(start);
-    this.ends.push(end);
+    const at = this.count++;
+    this.types[at] = LETTERS[type] ?? "";
+    this.symbols[at] = symbol;
+    this.starts[at] = start;
+    this.ends[at] = end;
   }
 
   clear(): void {
-    this.starts.length =
-      this.ends.length =
-      this.types.length =
-      this.symbols.length =
-        0;
+    if (this.count > MAX_KEPT_PLACES) {
+      this.starts = [];
+      this.ends = [];
+      this.types = [];
+      this.symbols = [];
+    }
+    this.count = 0;
   }
 }
 

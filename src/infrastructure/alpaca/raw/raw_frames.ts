@@ -69,10 +69,10 @@ export class RawFrames implements RawSink {
   #publish(
     frame: Uint8Array,
     receivedAt: number,
-    { starts, ends, types, symbols }: FramePlaces,
+    { count, starts, ends, types, symbols }: FramePlaces,
   ): void {
     const found = this.#found;
-    for (let i = 0; i < types.length; i++) {
+    for (let i = 0; i < count; i++) {
       found.begin(frame, starts[i] as number);
       found.end = ends[i] as number;
       found.type = types[i] as string;

@@ -33,7 +33,7 @@ const REUSE_MS = 1;
 /** Schedules the writes of one connection's streams. */
 export class RoundRobin {
   readonly #isFull: () => boolean;
-  readonly #waiting = new Set<() => void>();
+  #waiting = new Set<() => void>();
   readonly #checks: RepeatedCheck;
   #writing = 0;
 
@@ -86,8 +86,10 @@ export class RoundRobin {
 
   #nextRound(): void {
     if (this.#waiting.size === 0 || !this.#isOpen()) return;
-    const round = [...this.#waiting];
-    this.#waiting.clear();
+    const round = this.#waiting;
+    // After `Set.clear`, the old table of V8 keeps its entries, and through the next one those of
+    // all later rounds, until the old generation is collected.
+    this.#waiting = new Set();
     this.#checks.stop();
     for (const write of round) this.#begin(write);
   }
