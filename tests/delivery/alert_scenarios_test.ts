@@ -17,6 +17,7 @@ import {
   times,
   withIncidents,
 } from "./alert_incidents.ts";
+import { CLUSTER_SCENARIOS } from "./cluster_scenarios.ts";
 import { checkScenario, type Firing, type Scenario } from "./alert_scenarios.ts";
 
 const { groups } = parse(
@@ -356,6 +357,7 @@ const SCENARIOS: readonly Scenario[] = [
       { alert: "AlpacaProxyDown", from: 42, to: 50 },
     ],
   }),
+  ...CLUSTER_SCENARIOS,
 ];
 
 for (const one of SCENARIOS) {
