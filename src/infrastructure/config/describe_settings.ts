@@ -13,7 +13,8 @@ export function describeSettings(
 ): Readonly<Record<string, string | number | boolean>> {
   return Object.fromEntries(ALL_SETTINGS.map(({ name, parser, paths: [path], scale }) => {
     const value = path.split(".").reduce<unknown>(
-      (parent, key) => (parent as Record<string, unknown>)[key],
+      // An edge has no credentials.
+      (parent, key) => (parent as Record<string, unknown> | undefined)?.[key],
       config,
     );
     if (value === undefined) return [name, "unset"];

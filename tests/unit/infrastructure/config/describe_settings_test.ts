@@ -61,3 +61,14 @@ Deno.test("on a terminal only settings with another value than their default are
 `,
   );
 });
+
+Deno.test("an edge shows its settings, and that it has no credentials", () => {
+  const config = parseConfig({
+    STREAM_PROXY_ROLE: "edge",
+    STREAM_PROXY_NATS_URL: "tls://nats.example.org",
+  });
+  const shown = describeSettings(config);
+  assert.equal(shown.STREAM_PROXY_ROLE, "edge");
+  assert.equal(shown.ALPACA_KEY, "unset");
+  assert.match(formatSettings(config), /STREAM_PROXY_ROLE/);
+});
