@@ -21,6 +21,7 @@ import {
   type UpstreamError,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
 import {
   ClientSession,
   CLOSE,
@@ -29,7 +30,7 @@ import {
   type SessionContext,
 } from "./client_session.ts";
 import type { Command } from "./commands.ts";
-import { AUTOMATIC_CHANNELS, channelsOfFeed, isRequestable } from "./endpoints.ts";
+import { AUTOMATIC_CHANNELS, isRequestable } from "./endpoints.ts";
 import { type BatchFrames, controlFrame } from "./frames.ts";
 import { CLOSING, StreamError, streamErrorOf } from "./stream_errors.ts";
 
@@ -73,6 +74,7 @@ export class MarketSession extends ClientSession {
   #behindSince: number | undefined;
   /** Whether the client was sent an error about that. */
   #isNotified = false;
+  readonly #acknowledgements: Acknowledgements;
   #logins = 0;
   /** Whether a login was refused that may succeed later. */
   #mayRetry = false;
@@ -80,6 +82,7 @@ export class MarketSession extends ClientSession {
   constructor(context: SessionContext, client: SessionClient, path: MarketPath) {
     super(context, client);
     this.#path = path;
+    this.#acknowledgements = new Acknowledgements(path.feed, path.format);
   }
 
   override start(login?: HeaderLogin): void {
@@ -89,6 +92,7 @@ export class MarketSession extends ClientSession {
 
   override tick(now: number): void {
     super.tick(now);
+    this.#acknowledgements.release();
     const { maxSlowMs, clock } = this.context;
     if (this.#stream) this.#checkDrops(this.#stream);
     if (maxSlowMs === 0 || this.#behindSince === undefined) return;
@@ -250,6 +254,7 @@ export class MarketSession extends ClientSession {
     const stream = this.#stream;
     if (stream === undefined) throw new StreamError(401);
     stream.remove(pairs);
+    this.#acknowledgements.forget(pairs.keys());
     this.#acknowledge(stream);
   }
 
@@ -276,24 +281,16 @@ export class MarketSession extends ClientSession {
     const { maxSymbols } = this.context;
     for (const [channel, symbols] of pairs) {
       const own = stream.symbols.get(channel) ?? new Set();
-      const { size } = symbols.union(own);
-      if (size > maxSymbols) {
-        const left = maxSymbols - own.size;
-        throw new StreamError(
-          405,
-          `${left} of ${maxSymbols} left, ${size - own.size} more requested`,
-        );
+      const { size: added } = symbols.difference(own);
+      const left = maxSymbols - own.size;
+      if (added > left) {
+        throw new StreamError(405, `${left} of ${maxSymbols} left, ${added} more requested`);
       }
     }
   }
 
   #acknowledge(stream: RelayedStream): void {
-    const message: Record<string, unknown> = { T: "subscription" };
-    for (const channel of channelsOfFeed(this.#path.feed).acknowledged) {
-      const source = AUTOMATIC_CHANNELS.has(channel) ? "trades" : channel as UpstreamChannel;
-      message[channel] = [...stream.symbols.get(source) ?? []];
-    }
-    this.#send(message);
+    this.reply(this.#acknowledgements.frameOf(stream.symbols));
   }
 
   #sendError(error: UpstreamError): void {
