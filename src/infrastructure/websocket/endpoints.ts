@@ -11,11 +11,14 @@ import type {
 } from "../../domain/connection/feed.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 
+/** A product of Alpaca that no proxy carries. */
+const PERPETUALS = "crypto_perpetuals";
+
 /** The stream of a path. */
 export interface Endpoint {
   readonly feed: FeedId;
   /** The product of the path; `undefined` for the one that is configured. */
-  readonly kind: FeedKind | undefined;
+  readonly kind: FeedKind | typeof PERPETUALS | undefined;
   /** Of crypto. */
   readonly location?: CryptoLocation;
 }
@@ -80,6 +83,10 @@ const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
       { feed: "crypto", kind: "crypto", location },
     ])
   ),
+  ...["/v1beta1/crypto-perps", "/crypto-perps", ""].map((base): [string, Endpoint] => [
+    `${base}/global`,
+    { feed: "crypto", kind: PERPETUALS },
+  ]),
   ...pathsOf({ feed: "news", kind: "news" }),
   ["/stream", { feed: "trading", kind: undefined }],
 ]);

@@ -200,7 +200,9 @@ Deno.test("paths of another location and of feeds that are off are answered with
     return (await client.request({ action: "auth", key: "K", secret: "S" })).code;
   };
   for (const path of [CRYPTO, NEWS]) assert.equal(await refused(off.websocket + path), 409);
-  assert.equal(await refused(`${on.websocket}/v1beta3/crypto/eu-1`), 409);
+  for (const path of ["/v1beta3/crypto/eu-1", "/v1beta1/crypto-perps/global"]) {
+    assert.equal(await refused(on.websocket + path), 409);
+  }
   const unknown = new AlpacaClient(`${on.websocket}/v1beta3/crypto/mars`);
   await assert.rejects(unknown.opened(), /404/);
 });

@@ -18,6 +18,12 @@ Deno.test("the paths that SDKs append to one base URL name the stream", () => {
   }
 });
 
+Deno.test("paths of crypto perpetuals name a product, which no proxy carries", () => {
+  for (const path of ["/v1beta1/crypto-perps/global", "/crypto-perps/global", "/global"]) {
+    assert.equal(endpointOf(path)?.kind, "crypto_perpetuals");
+  }
+});
+
 Deno.test("other paths name no stream", () => {
   for (const path of ["/us-3", "/crypto", "/v2/us", "/v3/sip", "/sip/us", "/constructor", "//"]) {
     const feed = endpointOf(path)?.feed;
