@@ -191,7 +191,7 @@ export abstract class ClientSession implements SocketReader, FlushedClient, Clie
       this.client.socket.write(replies, () => {});
     }
     this.#finish();
-    this.client.socket.close(code, reason.slice(0, 120));
+    this.client.socket.close(code, reason);
   }
 
   /** Cuts the connection. */

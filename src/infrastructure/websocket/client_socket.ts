@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { RefusalReason } from "../../application/status/counters.ts";
@@ -26,6 +26,10 @@ const IGNORED_BYTES = 64 * 1024;
 const UNREAD_BYTES = 256 * 1024;
 /** Codes of closes for what a client sends (RFC 6455). */
 const INVALID = 1007, POLICY = 1008, TOO_LARGE = 1009, TRY_AGAIN = 1013;
+
+/** Bytes of the longest reason of a close (RFC 6455). */
+const MAX_REASON_BYTES = 123;
+const toUtf8 = new TextEncoder();
 
 /** Limits of what clients send. */
 export interface IncomingLimits {
@@ -206,7 +210,7 @@ export class ClientSocket implements TurnUser {
 
   /** Closes the connection after what was written; cuts it when the client does not reply. */
   close(code: number, reason: string): void {
-    this.#ws.close(code, reason);
+    this.#ws.close(code, reasonBytes(reason));
     this.#incoming.maxBytes = LOGIN_BYTES;
     if (this.#incoming.heldBytes > 0) this.#incoming.discard();
     this.#release();
@@ -266,4 +270,10 @@ export class ClientSocket implements TurnUser {
     this.#limits.budget.release(this.#charge);
     this.#throttled?.abort();
   }
+}
+
+/** The reason of a close, shortened to what a close frame can have; no character is split. */
+function reasonBytes(reason: string): Buffer {
+  const bytes = Buffer.alloc(MAX_REASON_BYTES);
+  return bytes.subarray(0, toUtf8.encodeInto(reason, bytes).written);
 }

@@ -182,6 +182,19 @@ Deno.test("a drain that ends streams closes the clients without one too", async 
   for (const { closed } of clients) assert.deepEqual(await closed, { code: 1012, reason });
 });
 
+Deno.test("a reason for clients has any characters and length", async () => {
+  for (const reason of ["é".repeat(200), "a" + "🙂".repeat(99), "x".repeat(200)]) {
+    await using harness = await start();
+    const { client } = await logIn(`${harness.websocket}/v2/sip`, "K", TOKENS.plain);
+    await using _client = client;
+    await run(harness, "drain", "--end-streams", "--reason", reason);
+    const closed = await client.closed;
+    assert.equal(closed.code, 1012);
+    assert.ok(`The proxy accepts no new streams: ${reason}`.startsWith(closed.reason));
+    assert.ok(new TextEncoder().encode(closed.reason).length > 119, closed.reason);
+  }
+});
+
 Deno.test("an operator closes the connection of a client that listens to nothing", async () => {
   await using harness = await start();
   await using client = new AlpacaClient(`${harness.websocket}/stream`);
