@@ -54,6 +54,8 @@ export class MarketClient {
   readonly relay: MessageRelay;
   readonly tracing = new RecordingTracing();
   readonly received: SentMessage[] = [];
+  /** Symbols that were requested upstream, of each request. */
+  readonly requested: string[] = [];
   /** Codes and reasons with which the connection was closed. */
   readonly closes: (readonly [number, string])[] = [];
   /** Whether the connection was cut. */
@@ -74,7 +76,7 @@ export class MarketClient {
       counters: counters.relays.stockMessages,
     });
     const sink: Partial<SubscriptionSink> = {
-      add() {},
+      add: (_channel, symbols) => void this.requested.push([...symbols].join()),
       remove() {},
       statesOf: (_channel, symbols) =>
         Array.from(symbols, (symbol) => ({ symbol, state, reason: "" })),

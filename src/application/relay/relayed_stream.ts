@@ -49,6 +49,15 @@ export interface PendingSymbols {
 }
 
 type Sets = Map<UpstreamChannel, Set<string>>;
+
+/** A request whose symbols are not received yet. */
+interface Unanswered {
+  /** Its symbols that were not requested before. */
+  readonly added: Sets;
+  /** Those of which upstream has not answered yet. */
+  readonly open: Sets;
+  readonly answer: (error: UpstreamError | undefined) => void;
+}
 type Sequences = Map<UpstreamChannel, Map<string, number>>;
 
 /** A client's stream of messages. */
@@ -62,9 +71,8 @@ export class RelayedStream implements Disposable {
   readonly #accepted: Sets = new Map();
   /** Symbols that are requested upstream: also those that are not received yet. */
   readonly #requested: Sets = new Map();
-  /** Symbols of which upstream has not answered yet. */
-  #open: Sets = new Map();
-  #answer: ((error: UpstreamError | undefined) => void) | undefined;
+  /** Requests that were neither accepted nor canceled, the oldest first. */
+  readonly #unanswered = new Set<Unanswered>();
   /** Up to which message those were published that symbols do not receive: while any are queued. */
   #receivedAfter: Sequences = new Map();
 
@@ -76,6 +84,20 @@ export class RelayedStream implements Disposable {
   /** The symbols that are received, in the order in which they were added. */
   get symbols(): SymbolSets {
     return this.#accepted;
+  }
+
+  /** The symbols that are requested: also those that are not received yet. */
+  get requested(): SymbolSets {
+    return this.#requested;
+  }
+
+  /** Whether a request that is neither accepted nor canceled has one of the symbols. */
+  isPending(pairs: SymbolSets): boolean {
+    return this.#unanswered.values().some(({ added }) =>
+      pairs.entries().some(([channel, symbols]) =>
+        !symbols.isDisjointFrom(added.get(channel) ?? new Set())
+      )
+    );
   }
 
   /** Number of symbols that are requested. */
@@ -91,8 +113,8 @@ export class RelayedStream implements Disposable {
   }
 
   /**
-   * Requests symbols upstream, those that are not requested yet. To be called again only after the
-   * last ones were accepted or canceled.
+   * Requests symbols upstream, those that are not requested yet. Several requests may be pending if
+   * none has symbols of another one; they are to be accepted or canceled in order.
    *
    * @throws errors of the limits; nothing has changed then
    */
@@ -105,20 +127,21 @@ export class RelayedStream implements Disposable {
     }
     onChange(sizeOf(added));
     const answered = Promise.withResolvers<UpstreamError | undefined>();
-    this.#answer = answered.resolve;
-    this.#open = new Map();
+    const request: Unanswered = { added, open: new Map(), answer: answered.resolve };
     for (const [channel, symbols] of added) {
       const open = this.#isCarried(channel) ? [] : symbols;
       for (const change of sink.statesOf(channel, open)) {
-        if (change.state === "requested") addAll(this.#open, channel, [change.symbol]);
-        else this.#reply(rejectionOf(change));
+        const error = rejectionOf(change);
+        if (change.state === "requested") addAll(request.open, channel, [change.symbol]);
+        else if (error) request.answer(error);
       }
     }
-    this.#replyIfComplete();
+    answerIfComplete(request);
+    this.#unanswered.add(request);
     return {
       answered: answered.promise,
-      accept: () => this.#accept(added),
-      cancel: () => this.#cancel(added),
+      accept: () => this.#accept(request),
+      cancel: () => this.#cancel(request),
     };
   }
 
@@ -172,16 +195,19 @@ export class RelayedStream implements Disposable {
     for (const change of changes) {
       const { symbol, state } = change;
       if (state === "requested") continue;
-      if (symbol === WILDCARD && state === "acknowledged") this.#open.delete(channel);
+      if (symbol === WILDCARD && state === "acknowledged") {
+        for (const { open } of this.#unanswered) open.delete(channel);
+      }
       if (!requested.has(symbol)) continue;
       const error = rejectionOf(change);
-      const wasOpen = this.#open.get(channel)?.delete(symbol) ?? false;
-      if (wasOpen) this.#reply(error);
+      const request = this.#unanswered.values()
+        .find(({ open }) => open.get(channel)?.delete(symbol));
+      if (request) { if (error) request.answer(error); }
       else if (error && this.#accepted.get(channel)?.has(symbol)) late.set(errorText(error), error);
     }
     // Once for all symbols: hundreds can exceed the quota.
     for (const error of late.values()) this.onRejected?.(error);
-    this.#replyIfComplete();
+    for (const request of this.#unanswered) answerIfComplete(request);
   }
 
   [Symbol.dispose](): void {
@@ -220,18 +246,10 @@ export class RelayedStream implements Disposable {
     );
   }
 
-  #reply(error: UpstreamError | undefined): void {
-    if (error) this.#answer?.(error);
-  }
-
-  #replyIfComplete(): void {
-    if (sizeOf(this.#open) === 0) this.#answer?.(undefined);
-  }
-
-  #accept(added: SymbolSets): void {
+  #accept(request: Unanswered): void {
     if (this.queue.isEnded) return;
-    this.#answer = undefined;
-    this.#open = new Map();
+    this.#unanswered.delete(request);
+    const { added } = request;
     const { relay } = this.#options;
     for (const [channel, symbols] of added) {
       addAll(this.#accepted, channel, symbols);
@@ -246,11 +264,11 @@ export class RelayedStream implements Disposable {
     for (const symbol of symbols) after.set(symbol, sequence);
   }
 
-  #cancel(added: SymbolSets): void {
+  #cancel(request: Unanswered): void {
     if (this.queue.isEnded) return;
     const { sink, holder, onChange } = this.#options;
-    this.#answer = undefined;
-    this.#open = new Map();
+    this.#unanswered.delete(request);
+    const { added } = request;
     for (const [channel, symbols] of added) {
       for (const symbol of symbols) this.#requested.get(channel)?.delete(symbol);
       sink.remove(channel, symbols, "stream", holder);
@@ -276,6 +294,10 @@ function rejectionOf({ symbol, state, reason }: SymbolChange): UpstreamError | u
   if (state !== "rejected") return undefined;
   // Without an error of upstream, the quota does not allow every symbol, or a contract has ended.
   return parseErrorText(reason) ?? (symbol === WILDCARD ? OVER_LIMIT : undefined);
+}
+
+function answerIfComplete({ open, answer }: Unanswered): void {
+  if (sizeOf(open) === 0) answer(undefined);
 }
 
 /** The pairs of the first sets that are not in the second ones. */

@@ -39,6 +39,8 @@ import { CLOSING, StreamError, streamErrorOf } from "./stream_errors.ts";
  * answered, in ms: the Go SDK waits for 3 s.
  */
 const ACKNOWLEDGE_MS = 2_000;
+/** Requests of a client for symbols that are sent upstream before the first one is answered. */
+const MAX_UNANSWERED = 16;
 /** Logins of a connection that are answered: the Go SDK tries 15 times on one. */
 const MAX_LOGINS = 20;
 /** Messages of one write. */
@@ -75,6 +77,11 @@ export class MarketSession extends ClientSession {
   /** Whether the client was sent an error about that. */
   #isNotified = false;
   readonly #acknowledgements: Acknowledgements;
+  /** Ends with the answers to the requests for symbols, in order; never rejects. */
+  #answers: Promise<void> = Promise.resolve();
+  #unanswered = 0;
+  /** Requests that upstream has refused. */
+  #refused = 0;
   #logins = 0;
   /** Whether a login was refused that may succeed later. */
   #mayRetry = false;
@@ -148,13 +155,34 @@ export class MarketSession extends ClientSession {
   }
 
   protected async handle(command: Command | undefined, arrivedAt: number): Promise<void> {
+    if (this.#unanswered === 0) return await this.#handleNext(command, arrivedAt);
+    const refused = this.#refused;
+    // Requests for symbols that are sent together are one upstream.
+    try {
+      if (this.#mayPrecede(command)) return await this.#handleNext(command, arrivedAt);
+    } catch (error) {
+      await this.#answers;
+      // It may have been refused for what a request before it would have taken.
+      if (this.#refused === refused) throw error;
+    }
+    await this.#answers;
+    if (!this.isEnded) await this.#handleNext(command, arrivedAt);
+  }
+
+  /** Whether a request can be sent upstream before those before it are answered. */
+  #mayPrecede(command: Command | undefined): boolean {
+    return command?.action === "subscribe" && this.#unanswered < MAX_UNANSWERED &&
+      !this.#stream?.isPending(this.#read(command.symbols));
+  }
+
+  async #handleNext(command: Command | undefined, arrivedAt: number): Promise<void> {
     if (command === undefined) throw new StreamError(400);
     if (this.#path.feed === "opra" && command.format === "json") throw new StreamError(412);
     switch (command.action) {
       case "auth":
         return await this.logIn(command.key, command.secret);
       case "subscribe":
-        return await this.#subscribe(this.#read(command.symbols), arrivedAt);
+        return this.#subscribe(this.#read(command.symbols), arrivedAt);
       case "unsubscribe":
         return this.#unsubscribe(this.#read(command.symbols));
       default:
@@ -214,15 +242,29 @@ export class MarketSession extends ClientSession {
     this.#send({ T: "success", msg: "authenticated" });
   }
 
-  async #subscribe(pairs: SymbolSets, arrivedAt: number): Promise<void> {
+  #subscribe(pairs: SymbolSets, arrivedAt: number): void {
     const stream = this.#stream;
     if (stream === undefined || this.identity === undefined) throw new StreamError(401);
     authorizeSymbols(this.identity.grants, this.#path.feed, pairs);
     this.#checkNumber(stream, pairs);
     const pending = stream.request(pairs);
-    const error = await this.#answerOf(pending, arrivedAt + ACKNOWLEDGE_MS);
+    this.#unanswered++;
+    this.#answers = this.#answers
+      .then(() => this.#answer(stream, { pairs, pending, deadline: arrivedAt + ACKNOWLEDGE_MS }))
+      .catch((error) => this.failed(error))
+      .finally(() => this.#unanswered--);
+  }
+
+  async #answer(stream: RelayedStream, { pairs, pending, deadline }: {
+    readonly pairs: SymbolSets;
+    readonly pending: PendingSymbols;
+    /** Monotonic ms. */
+    readonly deadline: number;
+  }): Promise<void> {
+    const error = await this.#answerOf(pending, deadline);
     if (this.isEnded) return;
     if (error) {
+      this.#refused++;
       pending.cancel();
       // Says what is left.
       if (error.code === 405) stream.checkRefused(pairs);
@@ -280,7 +322,7 @@ export class MarketSession extends ClientSession {
   #checkNumber(stream: RelayedStream, pairs: SymbolSets): void {
     const { maxSymbols } = this.context;
     for (const [channel, symbols] of pairs) {
-      const own = stream.symbols.get(channel) ?? new Set();
+      const own = stream.requested.get(channel) ?? new Set();
       const { size: added } = symbols.difference(own);
       const left = maxSymbols - own.size;
       if (added > left) {

@@ -146,6 +146,32 @@ Deno.test("a symbol that Alpaca rejects is an error of the client that requests 
   assert.deepEqual([state.trades, state.quotes], [[], ["GOOD"]]);
 });
 
+Deno.test("requests that are sent together are answered as those sent one by one", async () => {
+  await using harness = await startHarness({ ...START, env: { ALPACA_PLAN: "stocks=4" } });
+  const { simulator, websocket } = harness;
+  await using client = await AlpacaClient.logIn(`${websocket}/v2/sip`);
+  simulator.faults.streams.refuseSymbols(["BAD"], { endpoint: "sip", code: 400 });
+  const subscribe = (...trades: string[]) => client.send({ action: "subscribe", trades });
+  subscribe("A");
+  subscribe("B", "BAD", "C");
+  // Possible because the request before it is refused.
+  subscribe("B", "C", "D");
+  subscribe("E");
+  client.send({ action: "unsubscribe", trades: ["A"] });
+  subscribe("E");
+  subscribe("F");
+  const answers = (await client.take(7)).map(({ code, trades }) => code ?? trades);
+  assert.deepEqual(answers, [
+    ["A"],
+    400,
+    ["A", "B", "C", "D"],
+    405,
+    ["B", "C", "D"],
+    ["B", "C", "D", "E"],
+    405,
+  ]);
+});
+
 Deno.test("an unknown path is answered with 404, and a request without an upgrade", async () => {
   await using harness = await startHarness(START);
   await using client = new AlpacaClient(`${harness.websocket}/v3/sip`);

@@ -97,6 +97,30 @@ Deno.test("a rejected symbol answers with the error; cancelling leaves nothing",
   assert.deepEqual([requested, relay.symbols, size(), stream.size], [[], 0, 0, 0]);
 });
 
+Deno.test("several requests are answered each by their own symbols", async () => {
+  const { stream, requested, size } = setup();
+  const first = stream.request(pairs({ trades: ["A"] }));
+  const second = stream.request(pairs({ trades: ["B"], quotes: ["A"] }));
+  const third = stream.request(pairs({ trades: ["C"] }));
+  const isPending = (...symbols: string[]) => stream.isPending(pairs({ trades: symbols }));
+  assert.deepEqual([isPending("D", "C"), isPending("D")], [true, false]);
+  stream.changed("trades", [
+    ...change("B", "rejected", "no (code 400)"),
+    ...change("C", "acknowledged"),
+  ]);
+  assert.equal(await answerOf(first), "none");
+  assert.deepEqual(await answerOf(second), { code: 400, message: "no" });
+  assert.equal(await answerOf(third), undefined);
+  second.cancel();
+  stream.changed("trades", change("*", "acknowledged"));
+  assert.equal(await answerOf(first), undefined);
+  first.accept();
+  third.accept();
+  assert.deepEqual([...stream.symbols.get("trades") ?? []], ["A", "C"]);
+  assert.deepEqual([requested, size()], [["trades A", "trades C"], 2]);
+  assert.equal(isPending("A", "B", "C"), false);
+});
+
 Deno.test("a symbol without a slot is an error, a contract that has ended is none", async () => {
   const waiting = setup({ A: "waiting" }).stream.request(pairs({ quotes: ["A"] }));
   assert.deepEqual(await waiting.answered, { code: 405, message: "symbol limit exceeded" });

@@ -3,6 +3,10 @@ import { MarketClient } from "../../../support/market_client.ts";
 
 const subscribe = (trades: readonly string[]) => ({ action: "subscribe", trades });
 
+/** The symbols of messages, the numbers of errors, and the trades of acknowledgements. */
+const contentOf = (client: MarketClient) =>
+  client.take().map(({ message: { S, code, trades } }) => S ?? code ?? trades);
+
 Deno.test("requests that are sent together are acknowledged within two seconds", async () => {
   const client = await MarketClient.logIn();
   const number = 60;
@@ -25,6 +29,32 @@ Deno.test("requests that are sent together are acknowledged within two seconds",
     symbols.slice(1),
   ]);
   assert.deepEqual(new Set(replies.map(({ at }) => at)), new Set([2_000]));
+});
+
+Deno.test("requests that are sent together are requested upstream together", async () => {
+  const client = await MarketClient.logIn();
+  const requests = [["A"], ["B", "C"], ["D"], ["A", "E"], ["F"]].map(subscribe);
+  client.send(...requests);
+  await client.clock.advance(0);
+  // One that repeats a symbol waits: its own would be left out if the first one is refused.
+  assert.deepEqual(client.requested, ["A", "B,C", "D"]);
+  client.send(...Array.from({ length: 40 }, (_, i) => subscribe([`S${i}`])));
+  await client.clock.advance(1_999);
+  assert.deepEqual(client.requested.length, 3);
+  await client.clock.advance(1);
+  assert.deepEqual(client.requested.slice(3, 5), ["E", "F"]);
+  const states = client.take().map(({ message: { trades } }) => (trades as string[]).length);
+  assert.deepEqual(states.slice(0, 5), [1, 3, 4, 5, 6]);
+});
+
+Deno.test("a refusal is answered after the requests before it", async () => {
+  const client = await MarketClient.logIn();
+  const foreign = { action: "subscribe", news: ["*"] };
+  client.send(subscribe(["A"]), foreign, subscribe(["not valid"]), subscribe(["B"]));
+  await client.clock.advance(1_999);
+  assert.deepEqual(client.take(), []);
+  await client.clock.advance(1);
+  assert.deepEqual(contentOf(client), [["A"], 410, 400, ["A", "B"]]);
 });
 
 Deno.test("a request that arrives later waits for what is left of its own time", async () => {
@@ -66,10 +96,6 @@ Deno.test("what follows the trades of stocks is ignored there, and refused elsew
     }
   }
 });
-
-/** The symbols of messages, the numbers of errors, and the trades of acknowledgements. */
-const contentOf = (client: MarketClient) =>
-  client.take().map(({ message: { S, code, trades } }) => S ?? code ?? trades);
 
 Deno.test("after an unsubscribe nothing follows that is queued", async () => {
   const client = await MarketClient.logIn({ state: "acknowledged" });
