@@ -49,7 +49,8 @@ fails. Attacker and simulator run at a lower priority (nice 5), so that a machin
 with few cores does not cause gaps. A gap is time without a stock quote while a
 control, directly from the simulator, received some. A proxy above 1 GiB is killed,
 as the kernel does. "RSS after" is measured after at most 20 s of recovery, with
-garbage collection.
+garbage collection; attacks after which malloc keeps free memory are repeated, and
+memory must not grow from wave to wave.
 
 Rows: ${ROWS.map(({ name }) => name).join(", ")}
 `;

@@ -29,6 +29,8 @@ export interface Measured {
   readonly rssBefore: number;
   readonly rssPeak: number;
   readonly rssAfter: number;
+  /** Resident memory after each wave of a row with several. */
+  readonly rssWaves?: readonly number[];
   readonly isAlive: boolean;
   readonly exitCode?: number;
   /** Open streams and descriptors before and after. */
@@ -47,6 +49,10 @@ interface Limits {
   readonly rssBytes: number;
   /** Largest increase of resident memory over a row. */
   readonly rssMarginBytes: number;
+  /** The same over the first wave of a row with several. */
+  readonly rssFirstWaveBytes: number;
+  /** Largest mean increase from one wave to the next. */
+  readonly rssWaveBytes: number;
   /** Largest increase of open descriptors over a row. */
   readonly descriptorMargin: number;
 }
@@ -60,6 +66,8 @@ export const LIMITS: Limits = {
   probeMs: 3_000,
   rssBytes: 1_024 * MIB,
   rssMarginBytes: 128 * MIB,
+  rssFirstWaveBytes: 256 * MIB,
+  rssWaveBytes: 16 * MIB,
   descriptorMargin: 4,
 };
 
@@ -97,9 +105,7 @@ export function failures(
           : `a health check took ${Math.round(measured.probeMs)} ms`,
       );
     }
-    if (rssAfter > rssBefore + limits.rssMarginBytes) {
-      also.push(`RSS stays at ${mib(rssAfter)}, before ${mib(rssBefore)}`);
-    }
+    also.push(...keptMemory());
     if (streams[1] > streams[0]) {
       also.push(`${streams[1] - streams[0]} streams stay open`);
     }
@@ -112,6 +118,20 @@ export function failures(
       also.push(`no refusal counted as ${refusals.join(" or ")}`);
     }
     return also;
+  }
+
+  /** Reasons of memory that is not returned. */
+  function keptMemory(): string[] {
+    const [first = rssAfter, ...others] = measured.rssWaves ?? [];
+    const [margin, after] = others.length > 0
+      ? [limits.rssFirstWaveBytes, first]
+      : [limits.rssMarginBytes, rssAfter];
+    const kept = after > rssBefore + margin
+      ? [`RSS stays at ${mib(after)}, before ${mib(rssBefore)}`]
+      : [];
+    const last = others.at(-1) ?? first;
+    if (last <= first + others.length * limits.rssWaveBytes) return kept;
+    return [...kept, `RSS grows from ${mib(first)} to ${mib(last)} in ${others.length} more waves`];
   }
 }
 

@@ -26,6 +26,11 @@ export interface Row {
   readonly rates?: Partial<FeedRates>;
   /** Descriptors that the proxy may have; a proxy of its own is started. */
   readonly descriptors?: number;
+  /**
+   * How often the attack is repeated: memory must not grow from wave to wave. For attacks after
+   * which most of the memory is free but not returned by `malloc`. @default 1
+   */
+  readonly waves?: number;
 }
 
 /** The rates of the feeds without an attack. */
@@ -51,6 +56,7 @@ const DETAILS: Readonly<Partial<Record<AttackName, Omit<Row, "name">>>> = {
   "ws-silent": { refusals: ["connections_per_address"] },
   "ws-no-request": { refusals: ["connections_per_address"] },
   "ws-wrong-tokens": { identities: true, refusals: ["invalid"] },
+  "ws-unfinished": { waves: 5 },
   "ws-never-read": { rates: { stocks: 5_000 } },
   "descriptors": {
     refusals: ["descriptors", "connections", "http_connections"],

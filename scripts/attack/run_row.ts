@@ -166,6 +166,19 @@ function increased(
   return Object.fromEntries(entries);
 }
 
+/** Attacks once: the outcome, and what the reference client received. */
+async function attackOnce(order: AttackOrder, { testBed }: RowContext) {
+  let outcome: Outcome;
+  {
+    await using made = await attack(order);
+    outcome = made;
+    await pause(AFTER_MS);
+  }
+  // Closing all its connections is part of the attack.
+  await pause(AFTER_MS);
+  return { outcome, report: await testBed.report() };
+}
+
 /** Runs a row; the proxy may have ended afterwards. */
 export async function runRow(row: Row, context: RowContext): Promise<Measured> {
   const { testBed, seed, scale } = context;
@@ -177,14 +190,8 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
   await pause(Math.max(QUIET_MS * scale, AFTER_MS));
   const quiet = await testBed.report();
   const before = await stateOf(context);
-  await testBed.reset();
 
   const observed: Observed = { rssPeak: before.rss, probeMs: 0 };
-  const over = new AbortController();
-  const watching = Promise.all([
-    sampleMemory(context, observed, over.signal),
-    probe(context, observed, over.signal),
-  ]);
   const order: AttackOrder = {
     name: row.name,
     ports: testBed.proxy.ports,
@@ -193,20 +200,34 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     scale,
     seed,
   };
-  let outcome: Outcome;
-  {
-    await using made = await attack(order);
-    outcome = made;
-    await pause(AFTER_MS);
-  }
-  // Closing all its connections is part of the attack.
-  await pause(AFTER_MS);
-  const report = await testBed.report();
-  over.abort();
-  await watching;
-  const isAlive = testBed.proxy.exitCode === undefined;
-  const after = isAlive ? await recover(context, before).catch(() => before) : before;
-  if (isAlive) await testBed.setRates(RATES);
+  const { waves = 1 } = row;
+  const exitCode = () => testBed.proxy.exitCode;
+  const isAlive = () => exitCode() === undefined;
+  const problems: string[] = [];
+  const rssWaves: number[] = [];
+  const gaps = { gapMs: 0, controlGapMs: 0 };
+  let last: Awaited<ReturnType<typeof attackOnce>>;
+  let after = before;
+  do {
+    const over = new AbortController();
+    const watching = Promise.all([
+      sampleMemory(context, observed, over.signal),
+      probe(context, observed, over.signal),
+    ]);
+    // Without the collections of garbage between two waves.
+    await testBed.reset();
+    last = await attackOnce(order, context);
+    gaps.gapMs = Math.max(gaps.gapMs, last.report.gapMs);
+    gaps.controlGapMs = Math.max(gaps.controlGapMs, last.report.controlGapMs);
+    over.abort();
+    await watching;
+    problems.push(...last.outcome.problems);
+    after = isAlive() ? await recover(context, before).catch(() => before) : before;
+    rssWaves.push(after.rss);
+  } while (isAlive() && rssWaves.length < waves);
+  const { outcome, report } = last;
+  const exited = exitCode();
+  if (isAlive()) await testBed.setRates(RATES);
   const received = [
     ["stock quotes", report.stockQuotes],
     ["option quotes", report.optionQuotes],
@@ -214,10 +235,9 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
   ] as const;
   return {
     name: row.name,
-    about: outcome.about,
+    about: waves > 1 ? `${waves} times: ${outcome.about}` : outcome.about,
     quietGapMs: quiet.gapMs,
-    gapMs: report.gapMs,
-    controlGapMs: report.controlGapMs,
+    ...gaps,
     lost: report.lost,
     received: Object.fromEntries(received),
     silent: received.filter(([, count]) => count === 0).map(([name]) => name),
@@ -226,11 +246,12 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     rssBefore: before.rss,
     rssPeak: Math.max(observed.rssPeak, after.rss),
     rssAfter: after.rss,
-    isAlive: isAlive && testBed.proxy.exitCode === undefined,
-    ...testBed.proxy.exitCode === undefined ? {} : { exitCode: testBed.proxy.exitCode },
+    ...waves > 1 ? { rssWaves } : {},
+    isAlive: exited === undefined,
+    ...exited === undefined ? {} : { exitCode: exited },
     streams: [before.streams, after.streams],
     descriptors: [before.descriptors, after.descriptors],
     refusals: increased(before.refusals, after.refusals),
-    problems: outcome.problems,
+    problems,
   };
 }

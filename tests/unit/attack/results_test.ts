@@ -73,6 +73,17 @@ Deno.test("of a proxy that has ended only its end and its gap are reported", () 
   assert.deepEqual(found, ["the proxy ended"]);
 });
 
+Deno.test("memory after a first wave may stay, and must not grow from wave to wave", () => {
+  const found = (...waves: readonly number[]) => {
+    const rssWaves = waves.map((mib) => mib * MIB);
+    return failures({ ...GOOD, rssAfter: rssWaves.at(-1) ?? 0, rssWaves }, ROW);
+  };
+  assert.deepEqual(found(456, 470, 456, 488), []);
+  assert.deepEqual(found(457, 457), ["RSS stays at 457 MiB, before 200 MiB"]);
+  assert.deepEqual(found(300, 320, 333), ["RSS grows from 300 MiB to 333 MiB in 2 more waves"]);
+  assert.deepEqual(found(329), ["RSS stays at 329 MiB, before 200 MiB"]);
+});
+
 Deno.test("a row without refusals does not ask for any", () => {
   const row: Row = { name: "ping-flood" };
   assert.deepEqual(failures({ ...GOOD, refusals: {} }, row), []);
