@@ -237,6 +237,8 @@ function failureText(error: RpcError, address: ProxyAddress): string {
     case "PERMISSION_DENIED":
     case "RESOURCE_EXHAUSTED":
       return error.details;
+    case "INVALID_ARGUMENT":
+      return error.violations.join("; ") || error.details;
     default:
       return describeFailure(error, { address, opened: false });
   }

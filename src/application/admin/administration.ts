@@ -19,6 +19,8 @@ import type { Drain } from "./drain.ts";
 const PAGE = { max: 1_000, default: 100 } as const;
 /** Longest reason, in characters. */
 const MAX_REASON = 200;
+/** Characters of an id that a message shows. */
+const MAX_QUOTED = 40;
 /** Shortest time between two reconnects of a feed on request, in ms: Alpaca limits attempts. */
 const RECONNECT_INTERVAL_MS = 30_000;
 /** Longest time for which a log level is set, in ms. */
@@ -217,7 +219,7 @@ export class Administration {
       const number = this.#numberOf(id, "c", "id");
       const found = connections.reports().find((each) => each.number === number);
       if (!found) {
-        const hint = "No connection with this id is open; list the connections";
+        const hint = `No connection with the id ${quoted(id)} is open; list the connections`;
         throw new AdminError({ kind: "not_found" }, hint);
       }
       const ended = found.peer === undefined ? 0 : streams.endOf(found.peer, text);
@@ -420,7 +422,9 @@ export class Administration {
     if (Number.isSafeInteger(number) && number > 0 && this.#idOf(prefix, number) === id) {
       return number;
     }
-    const text = "is not of this process; list again";
+    const text = field === "page_token"
+      ? "is not of this process; list again"
+      : `${quoted(id)} is not the id of a connection of this process; list the connections`;
     throw new AdminError({ kind: "invalid", field }, text);
   }
 }
@@ -448,6 +452,11 @@ function because(reason: string): string {
 /** A text of a request for a log line: one character more than allowed shows that it is longer. */
 function truncated(text: string): string {
   return text.slice(0, MAX_REASON + 1);
+}
+
+/** A text of a request in a message, shortened and without control characters. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
 }
 
 /** The stream of an action, for its log line. */

@@ -292,10 +292,43 @@ function checkJwt(
   }
 }
 
-/** The character at which JSON is invalid, by the message of V8; the rest of it shows values. */
-function positionOf(error: unknown): string {
+/**
+ * Where JSON is invalid, without its values, which the rest of the message of V8 shows.
+ *
+ * @param text that JSON.parse has rejected with `error`
+ */
+function positionOf(text: string, error: unknown): string {
+  const at = offsetOf(text, error);
+  const before = text.slice(0, at).split("\n");
+  const column = (before.at(-1) ?? "").length + 1;
+  const end = at < text.length ? "" : ", its end: the text is cut off, or a bracket is not closed";
+  return ` at line ${before.length}, column ${column}${end}`;
+}
+
+/** The number of characters before the first that is invalid. */
+function offsetOf(text: string, error: unknown): number {
   const [, at] = /at position (\d+)/.exec(String(error)) ?? [];
-  return at === undefined ? "" : ` at character ${at}`;
+  if (at !== undefined) return Number(at);
+  if (/end of JSON input/.test(String(error))) return text.length;
+  // V8 has no position of an unexpected token: it follows the longest text that is only cut off.
+  let [valid, invalid] = [0, text.length];
+  while (invalid - valid > 1) {
+    const middle = (valid + invalid) >> 1;
+    if (isCutOff(text.slice(0, middle))) valid = middle;
+    else invalid = middle;
+  }
+  return valid;
+}
+
+/** Whether a text is the start of JSON. */
+function isCutOff(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const [, at] = /at position (\d+)/.exec(String(error)) ?? [];
+    return at === undefined ? /end of JSON input/.test(String(error)) : Number(at) >= text.length;
+  }
 }
 
 /** How many keys a valid JSON text has. */
@@ -331,7 +364,7 @@ export const accessPolicy: Parser<AccessPolicy> = {
     try {
       value = JSON.parse(text);
     } catch (error) {
-      return { reason: `is not valid JSON${positionOf(error)}`, hide: true };
+      return { reason: `is not valid JSON${positionOf(text, error)}`, hide: true };
     }
     const reader = new PolicyReader();
     const policy = readPolicy(value, reader);

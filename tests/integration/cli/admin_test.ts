@@ -108,6 +108,10 @@ Deno.test("admin states what to do about each failure, without a token", async (
     ],
     [proxy.run(["list"], "reader"), /may not administer; the operator grants it with admin/],
     [proxy.run(["end", "abcdef-9"]), /No stream with this id is open; list the streams/],
+    [
+      proxy.run(["close", "x"]),
+      /^admin: id: "x" is not the id of a connection of this process; list the connections$/,
+    ],
     [proxy.run(["end", "x", "--reason", "a\u0007"]), /reason: contains a control character/],
     [proxy.run(["reconnect", "iex"]), /feed: "iex" is not the name of an enabled feed/],
   ];

@@ -140,7 +140,12 @@ Deno.test("connections are listed with their streams, and closed after these end
   fails(
     () => admin.closeConnection(OPERATOR, first?.id ?? "", ""),
     "not_found",
-    /No connection with this id/,
+    /^No connection with the id "\w+-c1" is open; list the connections$/,
+  );
+  fails(
+    () => admin.closeConnection(OPERATOR, "x\n".repeat(50), ""),
+    "invalid",
+    /^"(x\\n){20}…" is not the id of a connection of this process; list the connections$/,
   );
   assert.equal(clock.sleepers, 0);
 });

@@ -319,9 +319,29 @@ Deno.test("any JSON is a policy or has problems that show nothing of its texts",
   );
 });
 
-Deno.test("invalid JSON is reported with its position", () => {
-  const [problem = ""] = problems('{"roles": {,}}');
-  assert.match(problem, /^is not valid JSON at character 11\. Set it to a JSON object with roles/);
+Deno.test("invalid JSON is reported with its position, without its values", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['{"roles": {,}}', "line 1, column 12"],
+    ['{\n  "roles": {\n    "a": secret }}', "line 3, column 10"],
+    ['{"roles": {}}\n}', "line 2, column 1"],
+    ["secret", "line 1, column 1"],
+  ];
+  for (const [text, position] of cases) {
+    const [problem = ""] = problems(text);
+    const expected = `is not valid JSON at ${position}. Set it to a JSON object with roles`;
+    assert.equal(problem.slice(0, expected.length), expected);
+    assert.doesNotMatch(problem, /secret/);
+  }
+});
+
+Deno.test("JSON that is cut off is reported with its end", () => {
+  const text = JSON.stringify(FULL, undefined, 2);
+  for (let length = 1; length < text.length; length++) {
+    const lines = text.slice(0, length).trimEnd().split("\n");
+    const end = `line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}, its end`;
+    const [problem = ""] = problems(text.slice(0, length));
+    assert.ok(problem.startsWith(`is not valid JSON at ${end}: the text is cut off`), problem);
+  }
 });
 
 Deno.test("a key that an object has twice is a problem", () => {
