@@ -35,6 +35,8 @@ const toUtf8 = new TextEncoder();
 export interface IncomingLimits {
   /** The messages of all clients until they are handled. */
   readonly budget: MessageBudget;
+  /** What is kept of compressed messages because later ones can refer to it. */
+  readonly contexts: MessageBudget;
   readonly turns: Turns;
   /** How fast clients are read. */
   readonly rate: ReadRate;
@@ -66,6 +68,7 @@ export class ClientSocket implements TurnUser {
   readonly #limits: IncomingLimits;
   readonly #incoming: ReceiverLimits;
   readonly #charge: MessageCharge;
+  readonly #contextCharge: MessageCharge;
   #reader: SocketReader | undefined;
   /** Bytes of messages that the reader has received and not handled. */
   #waitingBytes = 0;
@@ -87,6 +90,10 @@ export class ClientSocket implements TurnUser {
     this.#charge = new MessageCharge(() => {
       this.#refuse("request_bytes", TRY_AGAIN, "The proxy has too many messages; try again later");
     });
+    this.#contextCharge = new MessageCharge(() => {
+      const reason = "The proxy keeps too much of compressed messages; try again later";
+      this.#refuse("request_bytes", TRY_AGAIN, reason);
+    });
     this.#incoming = new ReceiverLimits(ws, {
       maxBytes: Math.min(LOGIN_BYTES, limits.maxMessageBytes),
       turns: limits.turns,
@@ -95,6 +102,7 @@ export class ClientSocket implements TurnUser {
         if (isTooLarge) this.#refuseTooLarge();
         else this.#reader?.close(INVALID, "The message cannot be decompressed");
       },
+      onContext: (bytes) => limits.contexts.set(this.#contextCharge, bytes),
     });
   }
 
@@ -268,6 +276,7 @@ export class ClientSocket implements TurnUser {
 
   #release(): void {
     this.#limits.budget.release(this.#charge);
+    this.#limits.contexts.release(this.#contextCharge);
     this.#throttled?.abort();
   }
 }

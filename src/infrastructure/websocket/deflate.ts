@@ -38,6 +38,17 @@ export function readsCompressed(extensions: string): boolean {
 }
 
 /**
+ * Whether a client may refer to its earlier messages in compressed ones.
+ *
+ * @param extensions the header `Sec-WebSocket-Extensions` of its request
+ */
+export function mayKeepContext(extensions: string): boolean {
+  return extensions.split(",").some((offer) =>
+    offer.includes("permessage-deflate") && !offer.includes("client_no_context_takeover")
+  );
+}
+
+/**
  * Compresses a frame that is not masked.
  *
  * @param frameOf makes a frame of a payload, with the opcode of `frame`

@@ -5,6 +5,9 @@
  * times age): ordinary messages are small and arrive within milliseconds, also while others fill
  * the budget and then send no more, or send large ones again and again.
  *
+ * Another budget limits what is kept of handled messages because later ones can refer to it. There
+ * the client is closed that holds the most.
+ *
  * @module
  */
 import type { Clock } from "../../application/ports/clock.ts";
@@ -31,10 +34,18 @@ export class MessageBudget {
   readonly #charges = new Set<MessageCharge>();
   #bytes = 0;
 
-  /** @param limit bytes */
-  constructor(limit: number, clock: Pick<Clock, "monotonic">) {
+  /**
+   * @param limit bytes
+   * @param clock without one the age does not count
+   */
+  constructor(limit: number, clock: Pick<Clock, "monotonic"> = { monotonic: () => 0 }) {
     this.#limit = limit;
     this.#clock = clock;
+  }
+
+  /** Whether this number of bytes more can be held without closing a client. */
+  hasRoom(bytes: number): boolean {
+    return this.#bytes + bytes <= this.#limit;
   }
 
   /** Bytes that are held. */

@@ -21,7 +21,7 @@ const PART_BYTES = 256;
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const NOTHING = Buffer.alloc(0);
 /** Bytes of earlier messages that a compressed one can refer to (RFC 1951). */
-const CONTEXT_BYTES = 32 * 1024;
+export const CONTEXT_BYTES = 32 * 1024;
 
 /** State of the receiver of `ws`. */
 interface Receiver {
@@ -61,6 +61,8 @@ interface ReceiverOptions {
   readonly user: TurnUser;
   /** Called when a message that is unpacked is larger, or cannot be unpacked. */
   readonly onInvalid: (isTooLarge: boolean) => void;
+  /** Called with the bytes that are kept because later messages can refer to them. */
+  readonly onContext: (bytes: number) => void;
 }
 
 /** The messages of one connection that have not arrived whole. */
@@ -162,11 +164,14 @@ export class ReceiverLimits {
     const packed = Buffer.concat([...this.#compressed, TAIL]);
     this.#compressed = [];
     this.#compressedBytes = 0;
-    const { turns, user, onInvalid } = this.#options;
+    const { turns, user, onInvalid, onContext } = this.#options;
     try {
       return await turns.run(user, packed.length, () => {
         const message = inflate(packed, this.#context, this.maxBytes);
-        if (this.#hasContext) this.#context = contextAfter(this.#context, message);
+        if (this.#hasContext && !this.#isDiscarded) {
+          this.#context = contextAfter(this.#context, message);
+          onContext(this.#context.length);
+        }
         return message;
       });
     } catch (error) {

@@ -27,7 +27,7 @@ import {
 } from "../../domain/connection/feed.ts";
 import type { ClientSession, HeaderLogin, SessionContext } from "./client_session.ts";
 import { ClientSocket, type IncomingLimits } from "./client_socket.ts";
-import { readsCompressed } from "./deflate.ts";
+import { mayKeepContext, readsCompressed } from "./deflate.ts";
 import { type Endpoint, endpointOf } from "./endpoints.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import type { Opcode } from "./frame_header.ts";
@@ -36,6 +36,7 @@ import { MarketSession } from "./market_session.ts";
 import { MessageBudget } from "./message_budget.ts";
 import { OrderSession } from "./order_session.ts";
 import { ReadRate } from "./read_rate.ts";
+import { CONTEXT_BYTES } from "./receiver_limits.ts";
 import { Turns } from "./turns.ts";
 
 /** Time between two checks of what depends on time, in ms. */
@@ -48,6 +49,11 @@ const REQUEST_MS = 10_000;
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Time in which a client has to reply to a close frame, in ms. */
 const CLOSE_MS = 2_000;
+/**
+ * What is kept of compressed messages, as a part of the limit of messages. Then clients are not
+ * offered compression that need it.
+ */
+const CONTEXT_SHARE = 1 / 4;
 /** Characters of a client's name for itself that are kept. */
 const MAX_AGENT = 200;
 
@@ -118,6 +124,8 @@ export class WebSocketApi implements AsyncDisposable {
   /** The server that accepts connections: `#server`, or one of TCP where they are encrypted. */
   readonly #listener: TcpServer;
   readonly #upgrader: WebSocketServer;
+  /** Accepts clients without compression. */
+  readonly #plainUpgrader: WebSocketServer;
   readonly #frames: ReadonlyMap<FeedId, BatchFrames>;
   readonly #openings: OpeningRate;
   readonly #incoming: Omit<IncomingLimits, "onRefused">;
@@ -143,11 +151,22 @@ export class WebSocketApi implements AsyncDisposable {
     const clear = () => this.#frames.forEach((frames) => frames.clear());
     const turns = new Turns(clock, this.#ended.signal);
     const budget = new MessageBudget(options.maxPendingMessageBytes, clock);
+    const contexts = new MessageBudget(CONTEXT_SHARE * options.maxPendingMessageBytes);
     const { messageTimeoutMs } = options;
     const rate = new ReadRate(maxMessageBytes, clock);
-    this.#incoming = { budget, turns, rate, clock, maxMessageBytes, messageTimeoutMs };
+    this.#incoming = {
+      budget,
+      contexts,
+      turns,
+      rate,
+      clock,
+      maxMessageBytes,
+      messageTimeoutMs,
+    };
     this.#context = { ...options, scheduler: new FlushScheduler(clock, clear), turns };
-    this.#upgrader = new WebSocketServer({ ...SERVER_OPTIONS, maxPayload: maxMessageBytes });
+    const upgrading = { ...SERVER_OPTIONS, maxPayload: maxMessageBytes };
+    this.#upgrader = new WebSocketServer(upgrading);
+    this.#plainUpgrader = new WebSocketServer({ ...upgrading, perMessageDeflate: false });
     this.#server = this.#createServer();
     this.#listener = security === undefined
       ? this.#server
@@ -273,7 +292,10 @@ export class WebSocketApi implements AsyncDisposable {
       connections.refused("stream_openings", `${remoteAddress}:${remotePort}`, tooOften.message);
       return refuse(socket, 503);
     }
-    this.#upgrader.handleUpgrade(request, socket, head, (ws) => {
+    const hasRoom = this.#incoming.contexts.hasRoom(CONTEXT_BYTES) ||
+      !mayKeepContext(request.headers["sec-websocket-extensions"] ?? "");
+    const upgrader = hasRoom ? this.#upgrader : this.#plainUpgrader;
+    upgrader.handleUpgrade(request, socket, head, (ws) => {
       this.#serve(endpoint, { ws, request, raw: socket });
     });
   }

@@ -123,6 +123,45 @@ Deno.test("unfinished messages have a total; a client that fills it is closed", 
   assert.equal(await refusals(harness, "request_bytes"), 1);
 });
 
+Deno.test("what is kept of compressed messages has a total, then no more is kept", async () => {
+  // A quarter of it is kept: 64 contexts of 32 KiB, or 63 and the small ones of logins.
+  await using harness = await startHarness({
+    websocket: true,
+    env: { STREAM_PROXY_MAX_PENDING_REQUEST_MB: "8" },
+  });
+  const url = `${harness.websocket}/v2/sip`;
+  const large = { action: "x".repeat(33_000) };
+  const closed: number[] = [];
+  {
+    await using stack = new AsyncDisposableStack();
+    const all: AlpacaClient[] = [];
+    for (let i = 0; i < 66; i++) {
+      const client = stack.use(await AlpacaClient.logIn(url, COMPRESSED));
+      void client.closed.then(({ code }) => closed.push(code));
+      all.push(client);
+    }
+    for (const client of all.slice(0, 63)) {
+      assert.equal((await client.request(large)).code, 400);
+    }
+    await using small = stack.use(await AlpacaClient.logIn(url, COMPRESSED));
+    assert.equal(small.socket.extensions, "");
+    assert.equal((await small.request({ action: "explode" })).code, 400);
+    const without = { perMessageDeflate: { threshold: 0, clientNoContextTakeover: true } };
+    await using other = stack.use(await AlpacaClient.logIn(url, without));
+    assert.match(other.socket.extensions, /permessage-deflate/);
+    assert.equal((await other.request(large)).code, 400);
+    assert.deepEqual(closed, []);
+    for (const client of all.slice(63)) client.send(large);
+    await until("two clients are closed", () => closed.length === 2);
+    assert.deepEqual(closed, [1013, 1013]);
+    assert.equal(await refusals(harness, "request_bytes"), 2);
+  }
+  await until("there is room for a context", async () => {
+    await using client = await AlpacaClient.logIn(url, COMPRESSED);
+    return client.socket.extensions !== "";
+  });
+});
+
 Deno.test("a message that does not arrive in time closes its connection", async () => {
   await using time = fastClock();
   await using harness = await startHarness({ websocket: true, clock: time.clock });

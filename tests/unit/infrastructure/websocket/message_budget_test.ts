@@ -76,3 +76,17 @@ Deno.test("the total is the sum of what open clients hold, and never above the l
     }
   }));
 });
+
+Deno.test("without a clock the client is closed that holds the most, of any age", () => {
+  const closed: string[] = [];
+  const budget = new MessageBudget(LIMIT);
+  const [first, second] = ["first", "second"].map((name) =>
+    new MessageCharge(() => closed.push(name))
+  );
+  if (!first || !second) return;
+  budget.set(first, 300);
+  budget.set(second, 600);
+  assert.deepEqual([budget.hasRoom(100), budget.hasRoom(101)], [true, false]);
+  budget.set(first, 401);
+  assert.deepEqual(closed, ["second"]);
+});

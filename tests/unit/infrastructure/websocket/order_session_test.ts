@@ -73,6 +73,7 @@ async function serve() {
   const turns = new Turns(systemClock, new AbortController().signal);
   const limits = {
     budget: new MessageBudget(1_000_000, systemClock),
+    contexts: new MessageBudget(1_000_000),
     turns,
     rate: new ReadRate(100_000, systemClock),
     clock: systemClock,
