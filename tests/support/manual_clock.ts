@@ -93,6 +93,11 @@ export class ManualClock implements Clock {
     await settle();
   }
 
+  /** Lets `ms` pass in which nothing runs, as while the process is suspended. */
+  skip(ms: number): void {
+    this.#elapsed += ms;
+  }
+
   #next(): Sleeper | undefined {
     let first: Sleeper | undefined;
     for (const sleeper of this.#sleepers) {

@@ -24,6 +24,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { FeedConnector, FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
 import type { Tracing } from "../ports/tracing.ts";
+import type { UpstreamTap } from "../ports/upstream_tap.ts";
 import { type FeedCounters, messagesReceived } from "../status/counters.ts";
 import type { FeedStatus } from "../status/status.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
@@ -58,6 +59,8 @@ export interface FeedLinkOptions {
      */
     readonly maxAttempts: number;
   };
+  /** Notified of sessions. @default none */
+  readonly tap?: Pick<UpstreamTap, "up" | "down"> | undefined;
   /** Called whenever the state has changed. */
   readonly onStateChange?: () => void;
 }
@@ -170,13 +173,14 @@ export class FeedLink {
       span.event("authenticated");
       this.#onConnected();
       const since = clock.monotonic();
-      const failure = (await this.#follow(session, signal)).redacted(redact);
+      const failure = await this.#follow(session, signal);
       this.#authenticatedAt = clock.monotonic();
       if (clock.monotonic() - since >= STABLE_MS) this.#consecutiveFailures = 0;
       if (!signal.aborted) span.fail(failure);
       return failure;
     } catch (error) {
       const failure = toFailure(error).redacted(redact);
+      this.#options.tap?.down(failure);
       if (!signal.aborted) span.fail(failure);
       return failure;
     } finally {
@@ -195,7 +199,7 @@ export class FeedLink {
   }
 
   async #follow(session: FeedSession, signal: AbortSignal): Promise<FeedFailure> {
-    const { subscriptions, clock, heartbeat: settings } = this.#options;
+    const { subscriptions, clock, heartbeat: settings, tap, redact } = this.#options;
     const over = new AbortController();
     const close = () => session.close();
     signal.addEventListener("abort", close);
@@ -212,7 +216,9 @@ export class FeedLink {
         check: this.#check,
         signal: over.signal,
       }).catch((error) => session.fail(toFailure(error)));
-      return await session.ended;
+      const failure = (await session.ended).redacted(redact);
+      tap?.down(failure);
+      return failure;
     } finally {
       signal.removeEventListener("abort", close);
       over.abort();
@@ -230,6 +236,7 @@ export class FeedLink {
   }
 
   #onConnected(): void {
+    this.#options.tap?.up();
     this.#apply("accepted");
     this.#consecutiveAuthFailures = 0;
     this.#authenticatedAt = this.#options.clock.monotonic();

@@ -232,6 +232,37 @@ export interface OrderStoreCounters {
   pending: number;
 }
 
+/** What a hub publishes of one feed. */
+export interface PublishedCounters {
+  /** Frames, with those that were dropped. */
+  frames: number;
+  /** Bytes of batches that were handed to NATS. */
+  bytes: number;
+  /** Entries that were not published because NATS did not take them; edges notice each. */
+  dropped: number;
+}
+
+/** What edges request of a hub: values of the `kind` label. */
+export const EDGE_REQUESTS = ["attach", "subscribe", "rest"] as const;
+
+/** One kind of requests of edges. */
+export type EdgeRequest = typeof EDGE_REQUESTS[number];
+
+/**
+ * How requests of edges end: values of the `outcome` label. `refused` is by the hub or by Alpaca,
+ * `invalid` cannot be read, `dropped` were too many or had a reply that NATS did not take.
+ */
+export const EDGE_OUTCOMES = ["ok", "refused", "invalid", "dropped"] as const;
+
+/** One outcome of a request of an edge. */
+export type EdgeOutcome = typeof EDGE_OUTCOMES[number];
+
+/** What a hub does for its edges; all zero in other roles. */
+export interface DistributionCounters {
+  readonly published: Readonly<Record<FeedId, PublishedCounters>>;
+  readonly requests: Readonly<Record<EdgeRequest, Record<EdgeOutcome, number>>>;
+}
+
 /** The certificate of the proxy, where it has one. */
 export interface TlsCounters {
   /** New files that were read, and those that could not be used. */
@@ -249,6 +280,7 @@ export interface ProxyCounters {
   readonly streams: StreamCounters;
   readonly orders: OrderCounters;
   readonly orderStore: OrderStoreCounters;
+  readonly distribution: DistributionCounters;
   /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
   /** Requests of clients without access, by reason. */
@@ -302,6 +334,12 @@ export function createCounters(): ProxyCounters {
       duplicates: 0,
     },
     orderStore: { loaded: 0, stored: 0, lost: 0, failed: 0, pending: 0 },
+    distribution: {
+      published: perFeed(() => ({ frames: 0, bytes: 0, dropped: 0 })),
+      requests: Object.fromEntries(
+        EDGE_REQUESTS.map((kind) => [kind, zeroes(EDGE_OUTCOMES)]),
+      ) as DistributionCounters["requests"],
+    },
     refusals: zeroes(REFUSAL_REASONS),
     access: zeroes(ACCESS_REFUSALS),
     rest: Object.fromEntries(

@@ -170,3 +170,17 @@ export type SubscriptionSource = () => readonly FeedSubscriptions[];
 
 /** Returns the quota of every market data feed. */
 export type QuotaSource = () => readonly FeedQuota[];
+
+/** One edge of a hub. */
+export interface EdgeReport {
+  /** The name that its process has chosen. */
+  readonly edge: string;
+  /** Wall clock ms. */
+  readonly attachedAt: number;
+  /** Feeds on which it has a session. */
+  readonly feeds: readonly FeedId[];
+  /** Pairs of channel and symbol that it has subscribed. */
+  readonly pairs: number;
+  /** Time since its last sign of life, in ms. */
+  readonly silenceMs: number;
+}

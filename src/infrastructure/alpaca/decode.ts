@@ -14,6 +14,7 @@
 import type { ExactValue } from "../../domain/market/exact_value.ts";
 import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { RawSink } from "../../application/ports/raw_sink.ts";
+import type { FrameSink } from "../../application/ports/upstream_tap.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log, LogFields } from "../../application/ports/log.ts";
 import { type FeedCounters, type MessageType, observe } from "../../application/status/counters.ts";
@@ -65,6 +66,8 @@ interface DecoderOptions<R> {
   readonly format: StreamFormat<R>;
   /** Receives every valid frame after its events. @default none */
   readonly raw?: RawSink | undefined;
+  /** Receives every frame, valid or not, after that. @default none */
+  readonly tap?: FrameSink | undefined;
   readonly counters: FeedCounters;
   readonly clock: Clock;
   readonly log: Log;
@@ -95,6 +98,7 @@ const MAX_LOGGED_VALUES = 1_000;
 export class FrameDecoder<R> implements MessageNotes {
   readonly #format: StreamFormat<R>;
   readonly #raw: RawSink | undefined;
+  readonly #tap: FrameSink | undefined;
   readonly #counters: FeedCounters;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -115,9 +119,10 @@ export class FrameDecoder<R> implements MessageNotes {
   /** Whether the digits of one of them are known only as a double. */
   #needsDigits = false;
 
-  constructor({ format, raw, counters, clock, log }: DecoderOptions<R>) {
+  constructor({ format, raw, tap, counters, clock, log }: DecoderOptions<R>) {
     this.#format = format;
     this.#raw = raw;
+    this.#tap = tap;
     this.#sinks = new Set(Array.from(format.handlers.values(), ({ sink }) => sink));
     this.#counters = counters;
     this.#clock = clock;
@@ -170,6 +175,7 @@ export class FrameDecoder<R> implements MessageNotes {
     } catch (error) {
       this.fail(error);
     }
+    this.#tap?.receive(frame, this.#receivedAt);
   }
 
   /** The wall clock time in ms, with a fraction where it would equal that of the last frame. */

@@ -10,6 +10,7 @@ import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { RawSink } from "../../application/ports/raw_sink.ts";
+import type { FrameSink } from "../../application/ports/upstream_tap.ts";
 import type { FeedCounters } from "../../application/status/counters.ts";
 import {
   type SubscriptionRequest,
@@ -114,6 +115,8 @@ interface MarketStream {
   readonly format: MarketFormat;
   /** Receives every valid frame after its events. @default none */
   readonly raw?: RawSink | undefined;
+  /** Receives every frame after that. @default none */
+  readonly tap?: FrameSink | undefined;
   /** Reveals the key pair; called only to log in. */
   readonly credentials: () => { readonly key: string; readonly secret: string };
   /** Removes secrets from Alpaca's text. */

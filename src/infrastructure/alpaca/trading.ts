@@ -13,6 +13,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";
 import type { Log } from "../../application/ports/log.ts";
+import type { FrameSink } from "../../application/ports/upstream_tap.ts";
 import type { FeedCounters } from "../../application/status/counters.ts";
 import type { SymbolSets } from "../../domain/subscription/pairs.ts";
 import { type OrderUpdate, unknownEnums } from "../../domain/market/order_events.ts";
@@ -79,6 +80,8 @@ interface TradingStream {
   readonly sink: EventSink<OrderUpdate>;
   /** Whether updates keep the frames as Alpaca sent them. @default false */
   readonly keepsSource?: boolean | undefined;
+  /** Receives every frame after its updates. @default none */
+  readonly tap?: FrameSink | undefined;
   /** Reveals the key pair; called only to log in. */
   readonly credentials: () => { readonly key: string; readonly secret: string };
   readonly counters: FeedCounters;

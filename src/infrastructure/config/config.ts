@@ -92,6 +92,10 @@ export interface NatsSettings {
   readonly prefix: string;
   /** Copies of the streams that are created. */
   readonly replicas: number;
+  /** Bytes of frames that a hub retains in JetStream; 0: none. */
+  readonly retainBytes: number;
+  /** Age up to which they are retained, in ms. */
+  readonly retainAgeMs: number;
 }
 
 /** Everything that can be set from outside. */

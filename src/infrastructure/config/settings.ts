@@ -310,6 +310,15 @@ export const SETTINGS = {
       description: "NATS servers that keep a copy of a stream which the proxy creates",
       default: "1",
     }),
+    STREAM_PROXY_NATS_RETAIN_MB: row(integer(0, 10_485_760), "nats.retainBytes", {
+      description: "MiB of Alpaca's frames that a hub keeps in JetStream, so that a past span " +
+        "can be recorded; 0 keeps none",
+      default: "0",
+    }),
+    STREAM_PROXY_NATS_RETAIN_SECS: row(integer(60, 2_592_000), "nats.retainAgeMs", {
+      description: "Age up to which these frames are kept",
+      default: "900",
+    }),
   }),
   ...section("TLS", {
     STREAM_PROXY_TLS_CERT: row(pem("CERTIFICATE"), "tls.certificate", {

@@ -34,6 +34,14 @@ function guarded<S extends Socket>(socket: S): S {
   return socket.on("error", ignore);
 }
 
+/** Bytes that were published and that the system has not taken yet. */
+export function pendingBytes(connection: NatsConnection): number {
+  const { outbound, transport } = (connection as NatsConnectionImpl).protocol;
+  const { socket } = transport as NodeTransport;
+  // The socket is absent while the connection is opened again.
+  return outbound.size() + ((socket as Socket | undefined)?.writableLength ?? 0);
+}
+
 /**
  * Opens a connection.
  *

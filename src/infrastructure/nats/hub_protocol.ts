@@ -11,16 +11,34 @@ import { FAILURE_TYPES, type FailureType } from "../../domain/connection/failure
 import { type FeedId, type FeedKind, FEEDS } from "../../domain/connection/feed.ts";
 import {
   type Action,
-  type Pair,
-  pairKey,
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-  type UpstreamError,
 } from "../../domain/subscription/pairs.ts";
-import { REST_PURPOSES, type RestPurpose } from "../../application/status/counters.ts";
+import type {
+  AttachReply,
+  AttachRequest,
+  EdgeState,
+  RestApi,
+  RestReply,
+  RestRequest,
+  SubscribeReply,
+  SubscribeRequest,
+} from "../../application/cluster/messages.ts";
+import { REST_PURPOSES } from "../../application/status/counters.ts";
 import { isTerm } from "./frame_batch.ts";
+
+export { PairDigest } from "../../domain/cluster/pair_digest.ts";
+export type {
+  AttachReply,
+  AttachRequest,
+  EdgeState,
+  RestReply,
+  RestRequest,
+  SubscribeReply,
+  SubscribeRequest,
+};
 
 /** The subjects below a prefix. */
 export function hubSubjects(prefix: string): HubSubjects {
@@ -50,97 +68,6 @@ export interface HubSubjects {
   edge(edge: string): string;
 }
 
-/**
- * A session of an edge begins (`held` absent: the hub forgets what this edge has subscribed on the
- * feed), or continues: sent every two seconds.
- */
-export interface AttachRequest {
-  /** A name that the process of the edge has chosen at random: letters, digits, `-` and `_`. */
-  readonly edge: string;
-  readonly feed: FeedId;
-  /** The product that the edge is configured for. */
-  readonly kind: FeedKind;
-  /** What a session that continues believes that the hub has of it. */
-  readonly held?: {
-    readonly term: bigint;
-    /**
-     * {@linkcode PairDigest} of what it has subscribed; absent while a request is in flight.
-     */
-    readonly digest?: string | undefined;
-  } | undefined;
-}
-
-/** The answer to {@linkcode AttachRequest}. */
-export interface AttachReply {
-  /** Revision of the hub's lease, which the batches have too. */
-  readonly term: bigint;
-  /** Number of the next entry of the feed. */
-  readonly next: number;
-  /** Whether the hub has a session with Alpaca; if not, `up` follows on the subject of the feed. */
-  readonly isUp: boolean;
-  /**
-   * False when the hub does not have what the request says that it has, or serves another product:
-   * the session of the edge ends.
-   */
-  readonly isKnown: boolean;
-  /** The product that the hub is configured for; absent when it does not have the feed. */
-  readonly kind: FeedKind | undefined;
-  /** Why there is no session or the request is refused; otherwise "". */
-  readonly reason: string;
-}
-
-/** Subscribes or unsubscribes pairs for one edge. */
-export interface SubscribeRequest {
-  readonly edge: string;
-  readonly feed: FeedId;
-  /** Term of the session. */
-  readonly term: bigint;
-  readonly action: Action;
-  /** Empty for a probe. */
-  readonly pairs: readonly Pair[];
-}
-
-/**
- * The answer to {@linkcode SubscribeRequest}, as Alpaca's: everything of this edge that is carried,
- * or why the request was rejected; then none of its pairs is subscribed. `unknown`: the hub has no
- * session of this edge and term, which ends.
- */
-export type SubscribeReply =
-  | { readonly state: SymbolSets }
-  | { readonly error: UpstreamError }
-  | { readonly unknown: true };
-
-/** What is carried for an edge has changed without a request of it. */
-export interface EdgeState {
-  readonly feed: FeedId;
-  readonly term: bigint;
-  readonly state: SymbolSets;
-}
-
-/** The REST APIs of Alpaca. */
-export type RestApi = typeof REST_APIS[number];
-
-/** A GET request that the hub sends with its credentials. */
-export interface RestRequest {
-  readonly edge: string;
-  readonly api: RestApi;
-  /** Begins with a slash. */
-  readonly path: string;
-  /** Without a question mark. */
-  readonly query: string;
-  readonly purpose: RestPurpose;
-}
-
-/** The answer to {@linkcode RestRequest}; there is no session, so it may come from any hub. */
-export type RestReply =
-  | {
-    /** The body of the response, which is JSON. */
-    readonly body: string;
-    /** Wall clock ms that the response of Alpaca names, in whole seconds; 0: none. */
-    readonly serverTime: number;
-  }
-  | { readonly error: { readonly message: string; readonly status?: number | undefined } };
-
 /** The payload of a `down` entry: why the hub has no session. */
 export interface DownEntry {
   readonly errorType: FailureType;
@@ -165,7 +92,7 @@ const MAX_PATH_LENGTH = 512;
 /** Snapshots name hundreds of contracts. */
 const MAX_QUERY_LENGTH = 32 * 1_024;
 const MAX_TEXT_LENGTH = 4_096;
-const REST_APIS = ["data", "trading"] as const;
+const REST_APIS: readonly RestApi[] = ["data", "trading"];
 const ACTIONS: readonly Action[] = ["subscribe", "unsubscribe"];
 const EDGE = /^[A-Za-z0-9_-]{1,64}$/;
 const SYMBOL = /^[\x21-\x7e]+$/;
@@ -175,41 +102,6 @@ const DIGEST = /^[0-9a-f-]{1,32}$/;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
-
-/**
- * A digest of a set of pairs that is kept up to date in constant time, so that both sides of a
- * session notice when they differ.
- */
-export class PairDigest {
-  #count = 0;
-  #sum = 0;
-
-  /** Adds a pair that is not in the set. */
-  add(pair: Pair): void {
-    this.#count++;
-    this.#sum = (this.#sum + hash(pairKey(pair))) >>> 0;
-  }
-
-  /** Removes a pair that is in the set. */
-  remove(pair: Pair): void {
-    this.#count--;
-    this.#sum = (this.#sum - hash(pairKey(pair))) >>> 0;
-  }
-
-  /** The digest as text. */
-  toString(): string {
-    return `${this.#count.toString(16)}-${this.#sum.toString(16)}`;
-  }
-}
-
-/** FNV-1a of ASCII text, 32 bits. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
-  }
-  return value >>> 0;
-}
 
 /** Encodes an {@linkcode AttachRequest}. */
 export function encodeAttach({ held, ...request }: AttachRequest): Uint8Array {

@@ -69,6 +69,11 @@ export class NatsClient implements AsyncDisposable {
     return this.#open !== undefined;
   }
 
+  /** The connection, if there is one now. */
+  get current(): NatsConnection | undefined {
+    return this.#open;
+  }
+
   /**
    * Resolves with the connection as soon as there is one. It reconnects by itself, except when NATS
    * refuses the credentials: then the next call opens another one.

@@ -479,3 +479,22 @@ Deno.test("a secret that Alpaca quotes reaches no status, log or span", async ()
   const log = JSON.stringify(followed.log.records);
   assert.equal(log.includes(SECRET), false);
 });
+
+Deno.test("a tap is notified of each session and failed attempt, without secrets", async () => {
+  const calls: string[] = [];
+  const tap = {
+    up: () => calls.push("up"),
+    down: ({ errorType, message }: FeedFailure) => calls.push(`${errorType} ${message}`),
+  };
+  {
+    await using feed = new Followed(["accept", failing("dial"), "accept"], { tap });
+    await settle();
+    feed.connector.last.drop(`closed because of ${SECRET}`);
+    await settle();
+    assert.deepEqual(calls, ["up", "closed closed because of <secret>"]);
+    await feed.clock.advance(10_000);
+  }
+  assert.deepEqual(calls.slice(2, 4), ["dial dial it is", "up"]);
+  assert.match(calls[4] ?? "", /^closed /, "the end of the process");
+  assert.equal(calls.length, 5);
+});

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { UpstreamSubscriptions } from "../../../../src/application/feeds/upstream_subscriptions.ts";
-import { FeedLink } from "../../../../src/application/feeds/feed_link.ts";
+import { FeedLink, type FeedLinkOptions } from "../../../../src/application/feeds/feed_link.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
@@ -32,6 +32,7 @@ export interface FollowedOptions {
   readonly subscriptions?: UpstreamSubscriptions;
   readonly random?: number;
   readonly start?: boolean;
+  readonly tap?: FeedLinkOptions["tap"];
 }
 
 /** A link that follows a script; disposing proves that nothing is left. */
@@ -59,6 +60,7 @@ export class Followed {
       tracing: this.tracing,
       redact: (text) => text.replaceAll(SECRET, "<secret>"),
       remedies: { auth: "Check the key" },
+      tap: options.tap,
       heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
       reconnect: { ...RECONNECT, maxAttempts: options.maxAttempts ?? 0 },
     });

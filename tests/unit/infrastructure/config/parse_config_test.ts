@@ -49,7 +49,7 @@ Deno.test("credentials alone give the documented defaults", () => {
       url: "wss://stream.data.alpaca.markets/v1beta1/indicative",
     },
     crypto: { location: "us", url: "wss://stream.data.alpaca.markets/v1beta3/crypto/us" },
-    nats: { prefix: "alpaca", replicas: 1 },
+    nats: { prefix: "alpaca", replicas: 1, retainBytes: 0, retainAgeMs: 900_000 },
     news: { url: "wss://stream.data.alpaca.markets/v1beta1/news", maxBytes: 4 * 1_048_576 },
     trading: {
       url: "wss://paper-api.alpaca.markets/stream",

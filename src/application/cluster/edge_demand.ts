@@ -1,0 +1,434 @@
+/**
+ * What the edges of a hub subscribe: one session per edge and feed, each with the pairs that its
+ * edge has subscribed, as references in the subscriptions of the feed.
+ *
+ * A request is answered when upstream has decided about each of its pairs, or after
+ * {@linkcode REPLY_MS}. A session without a sign of life for {@linkcode EXPIRY_MS} ends. Pairs of a
+ * session that ends keep their references for {@linkcode RELEASE_MS}, so that a session that
+ * follows unsubscribes nothing.
+ *
+ * @module
+ */
+import { PairDigest } from "../../domain/cluster/pair_digest.ts";
+import type { FeedId, FeedKind, MarketFeedId } from "../../domain/connection/feed.ts";
+import {
+  type Pair,
+  pairKey,
+  parseErrorText,
+  type SymbolSets,
+  type UpstreamChannel,
+  type UpstreamError,
+} from "../../domain/subscription/pairs.ts";
+import { QuotaExceeded } from "../feeds/quota_check.ts";
+import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { EdgeReport } from "../status/reports.ts";
+import type { UpstreamEvents } from "../streaming/upstream_events.ts";
+import type {
+  AttachReply,
+  AttachRequest,
+  EdgeState,
+  SubscribeReply,
+  SubscribeRequest,
+} from "./messages.ts";
+
+/** How long a request waits for upstream, in ms. */
+const REPLY_MS = 5_000;
+/** Time after which a session without a sign of life ends: three missed ones. */
+const EXPIRY_MS = 6_000;
+/** How long the pairs of a session that has ended are kept, in ms. */
+const RELEASE_MS = 5_000;
+/** How often sessions are checked, in ms. */
+const SWEEP_MS = 500;
+/** A check that is so late had no chance to receive signs of life before it, in ms. */
+const LATE_MS = 2_000;
+
+/** The reply of Alpaca above a limit. */
+const OVER_LIMIT: UpstreamError = { code: 405, message: "symbol limit exceeded" };
+const NO_SUBSCRIPTIONS: UpstreamError = { code: 400, message: "the stream has no subscriptions" };
+const BAD_REQUEST = 400;
+const NOTHING: SymbolSets = new Map();
+
+/** Bounds on what all edges together may use. */
+export interface EdgeLimits {
+  readonly maxEdges: number;
+  /** Pairs of one edge on one feed. */
+  readonly maxPairs: number;
+  /** Pairs of all edges on all feeds. */
+  readonly maxTotalPairs: number;
+}
+
+/** Subscriptions of a feed. */
+type DemandSink = Pick<SubscriptionSink, "checkPairs" | "add" | "remove" | "statesOf">;
+
+/** What the demand of edges needs. */
+interface EdgeDemandOptions {
+  /** The products of the enabled feeds. */
+  readonly kinds: Readonly<Partial<Record<FeedId, FeedKind>>>;
+  /** Subscriptions of the feeds that have some. */
+  readonly sinks: Readonly<Partial<Record<MarketFeedId, DemandSink>>>;
+  /** The revision of the lease, while this process holds it. */
+  readonly lease: { readonly term: bigint | undefined };
+  /** What is published of a feed at this moment. */
+  readonly positionOf: (feed: FeedId) => Pick<AttachReply, "next" | "isUp" | "reason">;
+  /** Sends an edge what is carried for it. */
+  readonly publishState: (edge: string, state: EdgeState) => void;
+  readonly limits: EdgeLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A request that waits for upstream. */
+interface Pending {
+  readonly pairs: readonly Pair[];
+  /** Those that the session did not have before. */
+  readonly added: readonly Pair[];
+  readonly answer: (reply: SubscribeReply) => void;
+  /** Monotonic ms. */
+  readonly until: number;
+}
+
+/** One edge on one feed. */
+interface EdgeSession {
+  readonly edge: string;
+  readonly feed: FeedId;
+  readonly term: bigint;
+  readonly pairs: Map<string, Pair>;
+  readonly digest: PairDigest;
+  /** Monotonic ms of the last sign of life. */
+  seenAt: number;
+  pending: Pending | undefined;
+}
+
+/** An edge with its sessions. */
+interface Edge {
+  readonly name: string;
+  /** Wall clock ms. */
+  readonly attachedAt: number;
+  readonly sessions: Map<FeedId, EdgeSession>;
+}
+
+/** Pairs whose references are removed later. */
+interface Release {
+  readonly feed: FeedId;
+  readonly pairs: readonly Pair[];
+  /** Monotonic ms. */
+  readonly at: number;
+}
+
+/** The sessions of all edges. */
+export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried" | "subscription"> {
+  readonly #options: EdgeDemandOptions;
+  readonly #edges = new Map<string, Edge>();
+  /** In the order of their times. */
+  #releases: Release[] = [];
+  /** Pairs of all sessions and releases. */
+  #pairs = 0;
+
+  constructor(options: EdgeDemandOptions) {
+    this.#options = options;
+  }
+
+  /** Begins or continues the session of an edge; `undefined` without the lease. */
+  attach(request: AttachRequest): AttachReply | undefined {
+    const { lease: { term }, kinds, positionOf } = this.#options;
+    if (term === undefined) return undefined;
+    const { edge, feed, held } = request;
+    const kind = kinds[feed];
+    const reason = this.#problemOf(request) ??
+      (held ? this.#continue(edge, feed, held) : this.#begin(edge, feed, term));
+    if (kind === undefined) {
+      return { term, next: 1, isUp: false, isKnown: false, kind, reason: reason ?? "" };
+    }
+    const position = positionOf(feed);
+    return reason === undefined
+      ? { term, ...position, isKnown: true, kind }
+      : { term, ...position, isKnown: false, kind, reason };
+  }
+
+  /** Applies a request of an edge; `answer` is called once, maybe at a later time. */
+  subscribe(request: SubscribeRequest, answer: (reply: SubscribeReply) => void): void {
+    const session = this.#edges.get(request.edge)?.sessions.get(request.feed);
+    const { lease: { term }, clock } = this.#options;
+    if (!session || session.term !== term || request.term !== term) {
+      return answer({ unknown: true });
+    }
+    session.seenAt = clock.monotonic();
+    // An edge has one request in flight: it does not wait for this one any more.
+    this.#finish(session, { state: this.#stateOf(session) });
+    if (request.pairs.length === 0) return answer({ state: this.#stateOf(session) });
+    const sink = this.#sinkOf(request.feed);
+    if (!sink) return answer({ error: NO_SUBSCRIPTIONS });
+    if (request.action === "unsubscribe") {
+      this.#take(session, request.pairs);
+      return answer({ state: this.#stateOf(session) });
+    }
+    const added = request.pairs.filter((pair) => !session.pairs.has(pairKey(pair)));
+    if (!this.#fits(session, sink, added)) return answer({ error: OVER_LIMIT });
+    for (const pair of added) {
+      session.pairs.set(pairKey(pair), pair);
+      session.digest.add(pair);
+    }
+    this.#pairs += added.length;
+    for (const [channel, symbols] of byChannel(added)) sink.add(channel, symbols);
+    const until = clock.monotonic() + REPLY_MS;
+    session.pending = { pairs: request.pairs, added, answer, until };
+    this.#check(session, sink);
+  }
+
+  carried({ feed, channel, symbols }: Parameters<UpstreamEvents["carried"]>[0]): void {
+    this.#changed(feed, channel, symbols);
+  }
+
+  notCarried(
+    { feed, channel, symbols }: Parameters<UpstreamEvents["notCarried"]>[0],
+    reason: Parameters<UpstreamEvents["notCarried"]>[1],
+  ): void {
+    // The end of a session is published with the frames.
+    if (reason === "not_subscribed") this.#changed(feed, channel, symbols);
+  }
+
+  subscription(feed: FeedId): void {
+    const sink = this.#sinkOf(feed);
+    if (!sink) return;
+    for (const session of this.#sessionsOf(feed)) if (session.pending) this.#check(session, sink);
+  }
+
+  /** Ends sessions without a sign of life, until `signal` fires; then all sessions. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    let last = clock.monotonic();
+    while (!signal.aborted) {
+      await clock.sleep(SWEEP_MS, signal);
+      const now = clock.monotonic();
+      const isLate = now - last > LATE_MS;
+      last = now;
+      if (!signal.aborted) this.#sweep(now, isLate);
+    }
+    for (const { sessions } of this.#edges.values()) {
+      for (const session of sessions.values()) this.#end(session);
+    }
+    this.#edges.clear();
+    this.#release(Infinity);
+  }
+
+  /** Reports every edge. */
+  reports(): readonly EdgeReport[] {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    return Array.from(this.#edges.values(), ({ name, attachedAt, sessions }) => {
+      const all = [...sessions.values()];
+      return {
+        edge: name,
+        attachedAt,
+        feeds: all.map(({ feed }) => feed),
+        pairs: all.reduce((sum, { pairs }) => sum + pairs.size, 0),
+        silenceMs: Math.min(...all.map(({ seenAt }) => now - seenAt)),
+      };
+    });
+  }
+
+  /** Number of attached edges. */
+  get size(): number {
+    return this.#edges.size;
+  }
+
+  /** Describes why a request cannot be served by this hub. */
+  #problemOf({ edge, feed, kind }: AttachRequest): string | undefined {
+    const { kinds, limits: { maxEdges } } = this.#options;
+    const own = kinds[feed];
+    if (own === undefined) return `The hub does not have the feed ${feed}`;
+    if (own !== kind) return `The hub has the ${feed} feed of ${own}, the edge expects ${kind}`;
+    if (this.#edges.has(edge) || this.#edges.size < maxEdges) return undefined;
+    return `The hub has ${maxEdges} edges, the most it allows`;
+  }
+
+  #begin(edge: string, feed: FeedId, term: bigint): undefined {
+    const { clock, log } = this.#options;
+    let known = this.#edges.get(edge);
+    if (!known) {
+      known = { name: edge, attachedAt: clock.now(), sessions: new Map() };
+      this.#edges.set(edge, known);
+      log.info("Edge attached", { edge, edges: this.#edges.size });
+    }
+    const before = known.sessions.get(feed);
+    if (before) this.#end(before);
+    known.sessions.set(feed, {
+      edge,
+      feed,
+      term,
+      pairs: new Map(),
+      digest: new PairDigest(),
+      seenAt: clock.monotonic(),
+      pending: undefined,
+    });
+  }
+
+  /** Describes why a session cannot continue. */
+  #continue(
+    edge: string,
+    feed: FeedId,
+    held: NonNullable<AttachRequest["held"]>,
+  ): string | undefined {
+    const { lease: { term }, clock } = this.#options;
+    const session = this.#edges.get(edge)?.sessions.get(feed);
+    if (!session || session.term !== term || held.term !== term) {
+      return "The hub has no session of this edge";
+    }
+    session.seenAt = clock.monotonic();
+    const { pending, digest } = session;
+    if (pending || held.digest === undefined || held.digest === String(digest)) return undefined;
+    return "The hub has other subscriptions of this edge";
+  }
+
+  /** Whether the limits and the quota have room for further pairs. */
+  #fits({ pairs }: EdgeSession, sink: DemandSink, added: readonly Pair[]): boolean {
+    const { maxPairs, maxTotalPairs } = this.#options.limits;
+    if (pairs.size + added.length > maxPairs) return false;
+    if (this.#pairs + added.length > maxTotalPairs) return false;
+    try {
+      sink.checkPairs(added);
+      return true;
+    } catch (error) {
+      if (error instanceof QuotaExceeded) return false;
+      throw error;
+    }
+  }
+
+  /** Answers the pending request of a session once upstream has decided about its pairs. */
+  #check(session: EdgeSession, sink: DemandSink): void {
+    const { pending } = session;
+    if (!pending) return;
+    let isDecided = true;
+    for (const [channel, symbols] of byChannel(pending.pairs)) {
+      for (const { state, reason } of sink.statesOf(channel, symbols)) {
+        if (state === "rejected") return this.#reject(session, errorOf(reason));
+        if (state === "waiting") return this.#reject(session, OVER_LIMIT);
+        isDecided &&= state === "acknowledged";
+      }
+    }
+    if (isDecided) this.#finish(session, { state: this.#stateOf(session) });
+  }
+
+  #reject(session: EdgeSession, error: UpstreamError): void {
+    this.#take(session, session.pending?.added ?? []);
+    this.#finish(session, { error });
+  }
+
+  #finish(session: EdgeSession, reply: SubscribeReply): void {
+    const { pending } = session;
+    session.pending = undefined;
+    pending?.answer(reply);
+  }
+
+  /** Removes pairs from a session. */
+  #take(session: EdgeSession, pairs: readonly Pair[]): void {
+    const removed = pairs.filter((pair) => session.pairs.delete(pairKey(pair)));
+    for (const pair of removed) session.digest.remove(pair);
+    this.#remove(session.feed, removed);
+  }
+
+  #remove(feed: FeedId, pairs: readonly Pair[]): void {
+    this.#pairs -= pairs.length;
+    const sink = this.#sinkOf(feed);
+    for (const [channel, symbols] of byChannel(pairs)) sink?.remove(channel, symbols);
+  }
+
+  /** Ends a session; its pairs are released later. */
+  #end(session: EdgeSession): void {
+    const { feed, pairs } = session;
+    this.#finish(session, { unknown: true });
+    if (pairs.size === 0) return;
+    const at = this.#options.clock.monotonic() + RELEASE_MS;
+    this.#releases.push({ feed, pairs: [...pairs.values()], at });
+  }
+
+  /** Releases what is due at a time. */
+  #release(now: number): void {
+    while (this.#releases[0] && this.#releases[0].at <= now) {
+      const { feed, pairs } = this.#releases.shift() as Release;
+      this.#remove(feed, pairs);
+    }
+  }
+
+  /** @param isLate whether signs of life may wait to be received */
+  #sweep(now: number, isLate: boolean): void {
+    const { log } = this.#options;
+    for (const { name, sessions } of this.#edges.values()) {
+      for (const session of sessions.values()) {
+        if (isLate) session.seenAt = Math.max(session.seenAt, now - EXPIRY_MS / 2);
+        const { pending, seenAt, feed } = session;
+        if (pending && pending.until <= now) {
+          this.#finish(session, { state: this.#stateOf(session) });
+        }
+        if (now - seenAt < EXPIRY_MS) continue;
+        this.#end(session);
+        sessions.delete(feed);
+      }
+      if (sessions.size > 0) continue;
+      this.#edges.delete(name);
+      log.warn("Edge expired", { edge: name, edges: this.#edges.size });
+    }
+    this.#release(now);
+  }
+
+  /** Answers requests, and sends their state to the other sessions that have one of the symbols. */
+  #changed(
+    feed: FeedId,
+    channel: UpstreamChannel | undefined,
+    symbols: readonly string[],
+  ): void {
+    const sink = this.#sinkOf(feed);
+    if (!sink || channel === undefined) return;
+    const keys = symbols.map((symbol) => pairKey({ channel, symbol }));
+    for (const session of this.#sessionsOf(feed)) {
+      if (session.pending) {
+        this.#check(session, sink);
+        continue;
+      }
+      const { pairs, edge, term } = session;
+      if (!keys.some((key) => pairs.has(key))) continue;
+      this.#options.publishState(edge, { feed, term, state: this.#stateOf(session) });
+    }
+  }
+
+  /** The pairs of a session that are carried. */
+  #stateOf({ feed, pairs }: EdgeSession): SymbolSets {
+    const sink = this.#sinkOf(feed);
+    if (!sink || pairs.size === 0) return NOTHING;
+    const state = new Map<UpstreamChannel, ReadonlySet<string>>();
+    for (const [channel, symbols] of byChannel(pairs.values())) {
+      const carried = sink.statesOf(channel, symbols).filter((each) =>
+        each.state === "acknowledged"
+      );
+      if (carried.length > 0) state.set(channel, new Set(carried.map(({ symbol }) => symbol)));
+    }
+    return state;
+  }
+
+  *#sessionsOf(feed: FeedId): Generator<EdgeSession> {
+    for (const { sessions } of this.#edges.values()) {
+      const session = sessions.get(feed);
+      if (session) yield session;
+    }
+  }
+
+  #sinkOf(feed: FeedId): DemandSink | undefined {
+    return feed === "trading" ? undefined : this.#options.sinks[feed];
+  }
+}
+
+function errorOf(reason: string): UpstreamError {
+  return parseErrorText(reason) ?? { code: BAD_REQUEST, message: reason };
+}
+
+function byChannel(pairs: Iterable<Pair>): ReadonlyMap<UpstreamChannel, readonly string[]> {
+  const found = new Map<UpstreamChannel, string[]>();
+  for (const { channel, symbol } of pairs) {
+    const symbols = found.get(channel);
+    if (symbols) symbols.push(symbol);
+    else found.set(channel, [symbol]);
+  }
+  return found;
+}

@@ -1,0 +1,99 @@
+/**
+ * What a hub and its edges ask each other, and the answers.
+ *
+ * @module
+ */
+import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
+import type { Action, Pair, SymbolSets, UpstreamError } from "../../domain/subscription/pairs.ts";
+import type { RestPurpose } from "../status/counters.ts";
+
+/**
+ * A session of an edge begins (`held` absent: the hub forgets what this edge has subscribed on the
+ * feed), or continues: sent every two seconds.
+ */
+export interface AttachRequest {
+  /** A name that the process of the edge has chosen at random: letters, digits, `-` and `_`. */
+  readonly edge: string;
+  readonly feed: FeedId;
+  /** The product that the edge is configured for. */
+  readonly kind: FeedKind;
+  /** What a session that continues believes that the hub has of it. */
+  readonly held?: {
+    readonly term: bigint;
+    /**
+     * `PairDigest` of what it has subscribed; absent while a request is in flight.
+     */
+    readonly digest?: string | undefined;
+  } | undefined;
+}
+
+/** The answer to {@linkcode AttachRequest}. */
+export interface AttachReply {
+  /** Revision of the hub's lease, which the batches have too. */
+  readonly term: bigint;
+  /** Number of the next entry of the feed. */
+  readonly next: number;
+  /** Whether the hub has a session with Alpaca; if not, `up` follows on the subject of the feed. */
+  readonly isUp: boolean;
+  /**
+   * False when the hub does not have what the request says that it has, or serves another product:
+   * the session of the edge ends.
+   */
+  readonly isKnown: boolean;
+  /** The product that the hub is configured for; absent when it does not have the feed. */
+  readonly kind: FeedKind | undefined;
+  /** Why there is no session or the request is refused; otherwise "". */
+  readonly reason: string;
+}
+
+/** Subscribes or unsubscribes pairs for one edge. */
+export interface SubscribeRequest {
+  readonly edge: string;
+  readonly feed: FeedId;
+  /** Term of the session. */
+  readonly term: bigint;
+  readonly action: Action;
+  /** Empty for a probe. */
+  readonly pairs: readonly Pair[];
+}
+
+/**
+ * The answer to {@linkcode SubscribeRequest}, as Alpaca's: everything of this edge that is carried,
+ * or why the request was rejected; then none of its pairs is subscribed. `unknown`: the hub has no
+ * session of this edge and term, which ends.
+ */
+export type SubscribeReply =
+  | { readonly state: SymbolSets }
+  | { readonly error: UpstreamError }
+  | { readonly unknown: true };
+
+/** What is carried for an edge has changed without a request of it. */
+export interface EdgeState {
+  readonly feed: FeedId;
+  readonly term: bigint;
+  readonly state: SymbolSets;
+}
+
+/** The REST APIs of Alpaca. */
+export type RestApi = "data" | "trading";
+
+/** A GET request that the hub sends with its credentials. */
+export interface RestRequest {
+  readonly edge: string;
+  readonly api: RestApi;
+  /** Begins with a slash. */
+  readonly path: string;
+  /** Without a question mark. */
+  readonly query: string;
+  readonly purpose: RestPurpose;
+}
+
+/** The answer to {@linkcode RestRequest}; there is no session, so it may come from any hub. */
+export type RestReply =
+  | {
+    /** The body of the response, which is JSON. */
+    readonly body: string;
+    /** Wall clock ms that the response of Alpaca names, in whole seconds; 0: none. */
+    readonly serverTime: number;
+  }
+  | { readonly error: { readonly message: string; readonly status?: number | undefined } };

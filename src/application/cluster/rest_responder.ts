@@ -1,0 +1,108 @@
+/**
+ * Sends the REST requests of edges with the credentials of the hub.
+ *
+ * Only what the program itself reads may be requested. Equal requests that are in flight at the
+ * same time are one; more requests than allowed are refused.
+ *
+ * @module
+ */
+import { ApiUnavailable } from "../ports/api_unavailable.ts";
+import type { RestReply, RestRequest } from "./messages.ts";
+
+/** The response of Alpaca to a GET request. */
+export interface ApiText {
+  /** JSON. */
+  readonly body: string;
+  /** Wall clock ms that the response names, in whole seconds; 0 if it names none. */
+  readonly serverTime: number;
+}
+
+/** Sends GET requests to Alpaca. */
+export interface ApiReader {
+  /** @throws ApiUnavailable */
+  read(request: Omit<RestRequest, "edge">, signal: AbortSignal): Promise<ApiText>;
+}
+
+/** The secrets of this process, which no reply may contain. */
+interface Secrets {
+  /** Removes them from a text. */
+  readonly redact: (text: string) => string;
+  /** Whether a text contains one. */
+  readonly isIn: (text: string) => boolean;
+}
+
+/** Requests in flight, of all edges and of one. */
+const MAX_REQUESTS = 64;
+const MAX_REQUESTS_PER_EDGE = 16;
+const TOO_MANY_REQUESTS = 429;
+const FORBIDDEN = 403;
+
+/** Paths that may be requested, by API. */
+const ALLOWED: Readonly<Record<RestRequest["api"], RegExp>> = {
+  data: new RegExp(
+    "^/(?:v2/stocks/(?:quotes|trades|bars)(?:/latest)?" +
+      "|v1beta1/options/(?:quotes|trades)(?:/latest)?" +
+      "|v1beta1/options/snapshots/[A-Z0-9]+(?:\\.[A-Z0-9]+)?)$",
+  ),
+  trading: /^\/v2\/(?:options\/contracts|orders(?:\/[A-Za-z0-9-]+)?|account\/activities\/FILL)$/,
+};
+
+/** Answers the REST requests of edges. */
+export class RestResponder {
+  readonly #reader: ApiReader;
+  readonly #secrets: Secrets;
+  /** Replies to come, by request. */
+  readonly #inFlight = new Map<string, Promise<RestReply>>();
+  readonly #byEdge = new Map<string, number>();
+  #waiting = 0;
+
+  constructor(reader: ApiReader, secrets: Secrets) {
+    this.#reader = reader;
+    this.#secrets = secrets;
+  }
+
+  /** Answers a request; never rejects. */
+  async respond(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
+    const { edge, api, path, query } = request;
+    if (!ALLOWED[api].test(path)) return refusal(FORBIDDEN, `${path} may not be requested`);
+    const own = this.#byEdge.get(edge) ?? 0;
+    if (own >= MAX_REQUESTS_PER_EDGE || this.#waiting >= MAX_REQUESTS) {
+      return refusal(TOO_MANY_REQUESTS, "the hub has too many requests in flight");
+    }
+    this.#byEdge.set(edge, own + 1);
+    this.#waiting++;
+    try {
+      const key = `${api} ${path}?${query}`;
+      let reply = this.#inFlight.get(key);
+      if (!reply) {
+        reply = this.#read(request, signal).finally(() => this.#inFlight.delete(key));
+        this.#inFlight.set(key, reply);
+      }
+      return await reply;
+    } finally {
+      this.#waiting--;
+      const left = (this.#byEdge.get(edge) ?? 1) - 1;
+      if (left > 0) this.#byEdge.set(edge, left);
+      else this.#byEdge.delete(edge);
+    }
+  }
+
+  async #read(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
+    const { redact, isIn } = this.#secrets;
+    try {
+      const { body, serverTime } = await this.#reader.read(request, signal);
+      // A body is not changed: it is data.
+      return isIn(body)
+        ? refusal(FORBIDDEN, "the response contains a secret; check the address of the API")
+        : { body, serverTime };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const status = error instanceof ApiUnavailable ? error.status : undefined;
+      return { error: { message: redact(message), status } };
+    }
+  }
+}
+
+function refusal(status: number, message: string): RestReply {
+  return { error: { message, status } };
+}
