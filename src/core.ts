@@ -26,6 +26,7 @@ import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import type { FeedNotice } from "./domain/market/notices.ts";
 import type { FeedId } from "./domain/connection/feed.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
+import type { Dependencies } from "./dependencies.ts";
 import {
   buildExpansions,
   buildFeeds,
@@ -33,7 +34,6 @@ import {
   buildOrderJournal,
   buildRelays,
   buildRestHosts,
-  type Dependencies,
   feedKinds,
 } from "./feeds.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
@@ -48,6 +48,8 @@ export function createCore(
     readonly orderStore: OrderStore | undefined;
     readonly drain: Drain;
     readonly audit: StreamAudit;
+    /** Rates of messages. @default those of this core alone */
+    readonly activity?: Activity;
   },
 ) {
   const { clock, log, counters, drain, audit } = deps;
@@ -125,7 +127,7 @@ export function createCore(
     freshnessOf: (feed) => freshness[feed]?.notice ?? disabled(clock.now()),
     staleSymbolsOf: (feed, ...query) => freshness[feed]?.staleOf(...query) ?? [],
   });
-  const activity = new Activity(counters, clock);
+  const { activity = new Activity(counters, clock) } = deps;
   return {
     counters,
     journal,

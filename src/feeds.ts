@@ -16,12 +16,9 @@ import type { MessageFormat } from "./application/relay/relayed_message.ts";
 import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
 import { contractEnds } from "./application/options/contract_ends.ts";
 import { type ExpansionOptions, Expansions } from "./application/options/expansions.ts";
-import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
-import type { Log, LogControl } from "./application/ports/log.ts";
 import type { MarketData } from "./application/ports/market_data.ts";
 import type { OrderStore } from "./application/ports/order_store.ts";
-import type { Tracing } from "./application/ports/tracing.ts";
 import {
   deliveriesMade,
   messagesReceived,
@@ -61,21 +58,8 @@ import {
   secretsOf,
 } from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { MARKET_FEED_IDS, MARKET_FEEDS } from "./market_feeds.ts";
-
-/** Ports that every part receives; a library user may replace each. */
-export interface Dependencies {
-  /** Time source. @default the system clock */
-  readonly clock: Clock;
-  /** Numbers in [0, 1), for jitter. @default `Math.random` */
-  readonly random: () => number;
-  /** Log. @default JSON lines on stdout */
-  readonly log: Log;
-  /** Changes the level of the log. @default that of the default log, none for another one */
-  readonly logControl?: LogControl;
-  /** Traces of sessions and requests. @default OpenTelemetry */
-  readonly tracing: Tracing;
-}
 
 /** The enabled feeds. */
 interface Feeds {

@@ -32,11 +32,14 @@ import { openOutput, type ProcessOutput } from "./infrastructure/logging/output.
 import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { consoleRole, otelMismatch } from "./infrastructure/telemetry/otel_switch.ts";
 import { createTracing, noTracing } from "./infrastructure/telemetry/tracing.ts";
-import type { RunningProxy } from "./proxy.ts";
 import { listenForStop, type StopSignals } from "./stop_signals.ts";
 
 /** The program that the process runs; `finished` rejects when a part has failed permanently. */
-export type Runnable = Pick<RunningProxy, "ports" | "finished"> & AsyncDisposable;
+export interface Runnable extends AsyncDisposable {
+  /** Where it listens, for the log. */
+  readonly ports: object;
+  readonly finished: Promise<void>;
+}
 
 /** Starts the program. */
 type Start = (

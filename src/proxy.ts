@@ -11,21 +11,18 @@ import { StreamAudit } from "./application/admin/stream_audit.ts";
 import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { ConnectionLimits } from "./application/connections/connection_limits.ts";
 import { createCounters } from "./application/status/counters.ts";
-import { RecentErrors } from "./application/status/recent_errors.ts";
 import { createCore } from "./core.ts";
-import { type Dependencies, feedKinds, FRAME_FORMATS, servesWebSocket } from "./feeds.ts";
+import { type Dependencies, openDependencies } from "./dependencies.ts";
+import { feedKinds, FRAME_FORMATS, servesWebSocket } from "./feeds.ts";
 import { createAccess } from "./infrastructure/access/create_access.ts";
-import { systemClock } from "./infrastructure/clock/system_clock.ts";
-import { type Config, secretsOf } from "./infrastructure/config/config.ts";
+import type { Config } from "./infrastructure/config/config.ts";
 import { reportSettings } from "./infrastructure/config/describe_settings.ts";
 import { GrpcServer } from "./infrastructure/grpc/server.ts";
 import { serveHttp } from "./infrastructure/http/serve_http.ts";
-import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 import { createMetrics } from "./infrastructure/metrics/metrics.ts";
 import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
-import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 import { WebSocketApi } from "./infrastructure/websocket/server.ts";
 import { openOrderStore } from "./stored_orders.ts";
 import { buildTls } from "./tls.ts";
@@ -66,24 +63,10 @@ export async function startProxy(
   config: Config,
   overrides: Partial<Dependencies> = {},
 ): Promise<RunningProxy> {
+  if (config.cluster.role === "hub") throw new Error("startHub starts a process with this role");
   await using resources = new AsyncDisposableStack();
-  const secrets = secretsOf(config).map((secret) => secret.reveal());
-  const clock = overrides.clock ?? systemClock;
-  const errors = new RecentErrors(clock, redact(secrets));
-  const makeLog = () => {
-    const made = resources.use(createJsonLog({ level: config.logLevel, secrets, clock }));
-    return { log: made, logControl: made.control };
-  };
-  const { log: written, logControl } = overrides.log
-    ? { log: overrides.log, logControl: overrides.logControl }
-    : makeLog();
-  const log = errors.listen(written);
-  const deps: Dependencies = {
-    clock,
-    log,
-    random: overrides.random ?? Math.random,
-    tracing: overrides.tracing ?? createTracing(),
-  };
+  const { deps, logControl, errors, secrets } = openDependencies(config, overrides, resources);
+  const { clock, log } = deps;
   for (const problem of memoryProblems(config, heapLimit())) log.warn(problem);
   const drain = new Drain();
   const audit = new StreamAudit(log, clock);

@@ -9,6 +9,6 @@
 import { listenForStop } from "./stop_signals.ts";
 
 const signals = listenForStop();
-const [{ main }, { startProxy }] = await Promise.all([import("./main.ts"), import("./proxy.ts")]);
+const [{ main }, { startRole }] = await Promise.all([import("./main.ts"), import("./roles.ts")]);
 await signals.delivered();
-await main(startProxy, { signals });
+await main(startRole, { signals });

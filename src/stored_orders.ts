@@ -34,10 +34,12 @@ interface OpenOrderStore extends OrderStore, AsyncDisposable {
  */
 export async function openOrderStore(
   config: Config,
-  { clock, log, counters }: {
+  { clock, log, counters, isActive = () => true }: {
     readonly clock: Clock;
     readonly log: Log;
     readonly counters: OrderStoreCounters;
+    /** Whether this process may store; otherwise what waits is dropped. @default always */
+    readonly isActive?: () => boolean;
   },
 ): Promise<OpenOrderStore | undefined> {
   const { nats, limits, environment } = config;
@@ -70,6 +72,7 @@ export async function openOrderStore(
     clock,
     log,
     counters,
+    isActive,
   });
   const over = new AbortController();
   let running: Promise<void> | undefined;
@@ -91,7 +94,9 @@ export async function openOrderStore(
       }
     },
     async [Symbol.asyncDispose]() {
-      if (running) await withDeadline(FLUSH_MS, clock, (signal) => store.flush(signal));
+      if (running && isActive()) {
+        await withDeadline(FLUSH_MS, clock, (signal) => store.flush(signal));
+      }
       over.abort();
       // Ends what `run` waits for.
       await client[Symbol.asyncDispose]();

@@ -8,7 +8,8 @@ import type { ConnectionLimits } from "./application/connections/connection_limi
 import type { ConnectionSecurity } from "./application/connections/connection_security.ts";
 import { supervise } from "./application/timing/supervise.ts";
 import type { TlsCounters } from "./application/status/counters.ts";
-import { type Dependencies, servesWebSocket } from "./feeds.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { servesWebSocket } from "./feeds.ts";
 import type { Config } from "./infrastructure/config/config.ts";
 import { filesOf, readKeyMaterial } from "./infrastructure/config/key_material.ts";
 import { isLoopback } from "./infrastructure/config/upstream_urls.ts";
@@ -37,7 +38,9 @@ export function buildTls(
 ): Tls {
   const { material, ports, clientAuth = "require", ...settings } = config.tls;
   const { grpc, health } = config;
-  const open = { grpc, ...(servesWebSocket(config) && { websocket: config.websocket }), health };
+  const open = config.cluster.role === "hub"
+    ? { health }
+    : { grpc, ...(servesWebSocket(config) && { websocket: config.websocket }), health };
   const exposed = Object.entries(open)
     .filter(([name, { host }]) => !isLoopback(host) && !(material && ports.has(name as "grpc")))
     .map(([name]) => name);

@@ -344,6 +344,23 @@ const SCENARIOS: readonly Scenario[] = [
       { alert: "AlpacaSlowProcessing", of: SIP, from: 17.75, to: 32.5 },
     ],
   }),
+  scenario("a hub loses its lease, and the other one cannot take it", {
+    minutes: 60,
+    series: {
+      'alpaca_proxy_feed_state{instance="a",feed="sip",state="connected"}': () => 1,
+      'alpaca_proxy_feed_state{instance="b",feed="sip",state="connected"}': () => 0,
+      'alpaca_proxy_lease_held{instance="a"}': between(10, 20, 0, 1),
+      'alpaca_proxy_lease_held{instance="b"}': () => 0,
+      'alpaca_proxy_lease_losses_total{instance="a"}': countAt(10),
+      'alpaca_proxy_lease_reachable{instance="a"}': () => 1,
+      'alpaca_proxy_lease_reachable{instance="b"}': between(10, 20, 0, 1),
+    },
+    firing: [
+      { alert: "AlpacaLeaseLost", from: 10, to: 25 },
+      { alert: "AlpacaProxyNoHub", from: 11, to: 20 },
+      { alert: "AlpacaLeaseUnreachable", from: 12, to: 20 },
+    ],
+  }),
   scenario("the proxy restarts three times, cannot be scraped and does not stop", {
     minutes: 60,
     series: {

@@ -102,6 +102,7 @@ Deno.test("the dashboard shows every metric of the program, or names the excepti
     METRICS.tlsExpiry.name, // changes once a month; an alert covers it
     METRICS.tlsReloads.name, // the same
     METRICS.draining.name, // lasts seconds; an alert covers it
+    METRICS.role.name, // for joins
     METRICS.feedInfo.name, // for joins; summaries of alerts query it
   ]);
   for (const { name } of Object.values(METRICS)) {

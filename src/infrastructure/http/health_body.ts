@@ -5,13 +5,21 @@
  *
  * @module
  */
-import type { FeedStatus, FreshnessReport, ProxyStatus } from "../../application/status/status.ts";
+import type {
+  ClusterReport,
+  FreshnessReport,
+  ProxyStatus,
+} from "../../application/status/status.ts";
+import type { Role } from "../../domain/cluster/role.ts";
 import { FEED_NAMES, type FeedId, type FeedKind } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import type { Freshness } from "../../domain/market/notices.ts";
 
-/** All, some or none of the enabled feeds are connected. */
-export type HealthStatus = "healthy" | "degraded" | "unhealthy";
+/**
+ * All, some or none of the enabled feeds are connected. A hub that waits for the lease is on
+ * `standby`.
+ */
+export type HealthStatus = "healthy" | "degraded" | "unhealthy" | "standby";
 
 /** One feed in `/health`. */
 interface FeedHealth {
@@ -37,6 +45,22 @@ interface FeedFreshness {
   readonly stale_symbols: number;
 }
 
+/** The part of the process in a cluster. */
+interface ClusterHealth {
+  readonly role: Role;
+  /** Only of a hub. */
+  readonly lease?: {
+    readonly held: boolean;
+    /** Absent unless it is held. */
+    readonly term?: string;
+    /** RFC 3339; since when it is held, or not. */
+    readonly since: string;
+    readonly takeovers: number;
+    /** Why the lease cannot be asked for; absent while it can. */
+    readonly problem?: string;
+  };
+}
+
 /** The JSON of `/health`. */
 interface HealthBody {
   readonly status: HealthStatus;
@@ -50,6 +74,8 @@ interface HealthBody {
   readonly clients: { readonly total: number };
   /** Also open client streams: each is one receiver of its channel. */
   readonly subscriptions: { readonly broadcast_receivers: number };
+  /** Absent for a single process. */
+  readonly cluster?: ClusterHealth;
 }
 
 /** Makes the body from a snapshot; `enabled` are the feeds that count. */
@@ -67,7 +93,7 @@ export function healthBody(
     ...(feed.freshness && { freshness: feedFreshness(feed.freshness) }),
   }]);
   return {
-    status: healthStatus(status.feeds.filter(({ feed }) => enabled.has(feed))),
+    status: healthStatus(status, enabled),
     version: status.version,
     uptime_secs: Math.max(
       0,
@@ -77,6 +103,22 @@ export function healthBody(
     feeds: Object.fromEntries(feeds) as Record<FeedId, FeedHealth>,
     clients: { total: status.clientCount },
     subscriptions: { broadcast_receivers: status.clientCount },
+    ...(status.cluster && { cluster: clusterHealth(status.cluster) }),
+  };
+}
+
+function clusterHealth({ role, lease }: ClusterReport): ClusterHealth {
+  if (!lease) return { role };
+  const { term, since, takeovers, problem } = lease;
+  return {
+    role,
+    lease: {
+      held: term !== undefined,
+      ...(term !== undefined && { term: String(term) }),
+      since: new Date(since).toISOString(),
+      takeovers,
+      ...(problem !== undefined && { problem }),
+    },
   };
 }
 
@@ -90,18 +132,28 @@ function feedFreshness({ notice, staleSymbols }: FreshnessReport): FeedFreshness
   };
 }
 
-/** Whether at least one enabled feed is connected and the proxy is not draining. */
+/**
+ * Whether at least one enabled feed is connected, or a hub can take the lease, and the proxy is not
+ * draining.
+ */
 export function isReady(
   status: ProxyStatus,
   enabled: ReadonlySet<FeedId>,
 ): boolean {
-  const counting = status.feeds.filter(({ feed }) => enabled.has(feed));
-  return !status.draining && healthStatus(counting) !== "unhealthy";
+  return !status.draining && healthStatus(status, enabled) !== "unhealthy";
 }
 
-/** Whether all, some or none of the given feeds are connected. */
-export function healthStatus(feeds: readonly FeedStatus[]): HealthStatus {
-  const up = feeds.filter(({ state }) => state === "connected").length;
+/** The health of the enabled feeds; without the lease, a hub has no feeds to follow. */
+export function healthStatus(
+  { feeds, cluster }: Pick<ProxyStatus, "feeds" | "cluster">,
+  enabled: ReadonlySet<FeedId>,
+): HealthStatus {
+  const lease = cluster?.lease;
+  if (lease && lease.term === undefined) {
+    return lease.problem === undefined ? "standby" : "unhealthy";
+  }
+  const counting = feeds.filter(({ feed }) => enabled.has(feed));
+  const up = counting.filter(({ state }) => state === "connected").length;
   if (up === 0) return "unhealthy";
-  return up === feeds.length ? "healthy" : "degraded";
+  return up === counting.length ? "healthy" : "degraded";
 }

@@ -13,7 +13,7 @@
 import { type Metric as ClientMetric, Registry } from "prom-client";
 import { type FeedCounters, REST_PURPOSES } from "../../application/status/counters.ts";
 import type { FeedQuota } from "../../application/status/reports.ts";
-import type { FeedStatus } from "../../application/status/status.ts";
+import type { FeedStatus, LeaseReport } from "../../application/status/status.ts";
 import { MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEED_NAMES } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
@@ -484,6 +484,52 @@ export const METRICS = {
     help: "1 while new streams are refused: an operator drains the proxy, or it stops",
     read: ({ status }) => Number(status().draining),
   },
+  role: {
+    name: "alpaca_proxy_role_info",
+    type: "gauge",
+    help: "Always 1; the label is the part of the process in a cluster, absent for a single one",
+    labels: ["role"],
+    read: ({ status }) => {
+      const { cluster } = status();
+      return cluster ? [{ labels: { role: cluster.role }, value: 1 }] : [];
+    },
+  },
+  leaseHeld: {
+    name: "alpaca_proxy_lease_held",
+    type: "gauge",
+    help: "1 while this hub has the lease, and with it the sessions; 0 while it stands by",
+    read: ofLease(({ term }) => Number(term !== undefined)),
+  },
+  leaseTerm: {
+    name: "alpaca_proxy_lease_term",
+    type: "gauge",
+    help: "Term of this hub, higher than those before; 0 while it stands by",
+    read: ofLease(({ term = 0n }) => Number(term)),
+  },
+  leaseSeconds: {
+    name: "alpaca_proxy_lease_state_seconds",
+    type: "gauge",
+    help: "Time for which this hub has had the lease, or has stood by",
+    read: ofLease(({ since }, now) => (now - since) / 1_000),
+  },
+  leaseReachable: {
+    name: "alpaca_proxy_lease_reachable",
+    type: "gauge",
+    help: "1 while this hub can ask for its lease in NATS, 0 while it cannot",
+    read: ofLease(({ problem }) => Number(problem === undefined)),
+  },
+  takeovers: {
+    name: "alpaca_proxy_lease_takeovers_total",
+    type: "counter",
+    help: "How often this hub has taken the lease",
+    read: ofLease(({ takeovers }) => takeovers),
+  },
+  leaseLosses: {
+    name: "alpaca_proxy_lease_losses_total",
+    type: "counter",
+    help: "How often this hub has lost the lease before it stopped",
+    read: ofLease(({ losses }) => losses),
+  },
   build: {
     name: "alpaca_proxy_build_info",
     type: "gauge",
@@ -515,6 +561,14 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
     registry.registerMetric({ name, get } as unknown as ClientMetric);
   }
   return () => registry.metrics();
+}
+
+/** Reads a figure of the lease; none of a process that is not a hub. */
+function ofLease(read: (lease: LeaseReport, now: number) => number): Metric["read"] {
+  return ({ status }) => {
+    const { cluster, now } = status();
+    return cluster?.lease ? read(cluster.lease, now) : [];
+  };
 }
 
 function perFeed(read: (feed: FeedStatus) => number): Metric["read"] {

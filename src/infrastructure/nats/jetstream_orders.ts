@@ -46,6 +46,8 @@ interface JetStreamOrdersOptions {
   readonly maxAgeMs: number;
   /** How long NATS may take to answer, in ms. @default 5 s */
   readonly requestTimeoutMs?: number;
+  /** Whether this process may store; asked before each message. @default always */
+  readonly isActive?: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: OrderStoreCounters;
@@ -199,6 +201,7 @@ export class JetStreamOrders implements OrderStore {
   async #publish(client: JetStreamClient, message: Message): Promise<void> {
     const { subject, stream, log, requestTimeoutMs: timeout = REQUEST_TIMEOUT_MS } = this.#options;
     const { id, bytes } = message;
+    if (this.#options.isActive?.() === false) throw new Error("The lease is lost");
     try {
       const { seq } = await client.publish(subject, bytes, {
         msgID: id,

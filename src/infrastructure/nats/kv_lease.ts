@@ -1,16 +1,17 @@
 /**
- * A lease in a key-value bucket of NATS, whose keys expire.
+ * A lease in a key-value bucket of NATS.
  *
- * The key is created by one process and renewed with the revision that the process has written
- * last, so that NATS decides who holds it. The revision of its creation is the term. Changes of the
- * key are received on its subject: a standby then tries as soon as the lease is released, or its
- * time has passed.
+ * The key is written with the revision that was written last, so that NATS decides who holds the
+ * lease. The revision of the first write is the term. A process that stands by takes the lease when
+ * the key was deleted, or when it has not changed for the time that its value names: measured here,
+ * because NATS removes an expired key only up to twice that time later (nats-server 2.15.2).
  *
  * @module
  */
 import { jetstream, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
-import { type KV, Kvm } from "@nats-io/kv";
+import { type KV, type KvEntry, Kvm } from "@nats-io/kv";
 import type { NatsConnection, Subscription } from "@nats-io/nats-core";
+import type { Clock } from "../../application/ports/clock.ts";
 import type { HeldLease, Lease, LeaseChange } from "../../application/ports/lease.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { NatsClient } from "./nats_client.ts";
@@ -23,10 +24,11 @@ interface KvLeaseOptions {
   readonly key: string;
   /** Identifies this process among those that compete. */
   readonly holder: string;
-  /** Time after which the keys of a bucket that is created expire, in ms. */
+  /** Time after which the lease of this process expires, in ms. */
   readonly ttlMs: number;
   /** Servers that keep a copy of a bucket that is created. */
   readonly replicas: number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -37,23 +39,32 @@ interface OpenBucket {
   readonly changes: Subscription;
 }
 
+/** What the key was when it has changed last. */
+interface SeenValue {
+  readonly text: string;
+  /** Monotonic ms. */
+  readonly at: number;
+}
+
 /** Longest wait for an answer, in ms; a third of the time of the lease if that is shorter. */
 const REQUEST_TIMEOUT_MS = 2_000;
+/** Time after which NATS removes the key where no process is left, in ms. */
+const REMOVED_AFTER_MS = 180_000;
 
 /** A lease that processes with access to the same NATS servers compete for. */
 export class KvLease implements Lease {
   readonly #options: KvLeaseOptions;
   #bucket: OpenBucket | undefined;
-  #ttlMs: number;
+  #seen: SeenValue | undefined;
+  #writes = 0;
   #listener: (change: LeaseChange) => void = () => {};
 
   constructor(options: KvLeaseOptions) {
     this.#options = options;
-    this.#ttlMs = options.ttlMs;
   }
 
   get ttlMs(): number {
-    return this.#ttlMs;
+    return this.#ttlOf(this.#seen?.text ?? "");
   }
 
   onChange(listener: (change: LeaseChange) => void): void {
@@ -61,38 +72,39 @@ export class KvLease implements Lease {
   }
 
   async acquire(signal: AbortSignal): Promise<HeldLease | undefined> {
-    const { key, holder } = this.#options;
     const { kv } = await this.#open(signal);
-    let revision: number;
     try {
-      revision = await kv.create(key, holder);
+      const revision = await this.#take(kv);
+      return revision === undefined ? undefined : this.#hold(kv, revision);
     } catch (error) {
-      if (!isWrongRevision(error)) {
-        // The bucket may have been removed.
-        this.#forget();
-        throw error;
-      }
-      const own = await this.#ownRevision(kv);
-      if (own === undefined) return undefined;
-      const renewed = await this.#update(kv, own);
-      if (renewed === undefined) return undefined;
-      revision = renewed;
+      // The bucket may have been removed.
+      this.#forget();
+      throw error;
     }
-    return this.#hold(kv, revision);
+  }
+
+  /** Writes the key unless another process holds the lease; returns the revision. */
+  async #take(kv: KV): Promise<number | undefined> {
+    const entry = await kv.get(this.#options.key);
+    // A key that was deleted, or removed by NATS, is created.
+    if (entry?.operation !== "PUT") return await this.#write(kv, entry?.revision ?? 0);
+    const isFree = this.#isOwn(entry) || this.#hasExpired(entry.string());
+    return isFree ? await this.#write(kv, entry.revision) : undefined;
   }
 
   #hold(kv: KV, first: number): HeldLease {
-    const { key, log } = this.#options;
+    const { key, log, ttlMs } = this.#options;
     let last = first;
     return {
       term: BigInt(first),
-      ttlMs: this.#ttlMs,
+      ttlMs,
       renew: async () => {
-        let next = await this.#update(kv, last);
+        let next = await this.#write(kv, last);
         if (next === undefined) {
           // An earlier renewal whose answer was lost.
-          const own = await this.#ownRevision(kv);
-          next = own === undefined || own <= last ? undefined : await this.#update(kv, own);
+          const entry = await kv.get(key);
+          const isOwn = entry !== null && this.#isOwn(entry) && entry.revision > last;
+          next = isOwn ? await this.#write(kv, entry.revision) : undefined;
         }
         last = next ?? last;
         return next !== undefined;
@@ -108,24 +120,39 @@ export class KvLease implements Lease {
   }
 
   /** Writes the key after a revision; `undefined` when that is not the last one. */
-  async #update(kv: KV, revision: number): Promise<number | undefined> {
+  async #write(kv: KV, revision: number): Promise<number | undefined> {
+    const { key, holder, ttlMs } = this.#options;
+    const value = JSON.stringify({ holder, write: ++this.#writes, ttlMs });
     try {
-      return await kv.update(this.#options.key, this.#options.holder, revision);
+      return await kv.put(key, value, { previousSeq: revision });
     } catch (error) {
       if (isWrongRevision(error)) return undefined;
       throw error;
     }
   }
 
-  /** The last revision of the key, if this process has written it. */
-  async #ownRevision(kv: KV): Promise<number | undefined> {
-    const { key, holder } = this.#options;
-    const entry = await kv.get(key);
-    return entry?.operation === "PUT" && entry.string() === holder ? entry.revision : undefined;
+  #isOwn(entry: KvEntry): boolean {
+    return entry.operation === "PUT" && read(entry.string()).holder === this.#options.holder;
+  }
+
+  /** Whether the key has had this value for longer than its holder may keep the lease. */
+  #hasExpired(text: string): boolean {
+    if (this.#seen?.text !== text) this.#see(text);
+    const at = this.#seen?.at ?? Infinity;
+    return this.#options.clock.monotonic() - at >= this.#ttlOf(text);
+  }
+
+  #see(text: string): void {
+    this.#seen = { text, at: this.#options.clock.monotonic() };
+  }
+
+  #ttlOf(text: string): number {
+    const { ttlMs } = read(text);
+    return typeof ttlMs === "number" && ttlMs > 0 ? ttlMs : this.#options.ttlMs;
   }
 
   async #open(signal: AbortSignal): Promise<OpenBucket> {
-    const { client, bucket, key, ttlMs, replicas, log } = this.#options;
+    const { client, bucket, key, ttlMs, replicas } = this.#options;
     const connection = await client.connection(signal);
     if (this.#bucket?.connection === connection) return this.#bucket;
     this.#forget();
@@ -133,21 +160,17 @@ export class KvLease implements Lease {
     // The permissions of the user need not include information about the account.
     const kvm = new Kvm(jetstream(connection, { timeout, checkAPI: false }));
     // Direct reads may be answered by a server that is behind.
-    const kv = await kvm.create(bucket, { ttl: ttlMs, replicas, allow_direct: false });
+    const options = { ttl: REMOVED_AFTER_MS, replicas, allow_direct: false };
+    const kv = await kvm.create(bucket, options);
     const { ttl } = await kv.status();
-    if (ttl !== ttlMs) {
-      log.warn("The lease in NATS has another time than STREAM_PROXY_LEASE_TTL_SECS", {
-        bucket,
-        ttl_ms: ttl,
-        remedy: "Set the same time, or remove the bucket while no hub runs",
-      });
+    if (ttl > 0 && ttl < ttlMs) {
+      throw new Error(`The bucket ${bucket} removes keys after ${ttl} ms: it must be removed`);
     }
-    if (ttl === 0) throw new Error(`The keys of the bucket ${bucket} do not expire`);
-    this.#ttlMs = ttl;
     const changes = connection.subscribe(`$KV.${bucket}.${key}`, {
       callback: (error, message) => {
         if (error) return;
         const operation = message.headers?.get("KV-Operation") ?? "";
+        if (operation === "") this.#see(message.string());
         this.#listener(operation === "" ? "renewed" : "released");
       },
     });
@@ -157,6 +180,15 @@ export class KvLease implements Lease {
   #forget(): void {
     this.#bucket?.changes.unsubscribe();
     this.#bucket = undefined;
+  }
+}
+
+/** Reads a value of the key, which other programs may have written. */
+function read(text: string): { readonly holder?: unknown; readonly ttlMs?: unknown } {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
   }
 }
 

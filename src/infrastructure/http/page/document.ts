@@ -16,6 +16,7 @@ import {
   formatCount,
   formatDuration,
   formatRate,
+  formatRole,
   formatTime,
   OTHER_LABELS,
 } from "./format.ts";
@@ -82,15 +83,16 @@ const OVERALL: Readonly<Record<HealthStatus, readonly [string, Tone]>> = {
   healthy: ["Healthy", "good"],
   degraded: ["Degraded", "warn"],
   unhealthy: ["Unhealthy", "bad"],
+  standby: ["Standby", "good"],
 };
 
 function header(page: Elements, { status, feeds }: LiveView): Markup {
-  const enabled = feeds.filter((feed) => feed.enabled).map((feed) => feed.status);
+  const enabled = new Set(feeds.filter((each) => each.enabled).map((each) => each.status.feed));
   const { environment } = status;
   const isLive = environment === "LIVE";
   const [label, tone] = status.draining
     ? ["Draining", "warn"] as const
-    : OVERALL[healthStatus(enabled)];
+    : OVERALL[healthStatus(status, enabled)];
   page.content.title = `${label} · ${environment} · Alpaca Stream Proxy`;
   page.content.states["Proxy"] = label.toLowerCase();
   const note = page.text("environment.note", isLive ? "live money" : "paper money");
@@ -116,6 +118,7 @@ function header(page: Elements, { status, feeds }: LiveView): Markup {
           <dt>Uptime</dt>
           <dd>${page.text("uptime", uptime)}</dd>
         </div>
+        ${roleFact(page, status)}
         <div class="clock">
           <dt>UTC</dt>
           <dd>${page.text("now", now)}</dd>
@@ -129,6 +132,17 @@ function header(page: Elements, { status, feeds }: LiveView): Markup {
       ${drainButtons(page, status.draining)}
       <p class="unseen" role="status" aria-live="polite" data-news></p>
     </header>
+  `;
+}
+
+/** The part of the process in a cluster. */
+function roleFact(page: Elements, { cluster, now }: LiveView["status"]): Markup {
+  if (!cluster) return html``;
+  return html`
+    <div>
+      <dt>Role</dt>
+      <dd>${page.text("role", formatRole(cluster, now))}</dd>
+    </div>
   `;
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { MessageType } from "../../../application/status/counters.ts";
+import type { ClusterReport } from "../../../application/status/status.ts";
 import type { LinkState } from "../../../domain/connection/link.ts";
 import type { StreamKind } from "../../../domain/market/channels.ts";
 import type { Tone } from "./elements.ts";
@@ -64,6 +65,15 @@ export const STATES: Readonly<Record<LinkState, readonly [string, Tone]>> = {
   disconnected: ["Disconnected", "bad"],
   error: ["Error", "bad"],
 };
+
+/** The part of a process in a cluster: `hub: has the lease since 09:30:00 (term 7)`. */
+export function formatRole({ role, lease }: ClusterReport, now: number): string {
+  if (!lease) return role;
+  const { term, since, problem } = lease;
+  const at = formatTime(since, now);
+  if (term !== undefined) return `${role}: has the lease since ${at} (term ${term})`;
+  return `${role}: stands by since ${at}${problem === undefined ? "" : `, ${problem}`}`;
+}
 
 /** Shown where a value is not known. */
 const UNKNOWN = "–";
