@@ -48,6 +48,8 @@ interface SeenValue {
 
 /** Longest wait for an answer, in ms; a third of the time of the lease if that is shorter. */
 const REQUEST_TIMEOUT_MS = 2_000;
+/** Longest wait for a connection to NATS, in ms. */
+const CONNECTION_MS = 3_000;
 /** Time after which NATS removes the key where no process is left, in ms. */
 const REMOVED_AFTER_MS = 180_000;
 
@@ -152,8 +154,8 @@ export class KvLease implements Lease {
   }
 
   async #open(signal: AbortSignal): Promise<OpenBucket> {
-    const { client, bucket, key, ttlMs, replicas } = this.#options;
-    const connection = await client.connection(signal);
+    const { bucket, key, ttlMs, replicas } = this.#options;
+    const connection = await this.#connection(signal);
     if (this.#bucket?.connection === connection) return this.#bucket;
     this.#forget();
     const timeout = Math.min(REQUEST_TIMEOUT_MS, ttlMs / 3);
@@ -175,6 +177,19 @@ export class KvLease implements Lease {
       },
     });
     return this.#bucket = { connection, kv, changes };
+  }
+
+  /** The connection, if there is one soon: whether the lease can be reached must be known. */
+  async #connection(signal: AbortSignal): Promise<NatsConnection> {
+    const { client, clock } = this.#options;
+    const done = new AbortController();
+    const late = new AbortController();
+    clock.sleep(CONNECTION_MS, done.signal).then(() => late.abort());
+    try {
+      return await client.connection(AbortSignal.any([signal, late.signal]));
+    } finally {
+      done.abort();
+    }
   }
 
   #forget(): void {

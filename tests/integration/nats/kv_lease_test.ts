@@ -115,6 +115,14 @@ nats("a lease outlives a restart of NATS, and is asked for again", async (server
   await until("it is held", answer, 20_000);
 });
 
+nats("a server that cannot be reached is an error, not a long wait", async (server) => {
+  await server.stop("SIGKILL");
+  await using one = new Candidate(server, "one");
+  await assert.rejects(() => one.acquire(), /not connected/);
+  await server.run();
+  await until("taken", () => one.acquire().then(Boolean, () => false), 20_000);
+});
+
 nats("a removed bucket is created again", async (server) => {
   await using one = new Candidate(server, "one");
   assert.ok(await one.acquire());

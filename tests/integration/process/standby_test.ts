@@ -218,6 +218,7 @@ cluster("a hub that is killed is replaced after its lease and its ghost session"
   const { watch, simulator } = parts;
   const [leader, standby] = await parts.startPair();
   await trade(simulator);
+  await parts.checkOrders();
   const from = performance.now();
   leader.child.signal("SIGKILL");
   await trade(simulator);
@@ -254,6 +255,7 @@ cluster("without NATS no hub has sessions, and one has when it is back", async (
   const { watch, simulator, nats } = parts;
   const hubs = await parts.startPair();
   await trade(simulator);
+  await parts.checkOrders();
   const from = performance.now();
   await nats.stop("SIGKILL");
   await until("no session is open", () => simulator.sessions().length === 0, PATIENCE_MS);
@@ -270,11 +272,12 @@ cluster("without NATS no hub has sessions, and one has when it is back", async (
 
 cluster("a short restart of NATS closes no session", async (parts) => {
   const { watch, nats } = parts;
-  const ttlMs = 5_000;
+  const ttlMs = 12_000;
   const [leader] = await parts.startPair(ttlMs);
   await nats.stop();
   await nats.run();
-  await new Promise((resolve) => setTimeout(resolve, 2 * ttlMs));
+  // Without a renewal, the lease would be lost by then.
+  await new Promise((resolve) => setTimeout(resolve, ttlMs * 2 / 3 + 500));
   assert.equal(await leader.figure("alpaca_proxy_lease_takeovers_total"), 1);
   assert.deepEqual([...watch.most.values()], [1, 1]);
 });

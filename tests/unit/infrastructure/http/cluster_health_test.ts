@@ -1,0 +1,62 @@
+/** Health, readiness and the status page of a hub. */
+import assert from "node:assert/strict";
+import type { LeaseReport, ProxyStatus } from "../../../../src/application/status/status.ts";
+import { healthBody, isReady } from "../../../../src/infrastructure/http/health_body.ts";
+import { formatRole } from "../../../../src/infrastructure/http/page/format.ts";
+import { sampleStatus } from "../../../support/sample_status.ts";
+
+const SINCE = Date.UTC(2024, 0, 15, 9, 30, 0);
+const ENABLED = new Set(["sip", "opra", "trading"] as const);
+const STANDBY: LeaseReport = {
+  term: undefined,
+  since: SINCE,
+  takeovers: 0,
+  losses: 0,
+  problem: undefined,
+};
+
+function hub(lease: Partial<LeaseReport>, state: "connected" | "disconnected"): ProxyStatus {
+  return sampleStatus([state, state, state], {
+    cluster: { role: "hub", lease: { ...STANDBY, ...lease } },
+  });
+}
+
+Deno.test("a hub that stands by is ready, and its health says so", () => {
+  const status = hub({}, "disconnected");
+  assert.equal(isReady(status, ENABLED), true);
+  const body = healthBody(status, ENABLED);
+  assert.equal(body.status, "standby");
+  assert.deepEqual(body.cluster, {
+    role: "hub",
+    lease: { held: false, since: "2024-01-15T09:30:00.000Z", takeovers: 0 },
+  });
+});
+
+Deno.test("a hub that cannot reach the lease is not ready, and says why", () => {
+  const status = hub({ problem: "NATS is not connected" }, "disconnected");
+  assert.equal(isReady(status, ENABLED), false);
+  const { status: health, cluster } = healthBody(status, ENABLED);
+  assert.deepEqual([health, cluster?.lease?.problem], ["unhealthy", "NATS is not connected"]);
+});
+
+Deno.test("a hub with the lease is as healthy as its feeds", () => {
+  const lease = { term: 7n, takeovers: 1 };
+  assert.equal(isReady(hub(lease, "disconnected"), ENABLED), false);
+  const { status, cluster } = healthBody(hub(lease, "connected"), ENABLED);
+  assert.deepEqual([status, cluster?.lease?.held, cluster?.lease?.term], ["healthy", true, "7"]);
+});
+
+Deno.test("a single process has no part in a cluster", () => {
+  const status = sampleStatus(["connected", "connected", "connected"]);
+  assert.ok(!("cluster" in healthBody(status, ENABLED)));
+});
+
+Deno.test("the status page names the role, and since when the lease is held", () => {
+  const now = SINCE + 60_000;
+  const role = (lease: Partial<LeaseReport>) =>
+    formatRole({ role: "hub", lease: { ...STANDBY, ...lease } }, now);
+  assert.equal(role({ term: 7n }), "hub: has the lease since 09:30:00 (term 7)");
+  assert.equal(role({}), "hub: stands by since 09:30:00");
+  assert.equal(role({ problem: "no NATS" }), "hub: stands by since 09:30:00, no NATS");
+  assert.equal(formatRole({ role: "edge" }, now), "edge");
+});
