@@ -2,9 +2,14 @@
 import assert from "node:assert/strict";
 import { ROOT } from "../../../scripts/delivery/generate.ts";
 import { NATS_USERS, natsPermissions } from "../../../scripts/delivery/nats_permissions.ts";
+import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { connect } from "../../../src/infrastructure/nats/connect.ts";
+import { KvLease } from "../../../src/infrastructure/nats/kv_lease.ts";
+import { NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
 import { NatsServer } from "../../support/nats_server.ts";
+import { RecordingLog } from "../../support/recording_log.ts";
 import { requires } from "../../support/requires.ts";
+import { until } from "../../support/until.ts";
 
 type User = typeof NATS_USERS[number];
 
@@ -107,5 +112,36 @@ Deno.test(requires(["nats-server"], {
     }
     assert.ok(await hub.mayNotRead("alpaca.orders.>"));
     assert.ok(!await hub.mayNotRead("alpaca.hub.>"));
+  },
+}));
+
+Deno.test(requires(["nats-server"], {
+  name: "a hub can take, renew and release the lease with its permissions",
+  fn: async () => {
+    await using server = await start();
+    const log = new RecordingLog();
+    await using client = new NatsClient({
+      access: { servers: [server.url], user: { name: "hub", password: "hub" } },
+      name: "hub",
+      clock: systemClock,
+      log,
+    });
+    const lease = new KvLease({
+      client,
+      bucket: "ALPACA_LEASE",
+      key: "hub",
+      holder: "one",
+      ttlMs: 5_000,
+      replicas: 1,
+      clock: systemClock,
+      log,
+    });
+    const changes: string[] = [];
+    lease.onChange((change) => changes.push(change));
+    const held = await lease.acquire(AbortSignal.timeout(10_000));
+    assert.ok(held && await held.renew());
+    await held.release();
+    await until("the changes are seen", () => changes.includes("released"));
+    assert.deepEqual(log.records.filter(({ level }) => level === "error"), []);
   },
 }));

@@ -57,6 +57,25 @@ Deno.test("the nine contract metrics have their names and types", async () => {
   }
 });
 
+Deno.test("a hub has series of its lease, and a single process has none", async () => {
+  const { samples, show } = setup();
+  const leaseOf = async () => [...await samples()].filter(([name]) => /_lease_|_role_/.test(name));
+  assert.deepEqual(await leaseOf(), []);
+  const now = 1_705_330_863_900;
+  const lease = { term: 7n, since: now - 60_000, takeovers: 2, losses: 1, problem: undefined };
+  const states = ["connected", "connected", "connected"] as const;
+  show(sampleStatus(states, { cluster: { role: "hub", lease } }));
+  assert.deepEqual(await leaseOf(), [
+    ['alpaca_proxy_role_info{role="hub"}', 1],
+    ["alpaca_proxy_lease_held", 1],
+    ["alpaca_proxy_lease_term", 7],
+    ["alpaca_proxy_lease_state_seconds", 60],
+    ["alpaca_proxy_lease_reachable", 1],
+    ["alpaca_proxy_lease_takeovers_total", 2],
+    ["alpaca_proxy_lease_losses_total", 1],
+  ]);
+});
+
 Deno.test("staleness is measured by feed, and 0 where it is not known", async () => {
   const { show, samples } = setup();
   const status = sampleStatus(["connected", "connected", "connected"]);
