@@ -47,6 +47,8 @@ export class Leadership {
   /** Monotonic ms at which the lease of another process expires unless it is renewed. */
   #freeAt = 0;
   #since: WallStamp;
+  /** Whether the log has that another process holds the lease. */
+  #isStandby = false;
   #problem: string | undefined;
   #takeovers = 0;
   #losses = 0;
@@ -106,7 +108,12 @@ export class Leadership {
       return FAILED_MS;
     }
     this.#problem = undefined;
-    if (!held) return Math.max(RETRY_MS, this.#freeAt - clock.monotonic());
+    if (!held) {
+      if (!this.#isStandby) log.info("Another process has the lease, standing by");
+      this.#isStandby = true;
+      return Math.max(RETRY_MS, this.#freeAt - clock.monotonic());
+    }
+    this.#isStandby = false;
     this.#hold(held, askedAt);
     // A process that was suspended meanwhile asks again.
     if (this.term !== undefined) await this.#lead(held, { lead, signal });

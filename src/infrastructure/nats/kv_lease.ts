@@ -10,7 +10,7 @@
  */
 import { jetstream, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { type KV, type KvEntry, Kvm } from "@nats-io/kv";
-import type { NatsConnection, Subscription } from "@nats-io/nats-core";
+import { errors, type NatsConnection, type Subscription } from "@nats-io/nats-core";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { HeldLease, Lease, LeaseChange } from "../../application/ports/lease.ts";
 import type { Log } from "../../application/ports/log.ts";
@@ -81,7 +81,7 @@ export class KvLease implements Lease {
     } catch (error) {
       // The bucket may have been removed.
       this.#forget();
-      throw error;
+      throw explain(error);
     }
   }
 
@@ -129,7 +129,7 @@ export class KvLease implements Lease {
       return await kv.put(key, value, { previousSeq: revision });
     } catch (error) {
       if (isWrongRevision(error)) return undefined;
-      throw error;
+      throw explain(error);
     }
   }
 
@@ -205,6 +205,12 @@ function read(text: string): { readonly holder?: unknown; readonly ttlMs?: unkno
   } catch {
     return {};
   }
+}
+
+/** Names what does not answer, for status and log. */
+function explain(error: unknown): unknown {
+  if (!(error instanceof errors.TimeoutError)) return error;
+  return new Error("NATS does not answer", { cause: error });
 }
 
 function isWrongRevision(error: unknown): boolean {
