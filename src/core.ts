@@ -27,6 +27,7 @@ import type { FeedNotice } from "./domain/market/notices.ts";
 import type { FeedId } from "./domain/connection/feed.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import type { Dependencies } from "./dependencies.ts";
+import type { Hub } from "./edge.ts";
 import {
   buildExpansions,
   buildFeeds,
@@ -46,6 +47,8 @@ export function createCore(
   deps: Dependencies & {
     readonly counters: ProxyCounters;
     readonly orderStore: OrderStore | undefined;
+    /** Where an edge receives the data from. @default sessions with Alpaca */
+    readonly hub?: Hub | undefined;
     readonly drain: Drain;
     readonly audit: StreamAudit;
     /** Rates of messages. @default those of this core alone */
@@ -74,7 +77,7 @@ export function createCore(
   );
   const orderBooks = new OrderBooks(channels.orderbooks, undefined, renewals);
   const parts = { ...deps, channels, counters, events, calendar, directory, orderBooks };
-  const hosts = buildRestHosts(config, parts);
+  const hosts = deps.hub?.hosts ?? buildRestHosts(config, parts);
   const marketData = buildMarketData(config, hosts);
   const outages = new Outages({
     channels,
@@ -117,6 +120,7 @@ export function createCore(
     underlyings,
     clock,
     drain,
+    absence: () => deps.hub?.absence,
     audit,
     maxSymbols: limits.maxSymbols,
     openings,

@@ -40,6 +40,11 @@ import { RELAY_OF_FEED } from "./domain/market/channels.ts";
 import { type UpstreamChannel, WILDCARD } from "./domain/subscription/pairs.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
 import { createSubscriptions, type Subscriptions } from "./domain/subscription/reconciler.ts";
+import type { Hub } from "./edge.ts";
+import {
+  receiveMarketFrames,
+  receiveTradingFrames,
+} from "./infrastructure/alpaca/forwarded_frames.ts";
 import { createMarketConnector } from "./infrastructure/alpaca/market.ts";
 import { RawFrames } from "./infrastructure/alpaca/raw/raw_frames.ts";
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
@@ -48,7 +53,7 @@ import type { UpstreamProxy } from "./infrastructure/alpaca/tunnel_agent.ts";
 import { RestMarketData } from "./infrastructure/alpaca/rest/market_data.ts";
 import { RestOrderHistory } from "./infrastructure/alpaca/rest/order_history.ts";
 import { AlpacaCatalog } from "./infrastructure/alpaca/rest/option_catalog.ts";
-import type { ApiHost } from "./infrastructure/alpaca/rest/responses.ts";
+import type { ApiHosts } from "./infrastructure/alpaca/rest/responses.ts";
 import { RateShare } from "./infrastructure/alpaca/rest/rate_share.ts";
 import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
 import {
@@ -126,6 +131,8 @@ type FeedDependencies = Dependencies & {
   readonly orderBooks: OrderBooks;
   /** Completes order updates; `undefined` while the trading feed is disabled. */
   readonly journal: OrderJournal | undefined;
+  /** Where the data comes from. @default sessions with Alpaca */
+  readonly hub?: Hub | undefined;
 };
 
 /** What each feed carries according to the settings. */
@@ -154,7 +161,9 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
     const link = links[feed] = new FeedLink({
       ...own,
       kind,
-      connector: feed === "trading"
+      connector: deps.hub
+        ? hubConnector(config, { ...own, hub: deps.hub })
+        : feed === "trading"
         ? tradingConnector(config, own)
         : marketConnector(config, { ...own, feed, redact: clean }),
       subscriptions,
@@ -163,6 +172,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
       heartbeat: config.heartbeat,
       reconnect: config.reconnect,
       remedies: REMEDIES[feed],
+      ...deps.hub?.links,
       onStateChange: () => freshness[feed]?.linkChanged(),
     });
     freshness[feed] = new FeedFreshness({
@@ -201,7 +211,7 @@ function journaled(
 export function buildOrderJournal(
   config: Config,
   deps: Omit<FeedDependencies, "journal"> & { readonly orderStore: OrderStore | undefined },
-  { trading }: RestHosts,
+  { trading }: ApiHosts,
 ): OrderJournal | undefined {
   if (!config.feeds.has("trading")) return undefined;
   const { intervalMs, timeoutMs } = config.heartbeat;
@@ -272,6 +282,37 @@ function reservationsOf(
   return found;
 }
 
+/** Opens sessions with a hub. */
+function hubConnector(
+  config: Config,
+  deps: FeedDependencies & { readonly feed: FeedId; readonly hub: Hub },
+): FeedConnector {
+  const { feed, hub, counters } = deps;
+  const own = { ...deps, counters: counters.feeds[feed] };
+  return hub.connector({
+    feed,
+    kind: feedKinds(config)[feed],
+    deliveries: feed === "trading" ? undefined : () => deliveriesMade(counters),
+    receiver: feed === "trading"
+      ? receiveTradingFrames({ ...own, ...orderSink(config, deps) })
+      : receiveMarketFrames({ ...own, ...marketSinks(config, { ...deps, feed }) }),
+  });
+}
+
+/** How the frames of a market data feed are decoded, and where they are passed on. */
+function marketSinks(config: Config, deps: FeedDependencies & { readonly feed: MarketFeedId }) {
+  const { feed, relays } = deps;
+  return {
+    format: MARKET_FEEDS[feed].format(config, deps),
+    raw: relays && new RawFrames(FRAME_FORMATS[feed], relays[feed]),
+  };
+}
+
+/** Where order updates are published. */
+function orderSink(config: Config, { journal, channels }: FeedDependencies) {
+  return { sink: journal ?? channels.orderUpdates, keepsSource: servesWebSocket(config) };
+}
+
 function marketConnector(
   config: Config,
   deps: FeedDependencies & {
@@ -279,14 +320,12 @@ function marketConnector(
     readonly redact: (text: string) => string;
   },
 ): FeedConnector {
-  const { feed, counters, relays } = deps;
-  const { url, format } = MARKET_FEEDS[feed];
+  const { feed, counters } = deps;
   return createMarketConnector({
     ...deps,
-    raw: relays && new RawFrames(FRAME_FORMATS[feed], relays[feed]),
-    url: url(config),
+    ...marketSinks(config, deps),
+    url: MARKET_FEEDS[feed].url(config),
     proxy: upstreamProxy(config),
-    format: format(config, deps),
     credentials: () => reveal(requireCredentials(config).data),
     deliveries: () => deliveriesMade(counters),
     counters: counters.feeds[feed],
@@ -301,10 +340,9 @@ function upstreamProxy({ httpsProxy, noProxy }: Config): UpstreamProxy | undefin
 function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector {
   return createTradingConnector({
     ...deps,
+    ...orderSink(config, deps),
     url: config.trading.url,
     proxy: upstreamProxy(config),
-    sink: deps.journal ?? deps.channels.orderUpdates,
-    keepsSource: servesWebSocket(config),
     credentials: () => reveal(requireCredentials(config).trading),
     counters: deps.counters.feeds.trading,
     deadlines: SESSION_DEADLINES,
@@ -347,17 +385,11 @@ function reveal(pair: KeyPair): { key: string; secret: string } {
 /** Chains kept in memory; one has about 0.4 MB, that of SPX ten times as much. */
 const MAX_CHAINS = 128;
 
-/** Clients of Alpaca's REST API; each sends one request at a time. */
-interface RestHosts {
-  readonly trading: ApiHost;
-  readonly data: ApiHost;
-}
-
-/** Makes the clients of the REST API. */
+/** Makes the clients of the REST API; each sends one request at a time. */
 export function buildRestHosts(
   config: Config,
   { clock, log, counters }: Pick<FeedDependencies, "clock" | "log" | "counters">,
-): RestHosts {
+): ApiHosts {
   const { trading, data } = requireCredentials(config);
   const share = new RateShare(clock);
   const client = (pair: KeyPair) =>
@@ -369,7 +401,7 @@ export function buildRestHosts(
 }
 
 /** The market data of the followed feeds. */
-export function buildMarketData(config: Config, { data }: RestHosts): MarketData {
+export function buildMarketData(config: Config, { data }: ApiHosts): MarketData {
   return new RestMarketData({
     data,
     stockFeed: stockFeedOf(config),
@@ -386,7 +418,7 @@ function stockFeedOf({ stock: { kind } }: Config): string | undefined {
 export function buildExpansions(
   config: Config,
   deps: Omit<ExpansionOptions, "catalog" | "settings"> & {
-    readonly hosts: RestHosts;
+    readonly hosts: ApiHosts;
     /** Most contracts that may be chosen for all underlyings together. */
     readonly maxContracts: () => number;
   },

@@ -13,6 +13,7 @@ import { ConnectionLimits } from "./application/connections/connection_limits.ts
 import { createCounters } from "./application/status/counters.ts";
 import { createCore } from "./core.ts";
 import { type Dependencies, openDependencies } from "./dependencies.ts";
+import { openHub } from "./edge.ts";
 import { feedKinds, FRAME_FORMATS, servesWebSocket } from "./feeds.ts";
 import { createAccess } from "./infrastructure/access/create_access.ts";
 import type { Config } from "./infrastructure/config/config.ts";
@@ -71,9 +72,14 @@ export async function startProxy(
   const drain = new Drain();
   const audit = new StreamAudit(log, clock);
   const counters = createCounters();
-  const orderStore = await openOrderStore(config, { ...deps, counters: counters.orderStore });
+  const isEdge = config.cluster.role === "edge";
+  const hub = isEdge ? await openHub(config, { ...deps, counters }) : undefined;
+  resources.use(hub);
+  const orderStore = isEdge
+    ? undefined
+    : await openOrderStore(config, { ...deps, counters: counters.orderStore });
   resources.use(orderStore);
-  const core = createCore(config, { ...deps, counters, orderStore, drain, audit });
+  const core = createCore(config, { ...deps, counters, orderStore, hub, drain, audit });
   const { limits } = config;
   const connections = new ConnectionLimits({
     ...core,
@@ -169,7 +175,8 @@ export async function startProxy(
     await feeds;
   });
   // A stream that is opened can be resumed from before this start.
-  if (orderStore) core.journal?.restore(await orderStore.load());
+  const stored = hub ?? orderStore;
+  if (stored) core.journal?.restore(await stored.load());
   await grpc.open();
   resources.defer(() => grpc.stop(limits.drainMs, STOP_REASON));
   const isServed = websocket !== undefined && await openWebSocket(websocket, config, log);

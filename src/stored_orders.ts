@@ -10,7 +10,7 @@ import type { OrderStoreCounters } from "./application/status/counters.ts";
 import { supervise } from "./application/timing/supervise.ts";
 import { type Config, requireCredentials } from "./infrastructure/config/config.ts";
 import type { JetStreamOrders } from "./infrastructure/nats/jetstream_orders.ts";
-import type { NatsAccess } from "./infrastructure/nats/nats_client.ts";
+import { natsAccess, orderStream } from "./nats.ts";
 
 /** How long the start waits for what is stored, in ms. */
 const LOAD_MS = 5_000;
@@ -42,30 +42,22 @@ export async function openOrderStore(
     readonly isActive?: () => boolean;
   },
 ): Promise<OpenOrderStore | undefined> {
-  const { nats, limits, environment } = config;
-  const { servers, user, prefix, replicas } = nats;
-  if (!servers || !config.feeds.has("trading")) return undefined;
+  const { nats: { replicas }, limits } = config;
+  const access = natsAccess(config);
+  if (!access || !config.feeds.has("trading")) return undefined;
   const [clients, stores] = await Promise.all([
     import("./infrastructure/nats/nats_client.ts"),
     import("./infrastructure/nats/jetstream_orders.ts"),
   ]);
-  const { ca, certificate, key } = nats;
-  const access: NatsAccess = {
-    servers,
-    user: user === undefined ? undefined : { name: user, password: nats.password?.reveal() ?? "" },
-    token: nats.token?.reveal(),
-    credentials: nats.credentials?.reveal(),
-    seed: nats.seed?.reveal(),
-    tls: ca || certificate ? { ca, certificate, key: key?.reveal() } : undefined,
-  };
   const client = new clients.NatsClient({ name: "alpaca-stream-proxy", access, clock, log });
   // Accounts that share a prefix by mistake must not share their orders.
   const account = await digest(requireCredentials(config).trading.key.reveal());
+  const { stream, subjects, subjectOf } = orderStream(config);
   const store: JetStreamOrders = new stores.JetStreamOrders({
     client,
-    stream: `${prefix.replaceAll(".", "_").toUpperCase()}_ORDERS`,
-    subjects: `${prefix}.orders.>`,
-    subject: `${prefix}.orders.${environment.toLowerCase()}.${account}`,
+    stream,
+    subjects,
+    subject: subjectOf(account),
     replicas,
     capacity: limits.orderJournalUpdates,
     maxAgeMs: limits.orderJournalMs,
@@ -80,15 +72,7 @@ export async function openOrderStore(
     add: (entry) => store.add(entry),
     async load() {
       try {
-        return await withDeadline(LOAD_MS, clock, (signal) => store.load(signal));
-      } catch (error) {
-        log.error(
-          "Cannot read the stored order updates: no stream resumes from before this start",
-          {
-            cause: error instanceof Error ? error.message : error,
-          },
-        );
-        return [];
+        return await loadOrders({ clock, log }, (signal) => store.load(signal));
       } finally {
         running = supervise((signal) => store.run(signal), { clock, log, signal: over.signal });
       }
@@ -103,6 +87,21 @@ export async function openOrderStore(
       await running;
     },
   };
+}
+
+/** Reads stored order updates; none if that fails, which is logged. */
+export async function loadOrders(
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  load: (signal: AbortSignal) => Promise<readonly StoredEntry[]>,
+): Promise<readonly StoredEntry[]> {
+  try {
+    return await withDeadline(LOAD_MS, clock, load);
+  } catch (error) {
+    log.error("Cannot read the stored order updates: no stream resumes from before this start", {
+      cause: error instanceof Error ? error.message : error,
+    });
+    return [];
+  }
 }
 
 /** Calls `run` with a signal that fires after a time. */

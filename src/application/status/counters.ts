@@ -160,6 +160,25 @@ export const DELAY_BUCKETS: readonly number[] = [
   300,
 ];
 
+/** Upper bounds in seconds of the histogram of requests to a hub. */
+const REQUEST_BUCKETS: readonly number[] = [
+  0.0005,
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  60,
+];
+
 /** Latency counts per bucket; the last entry is everything above the last bound. */
 export interface Latency {
   /** Upper bounds in seconds, ascending. */
@@ -263,6 +282,27 @@ export interface DistributionCounters {
   readonly requests: Readonly<Record<EdgeRequest, Record<EdgeOutcome, number>>>;
 }
 
+/** What an edge receives of one feed from its hub. */
+export interface EdgeFeedCounters {
+  /** Entries that did not arrive. */
+  missing: number;
+  /** Batches that were dropped because too much waited; their entries are missing. */
+  dropped: number;
+  /** Term of the hub; 0 before the first one. */
+  term: number;
+  /** Wall clock ms at which something last arrived; `undefined` before. */
+  lastEntryAt: number | undefined;
+}
+
+/** What an edge has of its hub; all zero in a process with sessions of its own. */
+export interface EdgeCounters {
+  readonly feeds: Readonly<Record<FeedId, EdgeFeedCounters>>;
+  /** Time until a request was answered. */
+  readonly requests: Readonly<Record<EdgeRequest, Latency>>;
+  /** Requests without an answer. */
+  readonly unanswered: Record<EdgeRequest, number>;
+}
+
 /** The certificate of the proxy, where it has one. */
 export interface TlsCounters {
   /** New files that were read, and those that could not be used. */
@@ -288,6 +328,7 @@ export interface ProxyCounters {
   /** REST requests to Alpaca. */
   readonly rest: RestCounters;
   readonly tls: TlsCounters;
+  readonly edge: EdgeCounters;
   /** Connections that could not be accepted, by reason. */
   readonly acceptFailures: Record<AcceptFailure, number>;
   /** How late timers fire. */
@@ -320,6 +361,10 @@ function emptyLatency(bounds = PROCESSING_BUCKETS): Latency {
   return { bounds, counts: new Array(bounds.length + 1).fill(0), sum: 0 };
 }
 
+function perRequest<T>(make: () => T): Record<EdgeRequest, T> {
+  return { attach: make(), subscribe: make(), rest: make() };
+}
+
 /** Makes a set of counters, all zero. */
 export function createCounters(): ProxyCounters {
   return {
@@ -346,6 +391,11 @@ export function createCounters(): ProxyCounters {
       REST_PURPOSES.map((purpose) => [purpose, zeroes(REST_OUTCOMES)]),
     ) as RestCounters,
     tls: { reloads: { loaded: 0, failed: 0 }, expiresAt: undefined },
+    edge: {
+      feeds: perFeed(() => ({ missing: 0, dropped: 0, term: 0, lastEntryAt: undefined })),
+      requests: perRequest(() => emptyLatency(REQUEST_BUCKETS)),
+      unanswered: zeroes(EDGE_REQUESTS),
+    },
     acceptFailures: zeroes(ACCEPT_FAILURES),
     loopDelay: emptyLatency(),
     endToEnd: Object.fromEntries(

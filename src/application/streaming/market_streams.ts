@@ -119,7 +119,7 @@ export interface MarketStreams {
   /**
    * Opens a stream.
    *
-   * @throws Draining while the proxy accepts no new streams
+   * @throws Draining while the proxy accepts no new streams, {@linkcode NoHub} for want of a hub
    * @throws FeedDisabled when the channel's feed is disabled
    * @throws IdentityLimitExceeded when it exceeds a limit of its identity
    * @throws OpenedTooOften when its identity opens streams too often
@@ -161,7 +161,12 @@ export interface MarketStreams {
 
 /** The proxy accepts no new streams; its message is the reason. */
 export class Draining extends Error {
-  override readonly name = "Draining";
+  override readonly name: string = "Draining";
+}
+
+/** The proxy accepts no new streams until a hub answers; its message is the reason. */
+export class NoHub extends Draining {
+  override readonly name = "NoHub";
 }
 
 /** The feed of a stream is not enabled: it would never receive anything. */

@@ -51,6 +51,7 @@ import {
   Draining,
   FeedDisabled,
   type MarketStreams,
+  NoHub,
   type NoticeItem,
   type OpenAnnotatedStream,
   type OpenStream,
@@ -91,6 +92,8 @@ interface StreamRegistryOptions {
   readonly audit?: Pick<StreamAudit, "opened" | "ended"> | undefined;
   /** Refuses new streams while it has a reason. @default never */
   readonly drain?: { readonly reason: string | undefined } | undefined;
+  /** Why no stream is opened for want of a hub. @default one answers, or none is needed */
+  readonly absence?: (() => string | undefined) | undefined;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
   /** Limits how often an identity opens streams. @default no limit */
@@ -462,8 +465,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   }
 
   openRelayed(feed: FeedId, client: StreamClient = {}): RelayedStream {
-    const { relays, sinks, feeds, drain, counters: { refusals } } = this.#options;
-    if (drain?.reason !== undefined) throw new Draining(drain.reason);
+    const { relays, sinks, feeds, counters: { refusals } } = this.#options;
+    this.#checkAccepts();
     const relay = relays?.[feed];
     const sink = sinks[feed];
     const channel = feed === "trading" ? undefined : RELAY_OF_FEED[feed];
@@ -706,8 +709,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     ) => S,
   ): S {
     const { feed, upstream } = CHANNEL_SOURCES[channel];
-    const { channels, feeds, sinks, drain } = this.#options;
-    if (drain?.reason !== undefined) throw new Draining(drain.reason);
+    const { channels, feeds, sinks } = this.#options;
+    this.#checkAccepts();
     if (!feeds.has(feed)) throw new FeedDisabled(feed);
     const source: Channel<ChannelEvents[C]> = channels[channel];
     const named = new Set(filter.symbols);
@@ -763,6 +766,14 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     this.#register(closing, { stream, channel, describe, client, symbols: size });
     opening.move();
     return stream;
+  }
+
+  /** @throws Draining */
+  #checkAccepts(): void {
+    const { drain, absence } = this.#options;
+    if (drain?.reason !== undefined) throw new Draining(drain.reason);
+    const reason = absence?.();
+    if (reason !== undefined) throw new NoHub(reason);
   }
 
   /** Adds an open stream, until `closing` is disposed. */

@@ -132,10 +132,12 @@ export class FrameDecoder<R> implements MessageNotes {
   /**
    * Publishes the data of a frame and passes its replies on, in order. Never throws, not even when
    * a sink or `onReply` throws.
+   *
+   * @param arrivedAt wall clock ms. @default now
    */
-  receive(frame: Frame, onReply: (reply: R) => void): void {
+  receive(frame: Frame, onReply: (reply: R) => void, arrivedAt?: number): void {
     try {
-      const receivedAt = this.#nextArrival();
+      const receivedAt = this.#nextArrival(arrivedAt ?? this.#clock.now());
       const start = this.#clock.monotonic();
       const counters = this.#counters;
       this.#logged = this.#unreadable = 0;
@@ -179,10 +181,9 @@ export class FrameDecoder<R> implements MessageNotes {
   }
 
   /** The wall clock time in ms, with a fraction where it would equal that of the last frame. */
-  #nextArrival(): number {
-    const now = this.#clock.now();
-    const isSameMs = now <= this.#receivedAt && this.#receivedAt < now + 1;
-    return this.#receivedAt = isSameMs ? this.#receivedAt + FRAME_STEP_MS : now;
+  #nextArrival(at: number): number {
+    const isSameMs = at <= this.#receivedAt && this.#receivedAt < at + 1;
+    return this.#receivedAt = isSameMs ? this.#receivedAt + FRAME_STEP_MS : at;
   }
 
   /** Counts and logs that handling a frame or a reply failed; never throws. */

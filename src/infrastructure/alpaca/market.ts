@@ -108,7 +108,7 @@ export function newsFormat(sink: EventSink<NewsArticle>, maxBytes: number): Mark
 }
 
 /** What the sessions of one market data stream need. */
-interface MarketStream {
+export interface MarketStream {
   readonly url: string;
   /** The HTTP proxy between this program and Alpaca. @default none */
   readonly proxy?: UpstreamProxy | undefined;

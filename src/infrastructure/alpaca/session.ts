@@ -18,9 +18,9 @@ import {
 import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { ConnectOptions, FeedSession } from "../../application/ports/feed_connector.ts";
+import { ReadThrottle } from "../../application/timing/read_throttle.ts";
 import { parseRetryAfter } from "../../domain/connection/backoff.ts";
 import type { SubscriptionRequest } from "../../domain/subscription/pairs.ts";
-import { ReadThrottle } from "./read_throttle.ts";
 import { isTunneled, TunnelAgent, type UpstreamProxy } from "./tunnel_agent.ts";
 
 /** How long to wait for the peer's reply to a close frame. */
@@ -145,7 +145,7 @@ export abstract class Session<R> implements FeedSession {
       headers: { ...headers },
     });
     this.socket = socket;
-    const throttle = new ReadThrottle(socket, { clock, deliveries });
+    const throttle = new ReadThrottle(socket, { clock, deliveries, later: setTimeout });
     let socketError: SocketError | undefined;
     let rejection: Rejection | undefined;
     socket.on("unexpected-response", (_request, { statusCode = 0, headers }) => {

@@ -73,7 +73,7 @@ export function tradingFormat(
 }
 
 /** What the sessions of the trading stream need. */
-interface TradingStream {
+export interface TradingStream {
   readonly url: string;
   /** The HTTP proxy between this program and Alpaca. @default none */
   readonly proxy?: UpstreamProxy | undefined;

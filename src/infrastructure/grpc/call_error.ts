@@ -18,6 +18,7 @@ import { OpenedTooOften } from "../../application/limits/opening_rate.ts";
 import {
   Draining,
   FeedDisabled,
+  NoHub,
   OpeningsExceeded,
   type Stall,
   TooManySymbols,
@@ -147,6 +148,9 @@ function denied({ grant, subject, message }: PermissionDenied): CallError {
 export function refusalOf(error: unknown): unknown {
   if (error instanceof Unauthenticated) return unauthenticated(error);
   if (error instanceof PermissionDenied) return denied(error);
+  if (error instanceof NoHub) {
+    return new CallError(Code.UNAVAILABLE, error.message, { retryAfterMs: RETRY_AFTER_MS });
+  }
   if (error instanceof Draining) return unavailable(error.message);
   if (error instanceof FeedDisabled) {
     // Only the operator can change this: a retry cannot succeed.

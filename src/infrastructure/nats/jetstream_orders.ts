@@ -16,7 +16,6 @@ import {
   JetStreamApiCodes,
   JetStreamApiError,
   type JetStreamClient,
-  type JetStreamManager,
   jetstreamManager,
   type StoredMsg,
 } from "@nats-io/jetstream";
@@ -27,7 +26,8 @@ import type { Log } from "../../application/ports/log.ts";
 import type { OrderStore, StoredEntry, StoredGap } from "../../application/ports/order_store.ts";
 import type { OrderStoreCounters } from "../../application/status/counters.ts";
 import { messageOf, type NatsClient } from "./nats_client.ts";
-import { decodeEntries, encodeEntries, withoutSources } from "./stored_entries.ts";
+import { encodeEntries, withoutSources } from "./stored_entries.ts";
+import { lastOf, readStored, unlessAborted } from "./stored_order_reader.ts";
 
 /** What a store of order updates needs. */
 interface JetStreamOrdersOptions {
@@ -112,32 +112,12 @@ export class JetStreamOrders implements OrderStore {
    * @throws when NATS cannot be reached, or has not answered before `signal` fires
    */
   async load(signal: AbortSignal): Promise<readonly StoredEntry[]> {
-    const { client, subject, stream, capacity, counters } = this.#options;
+    const { client, subject, stream, capacity, counters, log } = this.#options;
     const connection = await client.connection(signal);
     const last = await unlessAborted(this.#prepare(connection), signal);
-    const entries: StoredEntry[] = [];
-    if (last) {
-      const { consumers } = jetstream(connection);
-      const consumer = await unlessAborted(
-        consumers.get(stream, { filter_subjects: subject }),
-        signal,
-      );
-      const messages = await consumer.consume({ max_messages: 500 });
-      const stop = () => messages.stop();
-      signal.addEventListener("abort", stop, { once: true });
-      let isComplete = false;
-      for await (const message of messages) {
-        entries.push(...this.#decode(message.data, message.time.getTime()));
-        if (entries.length > capacity) entries.splice(0, entries.length - capacity);
-        isComplete = message.seq >= last.seq;
-        if (isComplete) break;
-      }
-      signal.removeEventListener("abort", stop);
-      await messages.close();
-      // NATS would remove it after five minutes.
-      consumer.delete().catch(() => {});
-      if (!isComplete) throw new Error("NATS did not send all stored updates in time");
-    }
+    const entries = last
+      ? await readStored(connection, { stream, subject, last: last.seq, capacity, log, signal })
+      : [];
     this.#last = last?.seq ?? 0;
     this.#mayHaveUnread = false;
     counters.loaded = entries.filter((entry) => "update" in entry).length;
@@ -306,18 +286,6 @@ export class JetStreamOrders implements OrderStore {
       endTime: Math.max(before?.endTime ?? endTime, endTime),
     };
   }
-
-  #decode(data: Uint8Array, at: number): readonly StoredEntry[] {
-    try {
-      return decodeEntries(data);
-    } catch (error) {
-      this.#options.log.error("A stored message with order updates cannot be read", {
-        cause: messageOf(error),
-        stored_at: new Date(at).toISOString(),
-      });
-      return [{ reason: "upstream_lost", symbols: undefined, startTime: at, endTime: at }];
-    }
-  }
 }
 
 /**
@@ -341,27 +309,6 @@ function gapOf(entry: StoredEntry): StoredGap {
   const { update: { order: { symbol } }, receivedAt } = entry;
   const symbols = symbol === "" ? undefined : [symbol];
   return { reason: "upstream_lost", symbols, startTime: receivedAt, endTime: receivedAt };
-}
-
-/** Awaits `result`, until `signal` fires. */
-async function unlessAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(new Error("NATS has not answered in time"));
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([result, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
-}
-
-/** The last message of a subject. */
-async function lastOf(
-  manager: JetStreamManager,
-  { stream, subject }: { readonly stream: string; readonly subject: string },
-): Promise<StoredMsg | undefined> {
-  return await manager.streams.getMessage(stream, { last_by_subj: subject }) ?? undefined;
 }
 
 function isWrongSequence(error: unknown): boolean {

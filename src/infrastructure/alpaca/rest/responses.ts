@@ -5,7 +5,7 @@
  */
 import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
 import type { RestPurpose } from "../../../application/status/counters.ts";
-import type { RestClient } from "./rest_client.ts";
+import { parseWithBigInts } from "../codecs.ts";
 
 /** Status codes of an invalid request. */
 const BAD_REQUEST: ReadonlySet<number> = new Set([400, 404, 422]);
@@ -13,11 +13,34 @@ const BAD_REQUEST: ReadonlySet<number> = new Set([400, 404, 422]);
 /** A map of a body; its values are not validated. */
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Reads JSON from the REST endpoints of one account. */
+export interface ApiClient {
+  /**
+   * How far the own clock is ahead of the server's, in ms, by the `Date` of the last response,
+   * which has whole seconds; 0 before one with a valid date.
+   */
+  readonly clockAheadMs: number;
+  /**
+   * Returns the body of a GET request as JSON; integers that a double cannot hold
+   * are `bigint`. Requests of one purpose are sent in the order of the calls; one
+   * whose `signal` has fired is not sent.
+   *
+   * @throws ApiUnavailable
+   */
+  get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown>;
+}
+
 /** A client and the address of one API. */
 export interface ApiHost {
-  readonly client: RestClient;
+  readonly client: ApiClient;
   /** Without a slash at the end. */
   readonly url: string;
+}
+
+/** Alpaca's APIs. */
+export interface ApiHosts {
+  readonly trading: ApiHost;
+  readonly data: ApiHost;
 }
 
 /** How the pages of a query are read. */
@@ -32,7 +55,7 @@ interface Paging {
 
 /** Yields every page from `first` on; a repeated page token is an error. */
 export async function* pages(
-  client: RestClient,
+  client: ApiClient,
   first: URL,
   { pageSize, maxPages, signal, purpose }: Paging,
 ): AsyncGenerator<unknown, void> {
@@ -53,6 +76,19 @@ export async function* pages(
 
 function pagingError(url: URL, reason: string): ApiUnavailable {
   return new ApiUnavailable(`${url.host}${url.pathname}: ${reason}`);
+}
+
+/** Digits of the shortest integer that a double may not hold. */
+const LONG_NUMBER = /\d{16}/;
+
+/**
+ * Parses a body; integers that a double cannot hold are `bigint`. Several times slower only where
+ * the text has a long number, such as the id of a trade.
+ *
+ * @throws SyntaxError
+ */
+export function parseBody(text: string): unknown {
+  return LONG_NUMBER.test(text) ? parseWithBigInts(text) : JSON.parse(text);
 }
 
 /** Whether Alpaca rejected the parameters, for example one of several symbols. */

@@ -24,9 +24,9 @@ import type {
   RestPurpose,
 } from "../../../application/status/counters.ts";
 import { certificateProblem } from "../../../domain/connection/certificate.ts";
-import { parseWithBigInts } from "../codecs.ts";
 import { RateShare } from "./rate_share.ts";
 import { RequestQueue } from "./request_queue.ts";
+import { type ApiClient, parseBody } from "./responses.ts";
 
 const MAX_ATTEMPTS = 5;
 /** Delay after the first error without a `Retry-After`; it doubles. */
@@ -73,8 +73,8 @@ type Outcome =
     readonly retryAfterMs?: number;
   };
 
-/** Reads JSON from the REST endpoints of one account. */
-export class RestClient {
+/** Reads JSON from the REST endpoints of one account, by HTTP. */
+export class RestClient implements ApiClient {
   readonly #options: RestClientOptions;
   readonly #queue: RequestQueue;
   #calls = 0;
@@ -86,21 +86,10 @@ export class RestClient {
     this.#queue = new RequestQueue({ clock, share });
   }
 
-  /**
-   * How far the own clock is ahead of the server's, in ms, by the `Date` of the last response,
-   * which has whole seconds; 0 before one with a valid date.
-   */
   get clockAheadMs(): number {
     return this.#clockAheadMs;
   }
 
-  /**
-   * Returns the body of a GET request as JSON; integers that a double cannot hold
-   * are `bigint`. Requests of one purpose are sent in the order of the calls; one
-   * whose `signal` has fired is not sent.
-   *
-   * @throws ApiUnavailable
-   */
   async get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
     const { log, counters } = this.#options;
     const request = { purpose, signal, order: this.#calls++ };
@@ -172,7 +161,7 @@ export class RestClient {
     const windowMs = windowLeftMs(headers, now) ?? 0;
     this.#queue.learnLimit(numberIn(headers, "x-ratelimit-limit") ?? 0);
     if (isUsedUp(headers)) this.#queue.pause(Math.min(windowMs, MAX_DELAY_MS));
-    if (response.ok) return { body: parseExactly(await readText(response, MAX_BODY_BYTES)) };
+    if (response.ok) return { body: parseBody(await readText(response, MAX_BODY_BYTES)) };
     if (status < 400) {
       await response.body?.cancel();
       const hint = "redirects are not followed; check the address of the API";
@@ -191,14 +180,6 @@ function outcomeLabel(outcome: Outcome): RestOutcome {
   const { status } = outcome;
   if (status === 429) return "rate_limited";
   return status !== undefined && status < 500 ? "rejected" : "failed";
-}
-
-/** Digits of the shortest integer that a double may not hold. */
-const LONG_NUMBER = /\d{16}/;
-
-/** Several times slower only where the text has a long number, such as the id of a trade. */
-function parseExactly(text: string): unknown {
-  return LONG_NUMBER.test(text) ? parseWithBigInts(text) : JSON.parse(text);
 }
 
 /** `undefined` for an invalid value: the error of the runtime would quote it. */

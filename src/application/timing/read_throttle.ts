@@ -15,7 +15,7 @@
  *
  * @module
  */
-import type { Clock } from "../../application/ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 
 /** Longest handling of frames without a pause, in ms. */
 const SLICE_MS = 1;
@@ -26,7 +26,7 @@ const MAX_PAUSE_MS = 20;
 /** A gap between two frames in which the event loop served others, in ms. */
 const IDLE_MS = 0.2;
 
-/** A socket that can stop reading. */
+/** A socket, or another source of frames, that can stop reading. */
 interface PausableSocket {
   pause(): void;
   resume(): void;
@@ -37,8 +37,8 @@ interface ReadThrottleOptions {
   readonly clock: Pick<Clock, "monotonic">;
   /** Deliveries since the process started. @default none */
   readonly deliveries?: (() => number) | undefined;
-  /** Runs a function after `ms`, or after the shortest time that is more. */
-  readonly later?: (run: () => void, ms: number) => void;
+  /** Runs a function after `ms`, or after the shortest time that is more: a timer of the runtime. */
+  readonly later: (run: () => void, ms: number) => void;
 }
 
 /** Pauses a socket between slices of frames. */
@@ -56,7 +56,9 @@ export class ReadThrottle {
     this.#socket = socket;
     this.#clock = options.clock;
     this.#deliveries = options.deliveries ?? (() => 0);
-    this.#later = options.later ?? ((run, ms) => void setTimeout(run, ms));
+    const { later } = options;
+    // Timers of the runtime are functions, not methods.
+    this.#later = (run, ms) => later(run, ms);
   }
 
   /** Call before handling a frame; returns the monotonic time in ms. */

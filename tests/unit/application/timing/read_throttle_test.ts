@@ -1,6 +1,6 @@
 /** A flood of frames leaves the event loop to others between slices. */
 import assert from "node:assert/strict";
-import { ReadThrottle } from "../../../../src/infrastructure/alpaca/read_throttle.ts";
+import { ReadThrottle } from "../../../../src/application/timing/read_throttle.ts";
 
 /** A throttle whose clock, deliveries and event loop are moved by hand. */
 function rig() {

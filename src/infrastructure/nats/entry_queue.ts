@@ -1,0 +1,141 @@
+/**
+ * What has arrived from the hub on one feed and is not handled yet.
+ *
+ * NATS has no back pressure towards one subscription: what is not read in time makes its server
+ * drop the connection. So everything is read immediately and waits here, is handled at the pace of
+ * {@linkcode ReadThrottle}, and is dropped above a bound. The hole in the numbers then shows the
+ * loss.
+ *
+ * @module
+ */
+import { ReadThrottle } from "../../application/timing/read_throttle.ts";
+import type { Clock } from "../../application/ports/clock.ts";
+import { type BatchEntry, decodeBatch, type FrameBatch } from "./frame_batch.ts";
+
+/** Bytes that may wait. A second of a busy option feed has less than 10 MB. */
+const MAX_WAITING_BYTES = 32 * 1_048_576;
+
+/** What an {@linkcode EntryQueue} needs. */
+interface EntryQueueOptions {
+  readonly clock: Pick<Clock, "monotonic">;
+  /** Deliveries since the process started; see `read_throttle.ts`. @default none */
+  readonly deliveries?: (() => number) | undefined;
+  /** Bytes that may wait. @default MAX_WAITING_BYTES */
+  readonly maxBytes?: number | undefined;
+  readonly onEntry: (entry: BatchEntry, term: bigint) => void;
+  /** Called when a batch is not valid. */
+  readonly onInvalid: (error: unknown) => void;
+}
+
+/** A batch as it was received, or something to do between two batches. */
+type Item = Uint8Array | (() => void);
+
+/** A batch whose entries are being handled. */
+interface Open {
+  readonly batch: FrameBatch;
+  /** Index of the next entry. */
+  next: number;
+}
+
+/** Holds batches until they are handled. */
+export class EntryQueue {
+  readonly #options: EntryQueueOptions;
+  readonly #throttle: ReadThrottle;
+  #items: Item[] = [];
+  #at = 0;
+  #bytes = 0;
+  #open: Open | undefined;
+  #isStarted = false;
+  #isPaused = false;
+  #isHandling = false;
+
+  constructor(options: EntryQueueOptions) {
+    this.#options = options;
+    const source = {
+      pause: () => void (this.#isPaused = true),
+      resume: () => {
+        this.#isPaused = false;
+        this.#handle();
+      },
+    };
+    this.#throttle = new ReadThrottle(source, { ...options, later: setTimeout });
+  }
+
+  /** Adds a batch; false when too much waits, and it is dropped. */
+  add(batch: Uint8Array): boolean {
+    const { maxBytes = MAX_WAITING_BYTES } = this.#options;
+    if (this.#bytes + batch.length > maxBytes) return false;
+    this.#bytes += batch.length;
+    this.#items.push(batch);
+    this.#handle();
+    return true;
+  }
+
+  /** Calls an action after what has arrived before. */
+  addAction(action: () => void): void {
+    this.#items.push(action);
+    this.#handle();
+  }
+
+  /** Starts to handle what arrives and what has arrived. */
+  start(): void {
+    this.#isStarted = true;
+    this.#handle();
+  }
+
+  /** Drops everything; nothing more is handled. */
+  close(): void {
+    this.#isStarted = false;
+    this.#items = [];
+    this.#open = undefined;
+    this.#bytes = this.#at = 0;
+  }
+
+  #handle(): void {
+    // An entry that is handled may add an action.
+    if (this.#isHandling) return;
+    this.#isHandling = true;
+    try {
+      while (this.#isStarted && !this.#isPaused && this.#handleNext()) continue;
+    } finally {
+      this.#isHandling = false;
+    }
+  }
+
+  /** Handles one entry or action; false when there is none. */
+  #handleNext(): boolean {
+    const open = this.#open ??= this.#takeBatch();
+    if (!open) return false;
+    const entry = open.batch.entries[open.next++];
+    if (!entry) {
+      this.#open = undefined;
+      return true;
+    }
+    this.#throttle.begin();
+    this.#options.onEntry(entry, open.batch.term);
+    this.#throttle.end();
+    return true;
+  }
+
+  /** Takes the next valid batch, after the actions before it. */
+  #takeBatch(): Open | undefined {
+    while (this.#isStarted && this.#at < this.#items.length) {
+      const item = this.#items[this.#at++] as Item;
+      if (this.#at === this.#items.length) {
+        this.#items = [];
+        this.#at = 0;
+      }
+      if (typeof item === "function") {
+        item();
+        continue;
+      }
+      this.#bytes -= item.length;
+      try {
+        return { batch: decodeBatch(item), next: 0 };
+      } catch (error) {
+        this.#options.onInvalid(error);
+      }
+    }
+    return undefined;
+  }
+}

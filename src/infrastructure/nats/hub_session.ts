@@ -1,0 +1,432 @@
+/**
+ * Sessions of an edge with a hub, in the place of sessions with Alpaca.
+ *
+ * The hub publishes what it receives as numbered entries; each edge decodes them. A session ends
+ * when an entry is missing, when the hub has lost its own session, when another hub has taken over,
+ * and when nothing arrives: then the feed link opens another one, and streams have a gap, as after
+ * an outage of a session with Alpaca.
+ *
+ * @module
+ */
+import type { Subscription } from "@nats-io/nats-core";
+import type { Clock } from "../../application/ports/clock.ts";
+import type {
+  ConnectOptions,
+  FeedConnector,
+  FeedSession,
+} from "../../application/ports/feed_connector.ts";
+import type { FrameReceiver } from "../../application/ports/frame_receiver.ts";
+import type { Log } from "../../application/ports/log.ts";
+import type { EdgeFeedCounters } from "../../application/status/counters.ts";
+import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
+import { FeedFailure } from "../../domain/connection/failure.ts";
+import {
+  type Pair,
+  pairKey,
+  type SubscriptionRequest,
+  type SymbolSets,
+} from "../../domain/subscription/pairs.ts";
+import { EntryQueue } from "./entry_queue.ts";
+import { type BatchEntry, FrameJoiner } from "./frame_batch.ts";
+import type { HubLink } from "./hub_link.ts";
+import {
+  type AttachReply,
+  encodeAttach,
+  encodeSubscribe,
+  PairDigest,
+  readAttachReply,
+  readDown,
+  readSubscribeReply,
+  type SubscribeReply,
+} from "./hub_protocol.ts";
+import { NoAnswer } from "./hub_requests.ts";
+import { messageOf } from "./nats_client.ts";
+
+/** How long NATS may take to be connected, and a hub to have a session, in ms. */
+const CONNECT_MS = 5_000;
+const ATTACH_MS = 2_000;
+/** A hub answers within five seconds. */
+const SUBSCRIBE_MS = 8_000;
+/** Interval in which the hub is told that this edge is still there, in ms. */
+const KEEP_ALIVE_MS = 2_000;
+/** Unanswered ones in a row that end the session: by then the hub may have forgotten the edge. */
+const MAX_UNANSWERED = 3;
+/** The hub sends an entry or a beacon every second. */
+const SILENCE_MS = 3_000;
+const CHECK_MS = 500;
+/** Pause in which entries are read that have arrived while the event loop was blocked, in ms. */
+const RECHECK_MS = 200;
+
+const NO_SYMBOLS: SymbolSets = new Map();
+
+/** What the sessions of one feed need. */
+export interface HubFeed {
+  readonly feed: FeedId;
+  /** The product that the hub must have too. */
+  readonly kind: FeedKind;
+  readonly link: HubLink;
+  readonly receiver: FrameReceiver;
+  /** Deliveries since the process started, by which reading is throttled. @default none */
+  readonly deliveries?: (() => number) | undefined;
+  /** Bytes that may wait to be handled. @default 32 MiB */
+  readonly maxWaitingBytes?: number | undefined;
+  readonly counters: EdgeFeedCounters;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Opens sessions of one feed with whichever hub has the lease. */
+export function createHubConnector(feed: HubFeed): FeedConnector {
+  return { connect: (options) => new HubSession(feed, options).open() };
+}
+
+class HubSession implements FeedSession {
+  readonly ended: Promise<FeedFailure>;
+  frames = 0;
+  lastFrameAt: number;
+  readonly #feed: HubFeed;
+  readonly #options: ConnectOptions;
+  readonly #queue: EntryQueue;
+  readonly #joiner = new FrameJoiner();
+  readonly #failed = Promise.withResolvers<FeedFailure>();
+  readonly #up = Promise.withResolvers<void>();
+  readonly #over = new AbortController();
+  #subscription: Subscription | undefined;
+  #term = 0n;
+  /** Number of the next entry. */
+  #next = 0;
+  #isUp = false;
+  /** Why the hub has no session. */
+  #reason = "";
+  /** Monotonic ms at which something arrived last. */
+  #arrivedAt: number;
+  /** What the hub has subscribed for this edge, by pair; it has a digest of the same. */
+  readonly #held = new Set<string>();
+  readonly #digest = new PairDigest();
+  /** A request has had no answer: the hub may have applied it. */
+  #isUncertain = false;
+  #requests = 0;
+  /** A state that arrived while a request was in flight. */
+  #pushed: SymbolSets | undefined;
+  #unanswered = 0;
+
+  constructor(feed: HubFeed, options: ConnectOptions) {
+    const { clock, log, deliveries, maxWaitingBytes } = feed;
+    this.#feed = feed;
+    this.#options = options;
+    this.ended = this.#failed.promise;
+    this.lastFrameAt = this.#arrivedAt = clock.monotonic();
+    this.#queue = new EntryQueue({
+      clock,
+      deliveries,
+      maxBytes: maxWaitingBytes,
+      onEntry: this.#onEntry,
+      onInvalid: (error) => {
+        log.warn("A batch of the hub is not valid", { cause: messageOf(error) });
+      },
+    });
+  }
+
+  /**
+   * Attaches to the hub and waits until it has a session with Alpaca.
+   *
+   * @throws FeedFailure
+   */
+  async open(): Promise<this> {
+    const { feed, link, clock } = this.#feed;
+    const { signal, onOpened } = this.#options;
+    const done = new AbortController();
+    const ended = AbortSignal.any([signal, done.signal]);
+    try {
+      await this.#connect(ended);
+      this.#subscription = link.subscribe(feed, (batch) => this.#onBatch(batch));
+      link.onState(feed, ({ term, state }) => {
+        this.#queue.addAction(() => {
+          if (term === this.#term) this.#onState(state);
+        });
+      });
+      onOpened();
+      this.#attach();
+      const late = clock.sleep(CONNECT_MS, ended).then(() => {
+        throw signal.aborted ? aborted() : this.#noSession();
+      });
+      late.catch(() => {});
+      const failed = this.ended.then((failure) => {
+        throw failure;
+      });
+      await Promise.race([this.#up.promise, failed, late]);
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      done.abort();
+    }
+    void this.#keepAlive();
+    void this.#watchSilence();
+    return this;
+  }
+
+  request({ action, pairs, probe }: SubscriptionRequest): void {
+    if (this.#over.signal.aborted) return;
+    const { feed, link } = this.#feed;
+    if (feed === "trading") return this.#continue();
+    const request = { edge: link.edge, feed, term: this.#term, action, pairs };
+    this.#requests++;
+    link.request("subscribe", encodeSubscribe(request), {
+      timeoutMs: SUBSCRIBE_MS,
+      read: readSubscribeReply,
+      onReply: (reply) => {
+        this.#queue.addAction(() => this.#onSubscribed(reply, probe ? [] : pairs, action));
+      },
+    });
+  }
+
+  fail(failure: FeedFailure): void {
+    this.#over.abort();
+    this.#queue.close();
+    this.#failed.resolve(failure);
+  }
+
+  close(): Promise<void> {
+    const { feed, link } = this.#feed;
+    this.fail(new FeedFailure("Closed by the proxy", { errorType: "closed" }));
+    if (this.#subscription) {
+      this.#subscription.unsubscribe();
+      this.#subscription = undefined;
+      link.onState(feed, undefined);
+    }
+    return Promise.resolve();
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { link, clock } = this.#feed;
+    const late = new AbortController();
+    clock.sleep(CONNECT_MS, signal).then(() => late.abort());
+    try {
+      await link.open(late.signal);
+    } catch {
+      throw new FeedFailure("NATS is not connected", {
+        errorType: "dial",
+        remedy: "Check STREAM_PROXY_NATS_URL and the credentials for NATS",
+      });
+    }
+  }
+
+  #attach(): void {
+    const { link, feed, kind } = this.#feed;
+    link.request("attach", encodeAttach({ edge: link.edge, feed, kind }), {
+      timeoutMs: ATTACH_MS,
+      read: readAttachReply,
+      onReply: (reply) => {
+        if (this.#over.signal.aborted) return;
+        if (reply instanceof NoAnswer) return this.fail(noHub(reply));
+        this.#onAttached(reply);
+      },
+    });
+  }
+
+  #onAttached({ term, next, isUp, isKnown, kind, reason }: AttachReply): void {
+    const own = this.#feed.kind;
+    if (kind !== own) return this.fail(otherProduct(this.#feed, kind));
+    if (!isKnown) return this.fail(new FeedFailure(reason, { errorType: "upstream_error" }));
+    this.#term = term;
+    this.#next = next;
+    this.#reason = reason;
+    this.#feed.counters.term = Number(term);
+    if (isUp) this.#setUp();
+    // Entries that have arrived since the subscription wait.
+    this.#queue.start();
+  }
+
+  #setUp(): void {
+    this.#isUp = true;
+    if (this.#feed.feed === "trading") this.#options.subscriptions.acknowledged(NO_SYMBOLS);
+    this.#up.resolve();
+  }
+
+  #onBatch(batch: Uint8Array): void {
+    const { clock, counters } = this.#feed;
+    this.#arrivedAt = clock.monotonic();
+    counters.lastEntryAt = clock.now();
+    if (!this.#queue.add(batch)) counters.dropped++;
+  }
+
+  readonly #onEntry = (entry: BatchEntry, term: bigint): void => {
+    const { kind, number } = entry;
+    // A hub that has lost its lease does not know it yet.
+    if (term < this.#term) return;
+    if (term > this.#term) return this.fail(closed("Another hub has taken over"));
+    if (number > this.#next) return this.#failMissing(number - this.#next);
+    if (number < this.#next || kind === "beacon") return;
+    this.#next++;
+    if (kind === "up") {
+      if (this.#isUp) this.fail(closed("The hub has opened another session"));
+      else this.#setUp();
+    } else if (kind === "down") this.#onDown(entry);
+    else this.#onFrame(entry);
+  };
+
+  #onFrame(entry: BatchEntry): void {
+    const { clock, receiver } = this.#feed;
+    try {
+      const frame = this.#joiner.add(entry);
+      if (!frame) return;
+      this.frames++;
+      this.lastFrameAt = clock.monotonic();
+      receiver.receive(frame, entry.receivedAt);
+    } catch (error) {
+      this.fail(new FeedFailure(messageOf(error), { errorType: "upstream_error" }));
+    }
+  }
+
+  #onDown({ payload }: BatchEntry): void {
+    try {
+      this.#reason = readDown(payload).message;
+    } catch {
+      this.#reason = "the reason is not readable";
+    }
+    // Otherwise `up` is still awaited.
+    if (this.#isUp) this.fail(this.#noSession("closed"));
+  }
+
+  #failMissing(count: number): void {
+    const { counters, log } = this.#feed;
+    counters.missing += count;
+    log.warn("Entries from the hub are missing", { entries: count });
+    this.fail(closed(`${count} entries from the hub are missing`));
+  }
+
+  #onSubscribed(
+    reply: SubscribeReply | NoAnswer,
+    pairs: readonly Pair[],
+    action: SubscriptionRequest["action"],
+  ): void {
+    const { subscriptions } = this.#options;
+    this.#requests--;
+    if (reply instanceof NoAnswer) {
+      // The manager repeats the request; the hub may have applied it.
+      this.#isUncertain = true;
+      return;
+    }
+    if ("unknown" in reply) return this.fail(closed("The hub does not know this edge any more"));
+    this.frames++;
+    if ("error" in reply) subscriptions.rejected(reply.error);
+    else {
+      for (const pair of pairs) this.#hold(pair, action === "subscribe");
+      this.#pushed = undefined;
+      subscriptions.acknowledged(reply.state);
+    }
+    this.#flushState();
+  }
+
+  /** Records what the hub has of this edge. */
+  #hold(pair: Pair, isHeld: boolean): void {
+    const key = pairKey(pair);
+    if (isHeld === this.#held.has(key)) return;
+    if (isHeld) {
+      this.#held.add(key);
+      this.#digest.add(pair);
+    } else {
+      this.#held.delete(key);
+      this.#digest.remove(pair);
+    }
+  }
+
+  /** Takes a state that no request has asked for; during a request it is not the reply to that. */
+  #onState(state: SymbolSets): void {
+    this.#pushed = state;
+    this.#flushState();
+  }
+
+  #flushState(): void {
+    const state = this.#pushed;
+    if (!state || this.#requests > 0) return;
+    this.#pushed = undefined;
+    this.#options.subscriptions.acknowledged(state);
+  }
+
+  /** Renews the lease of what this edge has subscribed. */
+  async #keepAlive(): Promise<void> {
+    const { clock } = this.#feed;
+    const { signal } = this.#over;
+    while (!signal.aborted) {
+      await clock.sleep(KEEP_ALIVE_MS, signal);
+      this.#continue();
+    }
+  }
+
+  #continue(): void {
+    const { link, feed, kind } = this.#feed;
+    if (this.#over.signal.aborted) return;
+    const isSettled = this.#requests === 0 && !this.#isUncertain;
+    const digest = isSettled ? String(this.#digest) : undefined;
+    const held = { term: this.#term, digest };
+    link.request("attach", encodeAttach({ edge: link.edge, feed, kind, held }), {
+      timeoutMs: ATTACH_MS,
+      read: readAttachReply,
+      onReply: (reply) => {
+        this.#queue.addAction(() => this.#onContinued(reply));
+      },
+    });
+  }
+
+  #onContinued(reply: AttachReply | NoAnswer): void {
+    if (reply instanceof NoAnswer) {
+      if (++this.#unanswered >= MAX_UNANSWERED) this.fail(noHub(reply));
+      return;
+    }
+    this.#unanswered = 0;
+    if (reply.term !== this.#term || !reply.isKnown) {
+      const { reason } = reply;
+      return this.fail(closed(reason || "The hub does not know this edge any more"));
+    }
+    // Proves that the hub replies, which the heartbeat of the trading feed asks for.
+    if (this.#feed.feed === "trading") this.frames++;
+  }
+
+  async #watchSilence(): Promise<void> {
+    const { clock } = this.#feed;
+    const { signal } = this.#over;
+    const silentMs = () => clock.monotonic() - this.#arrivedAt;
+    while (!signal.aborted) {
+      await clock.sleep(CHECK_MS, signal);
+      if (silentMs() < SILENCE_MS) continue;
+      await clock.sleep(RECHECK_MS, signal);
+      const ms = silentMs();
+      if (ms < SILENCE_MS) continue;
+      const message = `Nothing from the hub for ${Math.round(ms)} ms`;
+      this.fail(new FeedFailure(message, { errorType: "heartbeat" }));
+    }
+  }
+
+  /** Types that change how the link retries are not used: the hub is what waits. */
+  #noSession(errorType: "closed" | "dial" = "dial"): FeedFailure {
+    const reason = this.#reason || "it is still connecting";
+    return new FeedFailure(`The hub has no session: ${reason}`, { errorType });
+  }
+}
+
+function closed(message: string): FeedFailure {
+  return new FeedFailure(message, { errorType: "closed" });
+}
+
+function aborted(): FeedFailure {
+  return closed("Connection attempt aborted");
+}
+
+function noHub({ message }: NoAnswer): FeedFailure {
+  return new FeedFailure(message, {
+    errorType: "dial",
+    remedy: "Start a hub with the same STREAM_PROXY_NATS_URL and STREAM_PROXY_NATS_PREFIX",
+  });
+}
+
+function otherProduct({ feed, kind }: HubFeed, served: FeedKind | undefined): FeedFailure {
+  const message = served === undefined
+    ? `The hub does not have the ${feed} feed`
+    : `The hub has ${served} on the ${feed} feed, this edge is configured for ${kind}`;
+  return new FeedFailure(message, {
+    errorType: "upstream_error",
+    remedy: "Give hub and edges the same STREAM_PROXY_FEEDS, ALPACA_FEED and ALPACA_OPTIONS_FEED",
+  });
+}

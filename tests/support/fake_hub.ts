@@ -1,0 +1,181 @@
+/**
+ * A hub without sessions of its own: a test decides what it publishes and answers.
+ *
+ * @module
+ */
+import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { headers } from "@nats-io/nats-core";
+import type { FeedId } from "../../src/domain/connection/feed.ts";
+import type { SymbolSets, UpstreamChannel } from "../../src/domain/subscription/pairs.ts";
+import {
+  encodeBatch,
+  type EntryContent,
+  NO_PAYLOAD,
+} from "../../src/infrastructure/nats/frame_batch.ts";
+import {
+  type AttachReply,
+  type AttachRequest,
+  encodeAttachReply,
+  encodeDown,
+  encodeEdgeState,
+  encodeRestReply,
+  encodeSubscribeReply,
+  hubSubjects,
+  MORE_HEADER,
+  readAttach,
+  readRest,
+  readSubscribe,
+  type RestReply,
+  type RestRequest,
+  splitMessage,
+  type SubscribeReply,
+  type SubscribeRequest,
+} from "../../src/infrastructure/nats/hub_protocol.ts";
+
+const PREFIX = "alpaca";
+
+/** A hub on a real nats-server. */
+export class FakeHub implements AsyncDisposable {
+  term = 7n;
+  /** Number of the next entry. */
+  next = 1;
+  isUp = true;
+  reason = "";
+  kinds: Partial<Record<FeedId, AttachReply["kind"]>> = {
+    sip: "sip",
+    opra: "opra",
+    trading: "trade_updates",
+  };
+  readonly attached: AttachRequest[] = [];
+  readonly subscribed: SubscribeRequest[] = [];
+  readonly rests: RestRequest[] = [];
+  /** Answers a continued session. @default it is known */
+  onContinue: (request: AttachRequest) => boolean | undefined = () => true;
+  /** Answers a subscription; `undefined` for no answer. @default everything is carried */
+  onSubscribe: (request: SubscribeRequest) => SubscribeReply | undefined = (request) => {
+    const { action, pairs } = request;
+    for (const { channel, symbol } of pairs) {
+      const symbols = this.#state.get(channel) ?? new Set();
+      this.#state.set(channel, symbols);
+      if (action === "subscribe") symbols.add(symbol);
+      else symbols.delete(symbol);
+    }
+    return { state: this.#state };
+  };
+  onRest: (request: RestRequest) => RestReply | undefined = () => ({ body: "[]", serverTime: 0 });
+  readonly #connection: NatsConnection;
+  readonly #subjects = hubSubjects(PREFIX);
+  readonly #state = new Map<UpstreamChannel, Set<string>>();
+
+  private constructor(connection: NatsConnection) {
+    this.#connection = connection;
+  }
+
+  /** Connects and answers requests. */
+  static async start(url: string): Promise<FakeHub> {
+    const hub = new FakeHub(await connect({ servers: url }));
+    hub.answer();
+    await hub.flush();
+    return hub;
+  }
+
+  /** Starts to answer requests. */
+  answer(): void {
+    const { attach, subscribe, rest } = this.#subjects;
+    const serve = (subject: string, answer: (message: Msg) => Uint8Array | undefined) =>
+      this.#connection.subscribe(subject, {
+        callback: (_error, message) => {
+          const reply = answer(message);
+          if (reply) this.#reply(message, reply);
+        },
+      });
+    serve(attach, ({ data }) => {
+      const request = readAttach(data);
+      this.attached.push(request);
+      const isKnown = request.held ? this.onContinue(request) : true;
+      if (isKnown === undefined) return undefined;
+      const { term, next, isUp, reason, kinds } = this;
+      const kind = kinds[request.feed];
+      return encodeAttachReply({ term, next, isUp, isKnown, kind, reason });
+    });
+    serve(subscribe, ({ data }) => {
+      const request = readSubscribe(data);
+      this.subscribed.push(request);
+      const reply = this.onSubscribe(request);
+      return reply && encodeSubscribeReply(reply);
+    });
+    serve(rest, ({ data }) => {
+      const request = readRest(data);
+      this.rests.push(request);
+      const reply = this.onRest(request);
+      return reply && encodeRestReply(reply);
+    });
+  }
+
+  /** Waits until NATS has everything. */
+  flush(): Promise<void> {
+    return this.#connection.flush();
+  }
+
+  /** Publishes entries in one batch; `skip` entries before them are lost. */
+  publish(
+    feed: FeedId,
+    entries: readonly Pick<EntryContent, "kind" | "payload">[],
+    { skip = 0, receivedAt = 1_000 } = {},
+  ): void {
+    this.next += skip;
+    const all = entries.map((entry) => ({ ...entry, receivedAt }));
+    this.publishRaw(feed, encodeBatch(this.term, this.next, all));
+    this.next += entries.filter(({ kind }) => kind !== "beacon").length;
+  }
+
+  /** Publishes any bytes as a batch. */
+  publishRaw(feed: FeedId, bytes: Uint8Array): void {
+    this.#connection.publish(this.#subjects.feed(feed), bytes);
+  }
+
+  /** Publishes a frame of text. */
+  frame(feed: FeedId, text: string, options?: Parameters<FakeHub["publish"]>[2]): void {
+    const payload = new TextEncoder().encode(text);
+    this.publish(feed, [{ kind: "frame", payload }], options);
+  }
+
+  up(feed: FeedId): void {
+    this.isUp = true;
+    this.publish(feed, [{ kind: "up", payload: NO_PAYLOAD }]);
+  }
+
+  down(feed: FeedId, message: string): void {
+    this.isUp = false;
+    this.reason = message;
+    const payload = encodeDown({ errorType: "connection_limit", message });
+    this.publish(feed, [{ kind: "down", payload }]);
+  }
+
+  beacon(feed: FeedId): void {
+    this.publish(feed, [{ kind: "beacon", payload: NO_PAYLOAD }]);
+  }
+
+  /** Sends an edge a state that it has not asked for. */
+  pushState(edge: string, feed: FeedId, state: SymbolSets): void {
+    const bytes = encodeEdgeState({ feed, term: this.term, state });
+    this.#connection.publish(this.#subjects.edge(edge), bytes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection.close();
+  }
+
+  #reply(message: Msg, reply: Uint8Array): void {
+    const parts = splitMessage(reply, 512 * 1024);
+    for (const [i, part] of parts.entries()) {
+      if (i === parts.length - 1) {
+        message.respond(part);
+        continue;
+      }
+      const more = headers();
+      more.set(MORE_HEADER, "1");
+      message.respond(part, { headers: more });
+    }
+  }
+}
