@@ -281,8 +281,10 @@ const SCENARIOS: readonly Scenario[] = [
       "alpaca_proxy_queue_memory_bytes": between(10, 30, 250, 10),
       "alpaca_proxy_queue_memory_limit_bytes": () => 256,
       'alpaca_proxy_refusals_total{limit="stalled"}': countAt(...times(10, 12.5, 0.5)),
+      'alpaca_proxy_edge_entries_missing_total{feed="sip"}': countAt(10),
     },
     firing: [
+      { alert: "AlpacaEdgeFramesMissing", of: SIP, from: 10, to: 20 },
       {
         alert: "AlpacaMessagesDropped",
         of: { message_type: "stock_quote" },

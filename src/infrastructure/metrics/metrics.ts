@@ -18,6 +18,7 @@ import { MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEED_NAMES } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import { CHANNELS, RELAYS, type StreamKind } from "../../domain/market/channels.ts";
+import { EDGE_METRICS } from "./edge_metrics.ts";
 import { histogram, type Metric, type MetricsSources, seriesOf } from "./metric.ts";
 import { PROCESS_METRICS } from "./process_metrics.ts";
 
@@ -540,6 +541,7 @@ export const METRICS = {
       return [{ labels: { version, deno: Deno.version.deno, environment }, value: 1 }];
     },
   },
+  ...EDGE_METRICS,
   ...PROCESS_METRICS,
 } as const satisfies Readonly<Record<string, Metric>>;
 
