@@ -27,6 +27,7 @@ import type { FeedNotice } from "./domain/market/notices.ts";
 import type { FeedId } from "./domain/connection/feed.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import type { Dependencies } from "./dependencies.ts";
+import type { Distribution } from "./distribution.ts";
 import type { Hub } from "./edge.ts";
 import {
   buildExpansions,
@@ -51,6 +52,8 @@ export function createCore(
     readonly hub?: Hub | undefined;
     readonly drain: Drain;
     readonly audit: StreamAudit;
+    /** What a hub distributes its feeds with. @default none */
+    readonly distribution?: Pick<Distribution, "tapOf" | "events"> | undefined;
     /** Rates of messages. @default those of this core alone */
     readonly activity?: Activity;
   },
@@ -69,7 +72,7 @@ export function createCore(
     areLastAvailable: config.stock.kind !== "test",
     directory,
   });
-  const events = eventsOf(() => streams);
+  const events = eventsOf(() => streams, deps.distribution?.events);
   const calendar = new MarketCalendar(config.marketClosures);
   const renewals = new BookRenewals(
     clock,
@@ -95,6 +98,7 @@ export function createCore(
     journal,
     relays,
     isBackfilling,
+    tapOf: deps.distribution?.tapOf,
   });
   const underlyings = managers.opra && buildExpansions(config, {
     hosts,
@@ -134,6 +138,8 @@ export function createCore(
   const { activity = new Activity(counters, clock) } = deps;
   return {
     counters,
+    hosts,
+    managers,
     journal,
     openings,
     links,
@@ -181,13 +187,25 @@ export function createCore(
   };
 }
 
-/** Passes events on to a receiver that is made later than their sources. */
-function eventsOf(receiver: () => UpstreamEvents): UpstreamEvents {
+/** Passes events on to a receiver that is made later than their sources, then to edges. */
+function eventsOf(
+  receiver: () => UpstreamEvents,
+  edges: Distribution["events"] | undefined,
+): UpstreamEvents {
   return {
     freshness: (...change) => receiver().freshness(...change),
-    carried: (pairs) => receiver().carried(pairs),
-    notCarried: (...change) => receiver().notCarried(...change),
-    subscription: (...changes) => receiver().subscription(...changes),
+    carried(pairs) {
+      receiver().carried(pairs);
+      edges?.carried(pairs);
+    },
+    notCarried(...change) {
+      receiver().notCarried(...change);
+      edges?.notCarried(...change);
+    },
+    subscription(...changes) {
+      receiver().subscription(...changes);
+      edges?.subscription(...changes);
+    },
   };
 }
 

@@ -19,6 +19,7 @@ import { type ExpansionOptions, Expansions } from "./application/options/expansi
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { MarketData } from "./application/ports/market_data.ts";
 import type { OrderStore } from "./application/ports/order_store.ts";
+import type { UpstreamTap } from "./application/ports/upstream_tap.ts";
 import {
   deliveriesMade,
   messagesReceived,
@@ -133,6 +134,8 @@ type FeedDependencies = Dependencies & {
   readonly journal: OrderJournal | undefined;
   /** Where the data comes from. @default sessions with Alpaca */
   readonly hub?: Hub | undefined;
+  /** Where frames and sessions are passed on to. @default nowhere */
+  readonly tapOf?: ((feed: FeedId) => UpstreamTap | undefined) | undefined;
 };
 
 /** What each feed carries according to the settings. */
@@ -148,7 +151,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
   const clean = redact(secretsOf(config).map((secret) => secret.reveal()));
   for (const feed of FEEDS) {
     if (!config.feeds.has(feed)) continue;
-    const own = { ...deps, feed, log: deps.log.with({ feed }) };
+    const own = { ...deps, feed, log: deps.log.with({ feed }), tap: deps.tapOf?.(feed) };
     const market = feed === "trading" ? undefined : marketSubscriptions(config, { ...own, feed });
     if (feed !== "trading" && market) managers[feed] = market.manager;
     const subscriptions = market?.manager ??

@@ -19,6 +19,7 @@ import type { ProxyStatus } from "./application/status/status.ts";
 import { WallStamp } from "./application/status/wall_stamp.ts";
 import { createCore } from "./core.ts";
 import { type Dependencies, openDependencies } from "./dependencies.ts";
+import { openDistribution } from "./distribution.ts";
 import { createAccess } from "./infrastructure/access/create_access.ts";
 import type { Config } from "./infrastructure/config/config.ts";
 import { reportSettings } from "./infrastructure/config/describe_settings.ts";
@@ -70,14 +71,19 @@ export async function startHub(
   const { drain } = shared;
   const leadership = new Leadership({ ...deps, lease: await openLease(config, deps, resources) });
   const isActive = () => leadership.term !== undefined;
+  const distribution = await openDistribution(
+    config,
+    { ...shared, lease: leadership },
+    resources,
+  );
   // Shows the feeds as they are while none is followed.
   let core = createCore(config, { ...shared, orderStore: undefined });
   const lead = async ({ signal }: Term) => {
     const orders = { ...deps, counters: counters.orderStore, isActive };
     await using orderStore = await openOrderStore(config, orders);
-    core = createCore(config, { ...shared, orderStore });
+    core = createCore(config, { ...shared, orderStore, distribution });
     if (orderStore) core.journal?.restore(await orderStore.load());
-    await core.run(signal);
+    await Promise.all([core.run(signal), distribution.run(core, signal)]);
   };
   const connections = new ConnectionLimits({
     ...shared,

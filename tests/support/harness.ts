@@ -45,10 +45,20 @@ export const FREE_PORTS: Readonly<Record<string, string>> = {
   STREAM_PROXY_METRICS_PORT: "0",
 };
 
-/** Starts a simulator that sends only what a test emits, and a proxy on it. */
+/** Variable with which the same tests run against an edge, of a hub that is on the simulator. */
+export const TEST_ROLE = "TEST_ROLE";
+
+/**
+ * Starts a simulator that sends only what a test emits, and a proxy on it; an edge and its hub
+ * while {@linkcode TEST_ROLE} says so.
+ */
 export async function startHarness(
   options: HarnessOptions = {},
 ): Promise<Harness> {
+  if (Deno.env.get(TEST_ROLE) === "edge") {
+    const { startEdgeHarness } = await import("./cluster.ts");
+    return await startEdgeHarness(options);
+  }
   await using made = new AsyncDisposableStack();
   const simulator = made.use(
     await startSimulator({ messagesPerSecond: 0, ...options.simulator }),

@@ -4,6 +4,7 @@
  * @module
  */
 import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
+import type { ApiText } from "../../../application/cluster/rest_responder.ts";
 import type { RestPurpose } from "../../../application/status/counters.ts";
 import { parseWithBigInts } from "../codecs.ts";
 
@@ -28,6 +29,12 @@ export interface ApiClient {
    * @throws ApiUnavailable
    */
   get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown>;
+  /**
+   * As {@linkcode ApiClient.get}, without reading the JSON.
+   *
+   * @throws ApiUnavailable
+   */
+  getText(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<ApiText>;
 }
 
 /** A client and the address of one API. */

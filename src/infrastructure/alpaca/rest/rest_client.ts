@@ -14,6 +14,7 @@
  *
  * @module
  */
+import type { ApiText } from "../../../application/cluster/rest_responder.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Log } from "../../../application/ports/log.ts";
 import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
@@ -63,6 +64,19 @@ interface KeyPair {
   readonly secret: string;
 }
 
+/** One request. */
+interface RequestOptions {
+  readonly signal: AbortSignal;
+  readonly purpose: RestPurpose;
+  /**
+   * What the request returns of a body.
+   *
+   * @param serverTime wall clock ms that the response names; 0 if it names none
+   * @throws SyntaxError when the body is not JSON
+   */
+  readonly read: (body: string, serverTime: number) => unknown;
+}
+
 /** The body of a response, or a failed attempt. */
 type Outcome =
   | { readonly body: unknown }
@@ -90,7 +104,15 @@ export class RestClient implements ApiClient {
     return this.#clockAheadMs;
   }
 
-  async get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
+  get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
+    return this.#get(url, { signal, purpose, read: parseBody });
+  }
+
+  async getText(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<ApiText> {
+    return await this.#get(url, { signal, purpose, read: checkedText }) as ApiText;
+  }
+
+  async #get(url: URL, { signal, purpose, read }: RequestOptions): Promise<unknown> {
     const { log, counters } = this.#options;
     const request = { purpose, signal, order: this.#calls++ };
     let error = "aborted";
@@ -99,7 +121,7 @@ export class RestClient implements ApiClient {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (!await turn) break;
       try {
-        const outcome = await this.#attempt(url, signal);
+        const outcome = await this.#attempt(url, signal, read);
         counters[purpose][outcomeLabel(outcome)]++;
         if ("body" in outcome) return outcome.body;
         ({ error, status } = outcome);
@@ -121,7 +143,11 @@ export class RestClient implements ApiClient {
     throw new ApiUnavailable(`${url.host}${url.pathname}: ${error}`, status);
   }
 
-  async #attempt(url: URL, signal: AbortSignal): Promise<Outcome> {
+  async #attempt(
+    url: URL,
+    signal: AbortSignal,
+    read: RequestOptions["read"],
+  ): Promise<Outcome> {
     const pair = this.#options.credentials();
     const headers = authHeaders(pair);
     if (headers === undefined) {
@@ -138,7 +164,7 @@ export class RestClient implements ApiClient {
         redirect: "manual",
         signal: AbortSignal.any([signal, late.signal]),
       });
-      return await this.#read(response, pair);
+      return await this.#read(response, pair, read);
     } catch (error) {
       if (late.signal.aborted) {
         return { error: `no complete response within ${TIMEOUT_MS} ms`, retryAfterMs: 0 };
@@ -153,7 +179,11 @@ export class RestClient implements ApiClient {
     }
   }
 
-  async #read(response: Response, pair: KeyPair): Promise<Outcome> {
+  async #read(
+    response: Response,
+    pair: KeyPair,
+    read: RequestOptions["read"],
+  ): Promise<Outcome> {
     const { status, headers } = response;
     const now = this.#options.clock.now();
     const serverTime = Date.parse(headers.get("date") ?? "");
@@ -161,7 +191,9 @@ export class RestClient implements ApiClient {
     const windowMs = windowLeftMs(headers, now) ?? 0;
     this.#queue.learnLimit(numberIn(headers, "x-ratelimit-limit") ?? 0);
     if (isUsedUp(headers)) this.#queue.pause(Math.min(windowMs, MAX_DELAY_MS));
-    if (response.ok) return { body: parseBody(await readText(response, MAX_BODY_BYTES)) };
+    if (response.ok) {
+      return { body: read(await readText(response, MAX_BODY_BYTES), serverTime || 0) };
+    }
     if (status < 400) {
       await response.body?.cancel();
       const hint = "redirects are not followed; check the address of the API";
@@ -173,6 +205,12 @@ export class RestClient implements ApiClient {
     const askedMs = parseRetryAfter(headers.get("retry-after"), now);
     return { error, status, retryAfterMs: askedMs ?? (status === 429 ? windowMs : 0) };
   }
+}
+
+/** Keeps the text of a body; the attempt fails unless it is JSON. */
+function checkedText(body: string, serverTime: number): ApiText {
+  JSON.parse(body);
+  return { body, serverTime };
 }
 
 function outcomeLabel(outcome: Outcome): RestOutcome {

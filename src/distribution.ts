@@ -1,0 +1,138 @@
+/**
+ * Makes what a hub distributes its feeds with: frames for all edges, answers for each of them.
+ *
+ * @module
+ */
+import { EdgeDemand } from "./application/cluster/edge_demand.ts";
+import { RestResponder } from "./application/cluster/rest_responder.ts";
+import { supervise } from "./application/timing/supervise.ts";
+import type { UpstreamTap } from "./application/ports/upstream_tap.ts";
+import type { ProxyCounters } from "./application/status/counters.ts";
+import type { EdgeReport } from "./application/status/reports.ts";
+import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
+import { type FeedId, FEEDS } from "./domain/connection/feed.ts";
+import type { createCore } from "./core.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { feedKinds } from "./feeds.ts";
+import { apiReader } from "./infrastructure/alpaca/rest/api_reader.ts";
+import { type Config, secretsOf } from "./infrastructure/config/config.ts";
+import { redact } from "./infrastructure/logging/redaction.ts";
+import type { FramePublisher } from "./infrastructure/nats/frame_publisher.ts";
+import type { HubService } from "./infrastructure/nats/hub_service.ts";
+import { natsAccess } from "./nats.ts";
+
+/** Edges of one hub. */
+const MAX_EDGES = 1_000;
+/** Pairs of all edges on all feeds, as a multiple of what one edge may have. */
+const TOTAL_FACTOR = 10;
+
+/** What distributes the feeds of a hub. */
+export interface Distribution {
+  /** Receives the frames of a feed. */
+  tapOf(feed: FeedId): UpstreamTap | undefined;
+  /** Receives what changes upstream, for the edges. */
+  readonly events: Pick<UpstreamEvents, "carried" | "notCarried" | "subscription">;
+  /** The edges that are attached. */
+  edges(): readonly EdgeReport[];
+  /** Serves edges with what a core receives, until the signal fires. */
+  run(core: ReturnType<typeof createCore>, signal: AbortSignal): Promise<void>;
+}
+
+/** Makes the distribution; NATS is connected in the background, until `resources` is disposed. */
+export async function openDistribution(
+  config: Config,
+  { clock, log, counters, lease }: Pick<Dependencies, "clock" | "log"> & {
+    readonly counters: ProxyCounters;
+    readonly lease: { readonly term: bigint | undefined };
+  },
+  resources: AsyncDisposableStack,
+): Promise<Distribution> {
+  const access = natsAccess(config);
+  if (!access) throw new Error("A hub needs servers of NATS");
+  const [{ NatsClient }, { BoundedPublisher }, publishing, serving, retaining, protocol] =
+    await Promise.all([
+      import("./infrastructure/nats/nats_client.ts"),
+      import("./infrastructure/nats/bounded_publisher.ts"),
+      import("./infrastructure/nats/frame_publisher.ts"),
+      import("./infrastructure/nats/hub_service.ts"),
+      import("./infrastructure/nats/retained_frames.ts"),
+      import("./infrastructure/nats/hub_protocol.ts"),
+    ]);
+  const client = resources.use(
+    new NatsClient({ name: "alpaca-stream-proxy hub", access, clock, log }),
+  );
+  const { nats: { prefix, retainBytes, retainAgeMs, replicas }, limits } = config;
+  const subjects = protocol.hubSubjects(prefix);
+  const publisher = new BoundedPublisher(() => client.current);
+  const frames: FramePublisher = new publishing.FramePublisher({
+    feeds: config.feeds,
+    subjectOf: subjects.feed,
+    lease,
+    publisher,
+    clock,
+    counters: counters.distribution,
+  });
+  const secrets = secretsOf(config).map((secret) => secret.reveal());
+  const kinds = feedKinds(config);
+  let demand: EdgeDemand | undefined;
+  return {
+    tapOf: (feed) => frames.tapOf(feed),
+    events: {
+      carried: (pairs) => demand?.carried(pairs),
+      notCarried: (pairs, reason) => demand?.notCarried(pairs, reason),
+      subscription: (feed) => demand?.subscription(feed),
+    },
+    edges: () => demand?.reports() ?? [],
+    async run(core, signal) {
+      const edges = demand = new EdgeDemand({
+        kinds: Object.fromEntries(
+          FEEDS.filter((feed) => config.feeds.has(feed)).map((feed) => [feed, kinds[feed]]),
+        ),
+        sinks: core.managers,
+        lease,
+        positionOf: (feed) => frames.positionOf(feed),
+        publishState: (edge, state) => service.publishState(edge, state),
+        limits: {
+          maxEdges: MAX_EDGES,
+          maxPairs: limits.maxSymbols,
+          maxTotalPairs: TOTAL_FACTOR * limits.maxSymbols,
+        },
+        clock,
+        log,
+      });
+      const service: HubService = new serving.HubService({
+        client,
+        subjects,
+        publisher,
+        flush: frames.flush,
+        demand: edges,
+        rest: new RestResponder(apiReader(core.hosts), {
+          redact: redact(secrets),
+          isIn: (text) => secrets.some((secret) => text.includes(secret)),
+        }),
+        clock,
+        log,
+        counters: counters.distribution,
+      });
+      const keep = (part: (signal: AbortSignal) => Promise<void>) =>
+        supervise(part, { clock, log, signal });
+      const retained = {
+        client,
+        stream: `${prefix.replaceAll(".", "_").toUpperCase()}_FRAMES`,
+        subjects: subjects.feeds,
+        replicas,
+        maxBytes: retainBytes,
+        maxAgeMs: retainAgeMs,
+        clock,
+        log,
+      };
+      await Promise.all([
+        keep((signal) => service.run(signal)),
+        keep((signal) => edges.run(signal)),
+        keep((signal) => frames.run(signal)),
+        retainBytes > 0 && retaining.prepareRetainedFrames(retained, signal),
+      ]);
+      demand = undefined;
+    },
+  };
+}

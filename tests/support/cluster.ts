@@ -1,0 +1,145 @@
+/**
+ * A simulator, a NATS server, a hub and edges in one process, for end-to-end tests.
+ *
+ * @module
+ */
+import type { Clock } from "../../src/application/ports/clock.ts";
+import { type RunningHub, startHub } from "../../src/hub.ts";
+import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { type RunningProxy, startProxy } from "../../src/proxy.ts";
+import {
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from "@alpaca-stream-proxy/simulator";
+import { FREE_PORTS, type Harness, type HarnessOptions } from "./harness.ts";
+import { NatsServer } from "./nats_server.ts";
+import { RecordingLog } from "./recording_log.ts";
+import { until } from "./until.ts";
+
+/** Options of a cluster. */
+export interface ClusterOptions {
+  readonly simulator?: SimulatorOptions;
+  /** Settings of hubs and edges besides those that connect them. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  /** Whether edges serve the WebSocket API, on a free port. @default false */
+  readonly websocket?: boolean;
+  /** Further lines of the configuration of nats-server. */
+  readonly nats?: string;
+  /** @default 1 */
+  readonly edges?: number;
+}
+
+/** An edge, with what a harness has of a single process. */
+export type Edge = Harness;
+
+/** A running cluster. */
+export interface Cluster extends AsyncDisposable {
+  readonly simulator: Simulator;
+  readonly nats: NatsServer;
+  readonly hub: RunningHub;
+  readonly hubLog: RecordingLog;
+  readonly edges: readonly Edge[];
+  /** Starts another hub, which stands by. */
+  addHub(): Promise<RunningHub>;
+  /** Starts another edge. */
+  addEdge(): Promise<Edge>;
+}
+
+/** Variables of Alpaca's account, which an edge must not have. */
+const KEYS = /^ALPACA_(?:DATA_)?(?:KEY|SECRET)$/;
+/** Addresses of Alpaca, which an edge does not need. */
+const ADDRESS = /_URL$/;
+
+/** Settings of hubs and edges of the same cluster. */
+export function clusterEnv(
+  simulator: Simulator,
+  nats: Pick<NatsServer, "url">,
+  env: Readonly<Record<string, string>> = {},
+): { readonly hub: Record<string, string>; readonly edge: Record<string, string> } {
+  const hub = {
+    ...simulator.environment(),
+    ...FREE_PORTS,
+    STREAM_PROXY_NATS_URL: nats.url,
+    STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "10",
+    STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "50",
+    ...env,
+    STREAM_PROXY_ROLE: "hub",
+  };
+  const edge: Record<string, string> = { ...hub, STREAM_PROXY_ROLE: "edge" };
+  for (const name of Object.keys(edge)) {
+    const isOfAlpaca = KEYS.test(name) || (ADDRESS.test(name) && name.startsWith("ALPACA_"));
+    if (isOfAlpaca) delete edge[name];
+  }
+  return { hub, edge };
+}
+
+/** Starts a simulator that sends only what a test emits, a hub on it, and edges. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  await using made = new AsyncDisposableStack();
+  const simulator = made.use(
+    await startSimulator({ messagesPerSecond: 0, ...options.simulator }),
+  );
+  const nats = made.use(await NatsServer.start(options.nats));
+  const env = clusterEnv(simulator, nats, options.env);
+  const clock = options.clock && { clock: options.clock };
+  const hubLog = new RecordingLog();
+  const start = async (resources: AsyncDisposableStack) => {
+    const log = new RecordingLog();
+    const config = parseConfig(env.edge);
+    const websocket = { ...config.websocket, isEphemeral: options.websocket ?? false };
+    const proxy = resources.use(await startProxy({ ...config, websocket }, { log, ...clock }));
+    return edgeOf(simulator, proxy, log);
+  };
+  const hub = made.use(await startHub(parseConfig(env.hub), { log: hubLog, ...clock }));
+  const edges: Edge[] = [];
+  for (let count = options.edges ?? 1; count > 0; count--) edges.push(await start(made));
+  for (const edge of edges) await untilReady(edge);
+  const kept = made.move();
+  return {
+    simulator,
+    nats,
+    hub,
+    hubLog,
+    edges,
+    addHub: async () => kept.use(await startHub(parseConfig(env.hub), { log: hubLog, ...clock })),
+    async addEdge() {
+      const edge = await start(kept);
+      await untilReady(edge);
+      edges.push(edge);
+      return edge;
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** Starts a cluster with one edge, as a harness of that. */
+export async function startEdgeHarness(options: HarnessOptions): Promise<Harness> {
+  const cluster = await startCluster(options);
+  const [edge] = cluster.edges;
+  if (!edge) throw new Error("There is no edge");
+  return { ...edge, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
+}
+
+function edgeOf(simulator: Simulator, proxy: RunningProxy, log: RecordingLog): Edge {
+  return {
+    simulator,
+    proxy,
+    log,
+    address: `127.0.0.1:${proxy.ports.grpc}`,
+    websocket: `ws://127.0.0.1:${proxy.ports.websocket}`,
+    health: `http://127.0.0.1:${proxy.ports.health}`,
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+/** Waits until every feed of an edge is connected. */
+export async function untilReady({ health }: Pick<Edge, "health">): Promise<void> {
+  let last = "";
+  await until(() => `the edge is healthy: ${last}`, async () => {
+    const response = await fetch(`${health}/health`);
+    last = await response.text();
+    return JSON.parse(last).status === "healthy";
+  });
+}
