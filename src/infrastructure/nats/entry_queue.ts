@@ -22,7 +22,6 @@ interface EntryQueueOptions {
   readonly deliveries?: (() => number) | undefined;
   /** Bytes that may wait. @default MAX_WAITING_BYTES */
   readonly maxBytes?: number | undefined;
-  readonly onEntry: (entry: BatchEntry, term: bigint) => void;
   /** Called when a batch is not valid. */
   readonly onInvalid: (error: unknown) => void;
 }
@@ -37,6 +36,9 @@ interface Open {
   next: number;
 }
 
+/** Takes an entry; false to be called with it again once the queue is started again. */
+export type EntryHandler = (entry: BatchEntry, term: bigint) => boolean;
+
 /** Holds batches until they are handled. */
 export class EntryQueue {
   readonly #options: EntryQueueOptions;
@@ -45,7 +47,7 @@ export class EntryQueue {
   #at = 0;
   #bytes = 0;
   #open: Open | undefined;
-  #isStarted = false;
+  #handler: EntryHandler | undefined;
   #isPaused = false;
   #isHandling = false;
 
@@ -78,14 +80,19 @@ export class EntryQueue {
   }
 
   /** Starts to handle what arrives and what has arrived. */
-  start(): void {
-    this.#isStarted = true;
+  start(handler: EntryHandler): void {
+    this.#handler = handler;
     this.#handle();
   }
 
-  /** Drops everything; nothing more is handled. */
+  /** Handles nothing until the queue is started again. */
+  stop(): void {
+    this.#handler = undefined;
+  }
+
+  /** Drops everything. */
   close(): void {
-    this.#isStarted = false;
+    this.stop();
     this.#items = [];
     this.#open = undefined;
     this.#bytes = this.#at = 0;
@@ -96,30 +103,30 @@ export class EntryQueue {
     if (this.#isHandling) return;
     this.#isHandling = true;
     try {
-      while (this.#isStarted && !this.#isPaused && this.#handleNext()) continue;
+      while (this.#handler && !this.#isPaused && this.#handleNext(this.#handler)) continue;
     } finally {
       this.#isHandling = false;
     }
   }
 
   /** Handles one entry or action; false when there is none. */
-  #handleNext(): boolean {
+  #handleNext(handler: EntryHandler): boolean {
     const open = this.#open ??= this.#takeBatch();
     if (!open) return false;
-    const entry = open.batch.entries[open.next++];
+    const entry = open.batch.entries[open.next];
     if (!entry) {
       this.#open = undefined;
       return true;
     }
     this.#throttle.begin();
-    this.#options.onEntry(entry, open.batch.term);
+    if (handler(entry, open.batch.term)) open.next++;
     this.#throttle.end();
     return true;
   }
 
   /** Takes the next valid batch, after the actions before it. */
   #takeBatch(): Open | undefined {
-    while (this.#isStarted && this.#at < this.#items.length) {
+    while (this.#handler && this.#at < this.#items.length) {
       const item = this.#items[this.#at++] as Item;
       if (this.#at === this.#items.length) {
         this.#items = [];

@@ -57,6 +57,9 @@ const CHECK_MS = 500;
 /** Pause in which entries are read that have arrived while the event loop was blocked, in ms. */
 const RECHECK_MS = 200;
 
+/** Longest time for which entries wait for the first subscriptions, in ms. */
+const HOLD_MS = 1_000;
+
 const NO_SYMBOLS: SymbolSets = new Map();
 
 /** What the sessions of one feed need. */
@@ -77,7 +80,64 @@ export interface HubFeed {
 
 /** Opens sessions of one feed with whichever hub has the lease. */
 export function createHubConnector(feed: HubFeed): FeedConnector {
-  return { connect: (options) => new HubSession(feed, options).open() };
+  const arrivals = new Arrivals(feed);
+  return { connect: (options) => new HubSession(feed, arrivals, options).open() };
+}
+
+/** An entry with which a session continues. */
+interface Position {
+  readonly term: bigint;
+  readonly next: number;
+  /** Whether the hub has a session there; `undefined` where that is not known. */
+  readonly isUp: boolean | undefined;
+}
+
+/**
+ * What arrives on one feed, over all sessions: a session that follows another one takes what has
+ * arrived in between, so that it starts where the hub has started and not where it has attached.
+ */
+class Arrivals {
+  readonly queue: EntryQueue;
+  /** Where the next session continues; `undefined` where it attaches. */
+  position: Position | undefined;
+  /** Monotonic ms at which something arrived last. */
+  at: number;
+  readonly #feed: HubFeed;
+  #subscription: Subscription | undefined;
+
+  constructor(feed: HubFeed) {
+    const { clock, log, deliveries, maxWaitingBytes } = feed;
+    this.#feed = feed;
+    this.at = clock.monotonic();
+    this.queue = new EntryQueue({
+      clock,
+      deliveries,
+      maxBytes: maxWaitingBytes,
+      onInvalid: (error) => {
+        log.warn("A batch of the hub is not valid", { cause: messageOf(error) });
+      },
+    });
+  }
+
+  /** Subscribes, unless what arrived since the last session is to be continued. */
+  open(): void {
+    const { link, feed, clock, counters } = this.#feed;
+    this.at = clock.monotonic();
+    if (this.position && this.#subscription && !this.#subscription.isClosed()) return;
+    this.close();
+    this.#subscription = link.subscribe(feed, (batch) => {
+      this.at = clock.monotonic();
+      counters.lastEntryAt = clock.now();
+      if (!this.queue.add(batch)) counters.dropped++;
+    });
+  }
+
+  /** Drops what has arrived. */
+  close(): void {
+    this.#subscription?.unsubscribe();
+    this.#subscription = this.position = undefined;
+    this.queue.close();
+  }
 }
 
 class HubSession implements FeedSession {
@@ -86,20 +146,21 @@ class HubSession implements FeedSession {
   lastFrameAt: number;
   readonly #feed: HubFeed;
   readonly #options: ConnectOptions;
-  readonly #queue: EntryQueue;
+  readonly #arrivals: Arrivals;
   readonly #joiner = new FrameJoiner();
   readonly #failed = Promise.withResolvers<FeedFailure>();
   readonly #up = Promise.withResolvers<void>();
   readonly #over = new AbortController();
-  #subscription: Subscription | undefined;
   #term = 0n;
   /** Number of the next entry. */
   #next = 0;
   #isUp = false;
+  /** Number of the next entry when the session was attached. */
+  #attachedAt = 0;
   /** Why the hub has no session. */
   #reason = "";
-  /** Monotonic ms at which something arrived last. */
-  #arrivedAt: number;
+  /** Whether entries wait for the first subscriptions of the session. */
+  #isHeld = false;
   /** What the hub has subscribed for this edge, by pair; it has a digest of the same. */
   readonly #held = new Set<string>();
   readonly #digest = new PairDigest();
@@ -110,21 +171,12 @@ class HubSession implements FeedSession {
   #pushed: SymbolSets | undefined;
   #unanswered = 0;
 
-  constructor(feed: HubFeed, options: ConnectOptions) {
-    const { clock, log, deliveries, maxWaitingBytes } = feed;
+  constructor(feed: HubFeed, arrivals: Arrivals, options: ConnectOptions) {
     this.#feed = feed;
+    this.#arrivals = arrivals;
     this.#options = options;
     this.ended = this.#failed.promise;
-    this.lastFrameAt = this.#arrivedAt = clock.monotonic();
-    this.#queue = new EntryQueue({
-      clock,
-      deliveries,
-      maxBytes: maxWaitingBytes,
-      onEntry: this.#onEntry,
-      onInvalid: (error) => {
-        log.warn("A batch of the hub is not valid", { cause: messageOf(error) });
-      },
-    });
+    this.lastFrameAt = feed.clock.monotonic();
   }
 
   /**
@@ -139,9 +191,9 @@ class HubSession implements FeedSession {
     const ended = AbortSignal.any([signal, done.signal]);
     try {
       await this.#connect(ended);
-      this.#subscription = link.subscribe(feed, (batch) => this.#onBatch(batch));
+      this.#arrivals.open();
       link.onState(feed, ({ term, state }) => {
-        this.#queue.addAction(() => {
+        this.#inOrder(() => {
           if (term === this.#term) this.#onState(state);
         });
       });
@@ -163,6 +215,7 @@ class HubSession implements FeedSession {
     }
     void this.#keepAlive();
     void this.#watchSilence();
+    void this.#hold();
     return this;
   }
 
@@ -176,26 +229,72 @@ class HubSession implements FeedSession {
       timeoutMs: SUBSCRIBE_MS,
       read: readSubscribeReply,
       onReply: (reply) => {
-        this.#queue.addAction(() => this.#onSubscribed(reply, probe ? [] : pairs, action));
+        const handle = () => this.#onSubscribed(reply, probe ? [] : pairs, action);
+        // What has arrived before waits for this reply.
+        if (this.#isHeld) handle();
+        else this.#inOrder(handle);
+        this.#release();
       },
     });
   }
 
   fail(failure: FeedFailure): void {
-    this.#over.abort();
-    this.#queue.close();
-    this.#failed.resolve(failure);
+    if (this.#over.signal.aborted) return;
+    this.#end(failure);
+    this.#arrivals.close();
   }
 
   close(): Promise<void> {
-    const { feed, link } = this.#feed;
     this.fail(new FeedFailure("Closed by the proxy", { errorType: "closed" }));
-    if (this.#subscription) {
-      this.#subscription.unsubscribe();
-      this.#subscription = undefined;
-      link.onState(feed, undefined);
-    }
     return Promise.resolve();
+  }
+
+  /** Ends the session; another one continues with the entry `next`. */
+  #endBefore(
+    failure: FeedFailure,
+    { term = this.#term, next, isUp }: Omit<Position, "term"> & { readonly term?: bigint },
+  ): void {
+    this.#end(failure);
+    this.#arrivals.position = { term, next, isUp };
+  }
+
+  #end(failure: FeedFailure): void {
+    const { feed, link } = this.#feed;
+    this.#over.abort();
+    this.#arrivals.queue.stop();
+    link.onState(feed, undefined);
+    this.#failed.resolve(failure);
+  }
+
+  /** Calls an action after what has arrived before, while the session lasts. */
+  #inOrder(action: () => void): void {
+    this.#arrivals.queue.addAction(() => {
+      if (!this.#over.signal.aborted) action();
+    });
+  }
+
+  #start(): void {
+    if (!this.#over.signal.aborted) this.#arrivals.queue.start(this.#onEntry);
+  }
+
+  /**
+   * Lets entries wait until what the session starts with is subscribed, as Alpaca sends nothing
+   * before either.
+   */
+  async #hold(): Promise<void> {
+    const { clock } = this.#feed;
+    const { signal } = this.#over;
+    // The first requests are sent as soon as the session is open.
+    await Promise.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (this.#requests > 0) await clock.sleep(HOLD_MS, signal);
+    this.#release();
+  }
+
+  #release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#start();
   }
 
   async #connect(signal: AbortSignal): Promise<void> {
@@ -229,42 +328,59 @@ class HubSession implements FeedSession {
     const own = this.#feed.kind;
     if (kind !== own) return this.fail(otherProduct(this.#feed, kind));
     if (!isKnown) return this.fail(new FeedFailure(reason, { errorType: "upstream_error" }));
+    const { position } = this.#arrivals;
+    const continued = position?.term === term && position.next <= next ? position : undefined;
     this.#term = term;
-    this.#next = next;
+    this.#attachedAt = next;
+    this.#next = continued?.next ?? next;
+    this.#arrivals.position = undefined;
     this.#reason = reason;
     this.#feed.counters.term = Number(term);
-    if (isUp) this.#setUp();
+    if (continued?.isUp ?? isUp) this.#setUp();
     // Entries that have arrived since the subscription wait.
-    this.#queue.start();
+    else this.#start();
   }
 
   #setUp(): void {
+    const { feed } = this.#feed;
     this.#isUp = true;
-    if (this.#feed.feed === "trading") this.#options.subscriptions.acknowledged(NO_SYMBOLS);
+    if (feed === "trading") {
+      this.#options.subscriptions.acknowledged(NO_SYMBOLS);
+      this.#start();
+    } else {
+      this.#isHeld = true;
+      this.#arrivals.queue.stop();
+    }
     this.#up.resolve();
   }
 
-  #onBatch(batch: Uint8Array): void {
-    const { clock, counters } = this.#feed;
-    this.#arrivedAt = clock.monotonic();
-    counters.lastEntryAt = clock.now();
-    if (!this.#queue.add(batch)) counters.dropped++;
-  }
-
-  readonly #onEntry = (entry: BatchEntry, term: bigint): void => {
+  readonly #onEntry = (entry: BatchEntry, term: bigint): boolean => {
     const { kind, number } = entry;
     // A hub that has lost its lease does not know it yet.
-    if (term < this.#term) return;
-    if (term > this.#term) return this.fail(closed("Another hub has taken over"));
-    if (number > this.#next) return this.#failMissing(number - this.#next);
-    if (number < this.#next || kind === "beacon") return;
+    if (term < this.#term) return true;
+    if (term > this.#term) {
+      const isFrame = kind === "frame" || kind === "part";
+      const isUp = kind === "beacon" ? undefined : isFrame;
+      this.#endBefore(closed("Another hub has taken over"), { term, next: number, isUp });
+      return false;
+    }
+    if (number > this.#next) {
+      this.#failMissing(number - this.#next);
+      this.#arrivals.position = { term, next: number, isUp: this.#isUp };
+      return false;
+    }
+    if (number < this.#next || kind === "beacon") return true;
     this.#next++;
-    if (kind === "up") {
-      if (this.#isUp) this.fail(closed("The hub has opened another session"));
-      else this.#setUp();
-    } else if (kind === "down") this.#onDown(entry);
+    if (kind === "up") this.#onUp(number);
+    else if (kind === "down") this.#onDown(entry);
     else this.#onFrame(entry);
+    return true;
   };
+
+  #onUp(number: number): void {
+    if (!this.#isUp) this.#setUp();
+    else if (number >= this.#attachedAt) this.fail(closed("The hub has opened another session"));
+  }
 
   #onFrame(entry: BatchEntry): void {
     const { clock, receiver } = this.#feed;
@@ -286,14 +402,15 @@ class HubSession implements FeedSession {
       this.#reason = "the reason is not readable";
     }
     // Otherwise `up` is still awaited.
-    if (this.#isUp) this.fail(this.#noSession("closed"));
+    if (!this.#isUp) return;
+    this.#endBefore(this.#noSession("closed"), { next: this.#next, isUp: false });
   }
 
   #failMissing(count: number): void {
     const { counters, log } = this.#feed;
     counters.missing += count;
     log.warn("Entries from the hub are missing", { entries: count });
-    this.fail(closed(`${count} entries from the hub are missing`));
+    this.#end(closed(`${count} entries from the hub are missing`));
   }
 
   #onSubscribed(
@@ -312,7 +429,7 @@ class HubSession implements FeedSession {
     this.frames++;
     if ("error" in reply) subscriptions.rejected(reply.error);
     else {
-      for (const pair of pairs) this.#hold(pair, action === "subscribe");
+      for (const pair of pairs) this.#record(pair, action === "subscribe");
       this.#pushed = undefined;
       subscriptions.acknowledged(reply.state);
     }
@@ -320,7 +437,7 @@ class HubSession implements FeedSession {
   }
 
   /** Records what the hub has of this edge. */
-  #hold(pair: Pair, isHeld: boolean): void {
+  #record(pair: Pair, isHeld: boolean): void {
     const key = pairKey(pair);
     if (isHeld === this.#held.has(key)) return;
     if (isHeld) {
@@ -365,7 +482,7 @@ class HubSession implements FeedSession {
       timeoutMs: ATTACH_MS,
       read: readAttachReply,
       onReply: (reply) => {
-        this.#queue.addAction(() => this.#onContinued(reply));
+        this.#inOrder(() => this.#onContinued(reply));
       },
     });
   }
@@ -387,7 +504,7 @@ class HubSession implements FeedSession {
   async #watchSilence(): Promise<void> {
     const { clock } = this.#feed;
     const { signal } = this.#over;
-    const silentMs = () => clock.monotonic() - this.#arrivedAt;
+    const silentMs = () => clock.monotonic() - this.#arrivals.at;
     while (!signal.aborted) {
       await clock.sleep(CHECK_MS, signal);
       if (silentMs() < SILENCE_MS) continue;

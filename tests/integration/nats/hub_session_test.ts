@@ -1,7 +1,7 @@
 /** Sessions of an edge with a hub, over a real nats-server. */
 import assert from "node:assert/strict";
 import type { Clock } from "../../../src/application/ports/clock.ts";
-import type { FeedSession } from "../../../src/application/ports/feed_connector.ts";
+import type { FeedConnector, FeedSession } from "../../../src/application/ports/feed_connector.ts";
 import { createCounters } from "../../../src/application/status/counters.ts";
 import type { FeedId, FeedKind } from "../../../src/domain/connection/feed.ts";
 import type { FeedFailure } from "../../../src/domain/connection/failure.ts";
@@ -33,6 +33,7 @@ class Rig implements AsyncDisposable {
   readonly #client: NatsClient;
   readonly #clock: Clock;
   #sessions: FeedSession[] = [];
+  readonly #connectors = new Map<FeedId, FeedConnector>();
   /** Called with every frame. */
   onFrame: () => void = () => {};
 
@@ -62,7 +63,7 @@ class Rig implements AsyncDisposable {
       readonly maxWaitingBytes?: number;
     } = {},
   ): Promise<FeedSession> {
-    const connector = createHubConnector({
+    const connector = this.#connectors.get(feed) ?? createHubConnector({
       feed,
       kind,
       link: this.link,
@@ -77,6 +78,7 @@ class Rig implements AsyncDisposable {
       clock: this.#clock,
       log: this.log,
     });
+    this.#connectors.set(feed, connector);
     const subscriptions = {
       acknowledged: (state: SymbolSets) => {
         this.replies.push(Object.fromEntries(Array.from(state, ([k, v]) => [k, [...v]])));
@@ -226,6 +228,67 @@ test("while the hub has no session, the edge waits for it", async (rig, hub) => 
   hub.frame("sip", "one");
   await opening;
   await rig.untilFrames(1);
+});
+
+test("a session continues with what the hub sent since its own was restored", async (rig, hub) => {
+  const session = await rig.connect();
+  hub.frame("sip", "one");
+  hub.down("sip", "reset");
+  await session.ended;
+  await session.close();
+  hub.up("sip");
+  hub.frame("sip", "two");
+  await settled(hub);
+  const next = await rig.connect();
+  next.request({ action: "subscribe", pairs: [AAPL], probe: false });
+  hub.frame("sip", "three");
+  await rig.untilFrames(3);
+  assert.deepEqual(rig.texts, ["one", "two", "three"]);
+});
+
+test("after missing entries a session continues with the next one", async (rig, hub) => {
+  const session = await rig.connect();
+  hub.frame("sip", "one");
+  hub.frame("sip", "three", { skip: 1 });
+  hub.frame("sip", "four");
+  await session.ended;
+  await session.close();
+  await settled(hub);
+  await rig.connect();
+  await rig.untilFrames(3);
+  assert.deepEqual(rig.texts, ["one", "three", "four"]);
+});
+
+test("a session with the next hub has everything from its first entry on", async (rig, hub) => {
+  const session = await rig.connect();
+  await rigged(rig, hub);
+  hub.term = 8n;
+  hub.next = 1;
+  hub.up("sip");
+  hub.frame("sip", "first of the next hub");
+  await session.ended;
+  await session.close();
+  hub.frame("sip", "second");
+  await settled(hub);
+  await rig.connect();
+  await rig.untilFrames(3);
+  assert.deepEqual(rig.texts, ["rigged", "first of the next hub", "second"]);
+});
+
+test("frames wait for the first subscriptions of a session", async (rig, hub) => {
+  const order: string[] = [];
+  rig.onFrame = () => void order.push("frame");
+  const { onSubscribe } = hub;
+  hub.onSubscribe = (request) => {
+    hub.frame("sip", "one");
+    order.push("reply");
+    return onSubscribe(request);
+  };
+  const session = await rig.connect();
+  session.request({ action: "subscribe", pairs: [AAPL], probe: false });
+  await rig.untilFrames(1);
+  assert.deepEqual(order, ["reply", "frame"]);
+  assert.equal(rig.replies.length, 1);
 });
 
 test("a hub without a session for long is a failure with its reason", async (rig, hub) => {
@@ -449,6 +512,12 @@ function entries(...texts: readonly string[]) {
 let rigClock: ManualClock;
 function manual(): Clock {
   return rigClock = new ManualClock();
+}
+
+/** Waits until the session has handled a frame. */
+async function rigged(rig: Rig, hub: FakeHub): Promise<void> {
+  hub.frame("sip", "rigged");
+  await rig.untilFrames(1);
 }
 
 /** Waits until what the hub has sent before has arrived. */
