@@ -5,16 +5,17 @@
  */
 import { EdgeDemand } from "./application/cluster/edge_demand.ts";
 import { RestResponder } from "./application/cluster/rest_responder.ts";
+import type { SubscriptionSink } from "./application/feeds/subscription_manager.ts";
 import { supervise } from "./application/timing/supervise.ts";
 import type { UpstreamTap } from "./application/ports/upstream_tap.ts";
 import type { ProxyCounters } from "./application/status/counters.ts";
 import type { EdgeReport } from "./application/status/reports.ts";
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
-import { type FeedId, FEEDS } from "./domain/connection/feed.ts";
-import type { createCore } from "./core.ts";
+import { type FeedId, FEEDS, type MarketFeedId } from "./domain/connection/feed.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { feedKinds } from "./feeds.ts";
 import { apiReader } from "./infrastructure/alpaca/rest/api_reader.ts";
+import type { ApiHosts } from "./infrastructure/alpaca/rest/responses.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 import type { FramePublisher } from "./infrastructure/nats/frame_publisher.ts";
@@ -26,6 +27,14 @@ const MAX_EDGES = 1_000;
 /** Pairs of all edges on all feeds, as a multiple of what one edge may have. */
 const TOTAL_FACTOR = 10;
 
+/** What is distributed. */
+interface Source {
+  /** Subscriptions of the feeds that have some. */
+  readonly managers: Readonly<Partial<Record<MarketFeedId, SubscriptionSink>>>;
+  /** Alpaca's REST APIs. */
+  readonly hosts: ApiHosts;
+}
+
 /** What distributes the feeds of a hub. */
 export interface Distribution {
   /** Receives the frames of a feed. */
@@ -34,8 +43,8 @@ export interface Distribution {
   readonly events: Pick<UpstreamEvents, "carried" | "notCarried" | "subscription">;
   /** The edges that are attached. */
   edges(): readonly EdgeReport[];
-  /** Serves edges with what a core receives, until the signal fires. */
-  run(core: ReturnType<typeof createCore>, signal: AbortSignal): Promise<void>;
+  /** Serves edges until the signal fires. */
+  run(source: Source, signal: AbortSignal): Promise<void>;
 }
 
 /** Makes the distribution; NATS is connected in the background, until `resources` is disposed. */
@@ -83,12 +92,12 @@ export async function openDistribution(
       subscription: (feed) => demand?.subscription(feed),
     },
     edges: () => demand?.reports() ?? [],
-    async run(core, signal) {
+    async run({ managers, hosts }, signal) {
       const edges = demand = new EdgeDemand({
         kinds: Object.fromEntries(
           FEEDS.filter((feed) => config.feeds.has(feed)).map((feed) => [feed, kinds[feed]]),
         ),
-        sinks: core.managers,
+        sinks: managers,
         lease,
         positionOf: (feed) => frames.positionOf(feed),
         publishState: (edge, state) => service.publishState(edge, state),
@@ -106,7 +115,7 @@ export async function openDistribution(
         publisher,
         flush: frames.flush,
         demand: edges,
-        rest: new RestResponder(apiReader(core.hosts), {
+        rest: new RestResponder(apiReader(hosts), {
           redact: redact(secrets),
           isIn: (text) => secrets.some((secret) => text.includes(secret)),
         }),

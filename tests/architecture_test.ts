@@ -202,7 +202,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/config/environment.ts#NEIGHBOURS",
     "src/infrastructure/metrics/metrics.ts#METRICS",
   ],
-  "The name of the order stream, which edges read too": ["src/nats.ts#orderStream"],
   "Loaded by an edge only, without its name": [
     "src/infrastructure/nats/hub_rest.ts#HubRest",
     "src/infrastructure/nats/hub_session.ts#createHubConnector",

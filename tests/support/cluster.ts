@@ -97,7 +97,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const hub = made.use(await startHub(parseConfig(env.hub), { log: hubLog, ...clock }));
   const edges: Edge[] = [];
   for (let count = options.edges ?? 1; count > 0; count--) edges.push(await start(made));
-  if (options.isReady ?? true) for (const edge of edges) await untilReady(edge);
+  if (options.isReady ?? true) { for (const edge of edges) await untilReady(edge); }
   const kept = made.move();
   return {
     simulator,

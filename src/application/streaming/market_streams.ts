@@ -119,7 +119,7 @@ export interface MarketStreams {
   /**
    * Opens a stream.
    *
-   * @throws Draining while the proxy accepts no new streams, {@linkcode NoHub} for want of a hub
+   * @throws Draining while the proxy accepts no new streams, {@linkcode NoHub} without a hub
    * @throws FeedDisabled when the channel's feed is disabled
    * @throws IdentityLimitExceeded when it exceeds a limit of its identity
    * @throws OpenedTooOften when its identity opens streams too often

@@ -92,7 +92,7 @@ interface StreamRegistryOptions {
   readonly audit?: Pick<StreamAudit, "opened" | "ended"> | undefined;
   /** Refuses new streams while it has a reason. @default never */
   readonly drain?: { readonly reason: string | undefined } | undefined;
-  /** Why no stream is opened for want of a hub. @default one answers, or none is needed */
+  /** Why no stream is opened without a hub. @default one answers, or none is needed */
   readonly absence?: (() => string | undefined) | undefined;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;

@@ -37,7 +37,7 @@ interface ReadThrottleOptions {
   readonly clock: Pick<Clock, "monotonic">;
   /** Deliveries since the process started. @default none */
   readonly deliveries?: (() => number) | undefined;
-  /** Runs a function after `ms`, or after the shortest time that is more: a timer of the runtime. */
+  /** Runs a function after `ms`, or the shortest time that is more: a timer of the runtime. */
   readonly later: (run: () => void, ms: number) => void;
 }
 

@@ -37,7 +37,7 @@ interface Open {
 }
 
 /** Takes an entry; false to be called with it again once the queue is started again. */
-export type EntryHandler = (entry: BatchEntry, term: bigint) => boolean;
+type EntryHandler = (entry: BatchEntry, term: bigint) => boolean;
 
 /** Holds batches until they are handled. */
 export class EntryQueue {

@@ -47,7 +47,7 @@ const CONNECT_MS = 5_000;
 const ATTACH_MS = 2_000;
 /** A hub answers within five seconds. */
 const SUBSCRIBE_MS = 8_000;
-/** Interval in which the hub is told that this edge is still there, in ms. */
+/** Interval in which this edge renews its subscriptions at the hub, in ms. */
 const KEEP_ALIVE_MS = 2_000;
 /** Unanswered ones in a row that end the session: by then the hub may have forgotten the edge. */
 const MAX_UNANSWERED = 3;

@@ -427,7 +427,7 @@ test(
   "what is not handled in time is dropped above a bound, and ends the session",
   async (rig, hub) => {
     const session = await rig.connect("sip", { maxWaitingBytes: 300_000 });
-    // Handling one frame takes so long that the others wait.
+    // The others wait while one frame is handled.
     rig.onFrame = () => {
       const end = performance.now() + 20;
       while (performance.now() < end) continue;
