@@ -9,7 +9,7 @@ import type { SubscriptionSink } from "./application/feeds/subscription_manager.
 import { supervise } from "./application/timing/supervise.ts";
 import type { UpstreamTap } from "./application/ports/upstream_tap.ts";
 import type { ProxyCounters } from "./application/status/counters.ts";
-import type { EdgeReport } from "./application/status/reports.ts";
+import type { DistributionReport } from "./application/status/status.ts";
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
 import { type FeedId, FEEDS, type MarketFeedId } from "./domain/connection/feed.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -41,8 +41,10 @@ export interface Distribution {
   tapOf(feed: FeedId): UpstreamTap | undefined;
   /** Receives what changes upstream, for the edges. */
   readonly events: Pick<UpstreamEvents, "carried" | "notCarried" | "subscription">;
-  /** The edges that are attached. */
-  edges(): readonly EdgeReport[];
+  /** Reports the edges that are attached, and what waits for NATS. */
+  report(): DistributionReport;
+  /** Publishes what has arrived. */
+  flush(): void;
   /** Serves edges until the signal fires. */
   run(source: Source, signal: AbortSignal): Promise<void>;
 }
@@ -91,7 +93,11 @@ export async function openDistribution(
       notCarried: (pairs, reason) => demand?.notCarried(pairs, reason),
       subscription: (feed) => demand?.subscription(feed),
     },
-    edges: () => demand?.reports() ?? [],
+    report: () => ({
+      edges: demand?.reports() ?? [],
+      pendingBytes: publisher.pendingBytes,
+    }),
+    flush: frames.flush,
     async run({ managers, hosts }, signal) {
       const edges = demand = new EdgeDemand({
         kinds: Object.fromEntries(

@@ -84,6 +84,8 @@ export async function startHub(
     core = createCore(config, { ...shared, orderStore, distribution });
     if (orderStore) core.journal?.restore(await orderStore.load());
     await Promise.all([core.run(signal), distribution.run(core, signal)]);
+    // That the sessions have ended, while the lease is still held.
+    distribution.flush();
   };
   const connections = new ConnectionLimits({
     ...shared,
@@ -108,7 +110,7 @@ export async function startHub(
         feeds: lease.term === undefined
           ? status.feeds.map((feed) => ({ ...feed, freshness: undefined }))
           : status.feeds,
-        cluster: { role: "hub", lease },
+        cluster: { role: "hub", lease, distribution: distribution.report() },
       };
     },
     quotas: () => core.quotas(),

@@ -202,20 +202,11 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/config/environment.ts#NEIGHBOURS",
     "src/infrastructure/metrics/metrics.ts#METRICS",
   ],
-  "Loaded by an edge only, without its name": [
+  "Loaded by a hub or an edge only, without its name": [
+    "src/infrastructure/nats/retained_frames.ts#prepareRetainedFrames",
     "src/infrastructure/nats/hub_rest.ts#HubRest",
     "src/infrastructure/nats/hub_session.ts#createHubConnector",
     "src/infrastructure/nats/stored_order_reader.ts#loadStored",
-  ],
-  "What hubs and edges send each other": [
-    "src/application/cluster/edge_demand.ts#EdgeLimits",
-    "src/application/status/counters.ts#EDGE_OUTCOMES",
-    "src/application/status/counters.ts#EDGE_REQUESTS",
-    "src/infrastructure/nats/frame_batch.ts#EntryKind",
-    "src/infrastructure/nats/hub_protocol.ts#DownEntry",
-    "src/infrastructure/nats/hub_protocol.ts#MAX_REPLY_BYTES",
-    "src/infrastructure/nats/hub_protocol.ts#MAX_REQUEST_BYTES",
-    "src/infrastructure/nats/retained_frames.ts#prepareRetainedFrames",
   ],
   "Types that the harnesses of tests name": [
     "src/infrastructure/grpc/server.ts#ServeGrpcOptions",

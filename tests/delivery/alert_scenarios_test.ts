@@ -363,6 +363,14 @@ const SCENARIOS: readonly Scenario[] = [
       { alert: "AlpacaLeaseUnreachable", from: 12, to: 20 },
     ],
   }),
+  scenario("NATS does not take some frames of a hub", {
+    minutes: 60,
+    series: {
+      'alpaca_proxy_hub_dropped_entries_total{instance="a",feed="sip"}': countAt(10),
+      'alpaca_proxy_hub_dropped_entries_total{instance="b",feed="sip"}': () => 0,
+    },
+    firing: [{ alert: "AlpacaHubDropsFrames", from: 10, to: 25 }],
+  }),
   scenario("the proxy restarts three times, cannot be scraped and does not stop", {
     minutes: 60,
     series: {

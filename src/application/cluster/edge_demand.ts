@@ -51,7 +51,7 @@ const BAD_REQUEST = 400;
 const NOTHING: SymbolSets = new Map();
 
 /** Bounds on what all edges together may use. */
-export interface EdgeLimits {
+interface EdgeLimits {
   readonly maxEdges: number;
   /** Pairs of one edge on one feed. */
   readonly maxPairs: number;

@@ -271,7 +271,7 @@ export type EdgeRequest = typeof EDGE_REQUESTS[number];
  * How requests of edges end: values of the `outcome` label. `refused` is by the hub or by Alpaca,
  * `invalid` cannot be read, `dropped` were too many or had a reply that NATS did not take.
  */
-export const EDGE_OUTCOMES = ["ok", "refused", "invalid", "dropped"] as const;
+const EDGE_OUTCOMES = ["ok", "refused", "invalid", "dropped"] as const;
 
 /** One outcome of a request of an edge. */
 export type EdgeOutcome = typeof EDGE_OUTCOMES[number];

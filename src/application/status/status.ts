@@ -15,6 +15,7 @@ import type { LinkState } from "../../domain/connection/link.ts";
 import type { FeedNotice } from "../../domain/market/notices.ts";
 import type { Clock } from "../ports/clock.ts";
 import { WallStamp } from "./wall_stamp.ts";
+import type { EdgeReport } from "./reports.ts";
 
 /** Whether the data of a feed is current. */
 export interface FreshnessReport {
@@ -73,6 +74,15 @@ export interface ClusterReport {
   readonly role: Role;
   /** Only of a hub. */
   readonly lease?: LeaseReport | undefined;
+  /** What a hub does for its edges; only of a hub. */
+  readonly distribution?: DistributionReport | undefined;
+}
+
+/** The edges of a hub, none while it stands by, and what is published for them. */
+export interface DistributionReport {
+  readonly edges: readonly EdgeReport[];
+  /** Bytes that wait until NATS takes them. */
+  readonly pendingBytes: number;
 }
 
 /** State of the whole proxy. */

@@ -59,6 +59,18 @@ interface ClusterHealth {
     /** Why the lease cannot be asked for; absent while it can. */
     readonly problem?: string;
   };
+  /** Only of a hub: the edges that it serves. */
+  readonly edges?: readonly EdgeHealth[];
+}
+
+/** One edge of a hub. */
+interface EdgeHealth {
+  readonly edge: string;
+  /** RFC 3339 */
+  readonly attached_at: string;
+  readonly feeds: readonly FeedId[];
+  /** Pairs of channel and symbol. */
+  readonly subscriptions: number;
 }
 
 /** The JSON of `/health`. */
@@ -107,7 +119,7 @@ export function healthBody(
   };
 }
 
-function clusterHealth({ role, lease }: ClusterReport): ClusterHealth {
+function clusterHealth({ role, lease, distribution }: ClusterReport): ClusterHealth {
   if (!lease) return { role };
   const { term, since, takeovers, problem } = lease;
   return {
@@ -119,6 +131,14 @@ function clusterHealth({ role, lease }: ClusterReport): ClusterHealth {
       takeovers,
       ...(problem !== undefined && { problem }),
     },
+    ...(distribution && {
+      edges: distribution.edges.map(({ edge, attachedAt, feeds, pairs }) => ({
+        edge,
+        attached_at: new Date(attachedAt).toISOString(),
+        feeds,
+        subscriptions: pairs,
+      })),
+    }),
   };
 }
 

@@ -11,9 +11,18 @@
  * @module
  */
 import { type Metric as ClientMetric, Registry } from "prom-client";
-import { type FeedCounters, REST_PURPOSES } from "../../application/status/counters.ts";
+import {
+  EDGE_REQUESTS,
+  type FeedCounters,
+  type PublishedCounters,
+  REST_PURPOSES,
+} from "../../application/status/counters.ts";
 import type { FeedQuota } from "../../application/status/reports.ts";
-import type { FeedStatus, LeaseReport } from "../../application/status/status.ts";
+import type {
+  DistributionReport,
+  FeedStatus,
+  LeaseReport,
+} from "../../application/status/status.ts";
 import { MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEED_NAMES } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
@@ -531,6 +540,60 @@ export const METRICS = {
     help: "How often this hub has lost the lease before it stopped",
     read: ofLease(({ losses }) => losses),
   },
+  hubFrames: {
+    name: "alpaca_proxy_hub_frames_total",
+    type: "counter",
+    help: "Frames of Alpaca that this hub has received for its edges",
+    labels: ["feed"],
+    read: perPublished("frames"),
+  },
+  hubBytes: {
+    name: "alpaca_proxy_hub_published_bytes_total",
+    type: "counter",
+    help: "Bytes of batches of frames that NATS has taken from this hub",
+    labels: ["feed"],
+    read: perPublished("bytes"),
+  },
+  hubDropped: {
+    name: "alpaca_proxy_hub_dropped_entries_total",
+    type: "counter",
+    help: "Frames, and ends of sessions, that NATS did not take from this hub; edges notice",
+    labels: ["feed"],
+    read: perPublished("dropped"),
+  },
+  hubPending: {
+    name: "alpaca_proxy_hub_pending_bytes",
+    type: "gauge",
+    help: "Bytes that wait until NATS takes them from this hub; above 32 MiB they are dropped",
+    read: ofDistribution(({ pendingBytes }) => pendingBytes),
+  },
+  hubEdges: {
+    name: "alpaca_proxy_hub_edges",
+    type: "gauge",
+    help: "Edges that are attached to this hub; 0 while it stands by",
+    read: ofDistribution(({ edges }) => edges.length),
+  },
+  hubSubscriptions: {
+    name: "alpaca_proxy_hub_edge_subscriptions",
+    type: "gauge",
+    help: "Pairs of channel and symbol that edges have subscribed, each once per edge",
+    read: ofDistribution(({ edges }) => edges.reduce((sum, { pairs }) => sum + pairs, 0)),
+  },
+  hubRequests: {
+    name: "alpaca_proxy_hub_requests_total",
+    type: "counter",
+    help: "Requests of edges to this hub, by kind and outcome",
+    labels: ["kind", "outcome"],
+    read: ({ counters, status }) =>
+      status().cluster?.role !== "hub"
+        ? []
+        : EDGE_REQUESTS.flatMap((kind) =>
+          seriesOf("outcome", counters.distribution.requests[kind]).map(({ labels, value }) => ({
+            labels: { kind, ...labels },
+            value,
+          }))
+        ),
+  },
   build: {
     name: "alpaca_proxy_build_info",
     type: "gauge",
@@ -570,6 +633,26 @@ function ofLease(read: (lease: LeaseReport, now: number) => number): Metric["rea
   return ({ status }) => {
     const { cluster, now } = status();
     return cluster?.lease ? read(cluster.lease, now) : [];
+  };
+}
+
+/** Reads a figure of the distribution; none of a process that is not a hub. */
+function ofDistribution(read: (report: DistributionReport) => number): Metric["read"] {
+  return ({ status }) => {
+    const { distribution } = status().cluster ?? {};
+    return distribution ? read(distribution) : [];
+  };
+}
+
+/** Reads what a hub has published of each enabled feed. */
+function perPublished(figure: keyof PublishedCounters): Metric["read"] {
+  return ({ status, counters }) => {
+    const { cluster, feeds } = status();
+    if (cluster?.role !== "hub") return [];
+    return feeds.map(({ feed }) => ({
+      labels: { feed },
+      value: counters.distribution.published[feed][figure],
+    }));
   };
 }
 

@@ -23,7 +23,7 @@
  * - `beacon`: nothing else was sent for a second; its number is that of the next entry.
  * - `part`: the beginning of a frame that continues with the next entry.
  */
-export type EntryKind = typeof KINDS[number];
+type EntryKind = typeof KINDS[number];
 
 const KINDS = ["frame", "up", "down", "beacon", "part"] as const;
 

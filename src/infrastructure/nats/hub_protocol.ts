@@ -69,7 +69,7 @@ export interface HubSubjects {
 }
 
 /** The payload of a `down` entry: why the hub has no session. */
-export interface DownEntry {
+interface DownEntry {
   readonly errorType: FailureType;
   readonly message: string;
 }
@@ -82,9 +82,9 @@ export class InvalidMessage extends Error {
 /** Header of each message that continues in the next one. */
 export const MORE_HEADER = "Stream-Proxy-More";
 /** Bytes of the largest request. */
-export const MAX_REQUEST_BYTES = 1_048_576;
+const MAX_REQUEST_BYTES = 1_048_576;
 /** Bytes of the largest reply or state, all parts together. */
-export const MAX_REPLY_BYTES = 16 * 1_048_576;
+const MAX_REPLY_BYTES = 16 * 1_048_576;
 /** Pairs of one request; the settings allow as many. */
 const MAX_REQUEST_PAIRS = 10_000;
 const MAX_SYMBOL_LENGTH = 64;

@@ -16,7 +16,7 @@ import { messageOf, type NatsClient } from "./nats_client.ts";
 
 /** The stream and its limits. */
 interface RetainedFramesOptions {
-  readonly client: NatsClient;
+  readonly client: Pick<NatsClient, "connection">;
   readonly stream: string;
   /** The subjects that it captures. */
   readonly subjects: string;
@@ -33,6 +33,8 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
 const NANOS_PER_MS = 1_000_000;
+/** What NATS uses by default. */
+const DUPLICATE_MS = 120_000;
 
 /** Creates the stream, or gives it the limits of the settings; repeated until it succeeds. */
 export async function prepareRetainedFrames(
@@ -68,6 +70,8 @@ async function prepare(options: RetainedFramesOptions, signal: AbortSignal): Pro
     num_replicas: replicas,
     max_bytes: maxBytes,
     max_age: maxAgeMs * NANOS_PER_MS,
+    // NATS refuses a longer one than the age.
+    duplicate_window: Math.min(maxAgeMs, DUPLICATE_MS) * NANOS_PER_MS,
     discard: DiscardPolicy.Old,
   };
   try {

@@ -23,7 +23,13 @@ import {
 import { html, type Markup } from "./html.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
-import { errorsTable, expansionsTable, streamsTable, subscriptionsTable } from "./tables.ts";
+import {
+  edgesTable,
+  errorsTable,
+  expansionsTable,
+  streamsTable,
+  subscriptionsTable,
+} from "./tables.ts";
 
 /** One rendering of the status page. */
 export interface RenderedPage {
@@ -52,7 +58,9 @@ export function renderPage(
       ${notices(page, view)} ${feeds(page, view)}
       <div class="columns">
         <div class="column">${traffic(page, view)} ${subscriptions(page, view)}</div>
-        <div class="column">${streams(page, view)} ${errors(page, view)}</div>
+        <div class="column">
+          ${edges(page, view.status)} ${streams(page, view)} ${errors(page, view)}
+        </div>
       </div>
     </main>
     ${footer()} ${page.isOperator ? confirmation() : html``}
@@ -314,6 +322,22 @@ function subscriptions(page: Elements, view: LiveView): Markup {
       </div>
       <div ${page.show("expansions", expanded)}>
         ${scroller("Contracts by underlying", expansionsTable(page, reports, view.status.now))}
+      </div>
+    </section>
+  `;
+}
+
+/** The edges of a hub; nothing on other pages. */
+function edges(page: Elements, { cluster, now }: LiveView["status"]): Markup {
+  const { distribution } = cluster ?? {};
+  if (!distribution) return html``;
+  const count = distribution.edges.length;
+  return html`
+    <section class="panel" aria-labelledby="edges">
+      ${heading("edges", "Edges", page.text("edges.total", `${formatCount(count)} attached`))}
+      <p class="empty" ${page.show("edges.none", count === 0)}>No edge is attached.</p>
+      <div ${page.show("edges.some", count > 0)}>
+        ${scroller("Attached edges", edgesTable(page, distribution.edges, now))}
       </div>
     </section>
   `;

@@ -7,6 +7,7 @@ import type { RecentError } from "../../../application/status/recent_errors.ts";
 import type {
   ChannelReport,
   DeliveryPolicy,
+  EdgeReport,
   ExpansionReport,
   FeedSubscriptions,
   OptionsReport,
@@ -19,6 +20,9 @@ import { parseOccSymbol } from "../../../domain/market/occ_symbol.ts";
 import type { Elements, Row, Table } from "./elements.ts";
 import { CHANNEL_LABELS, formatAge, formatCount, formatDuration, formatTime } from "./format.ts";
 import type { Markup } from "./html.ts";
+
+/** Edges send a sign of life every two seconds. */
+const LATE_SIGN_MS = 3_000;
 
 const STREAMS: Table = {
   name: "streams",
@@ -254,6 +258,35 @@ function listExpiries(symbols: ReadonlySet<string>): string {
   });
   const hidden = expiries.length - shown.length;
   return [...shown, ...(hidden > 0 ? [`and ${formatCount(hidden)} more`] : [])].join("; ");
+}
+
+const EDGES: Table = {
+  name: "edges",
+  caption: "Edges of this hub, those attached first first",
+  columns: [
+    { title: "Edge", style: "name" },
+    { title: "Feeds", style: "note", joined: true },
+    { title: "Attached", style: "number" },
+    { title: "Since", style: "note", joined: true },
+    { title: "Subscriptions", style: "number" },
+    { title: "Last sign of life", style: "number" },
+  ],
+};
+
+/** Renders the edges of a hub. */
+export function edgesTable(page: Elements, edges: readonly EdgeReport[], now: number): Markup {
+  const rows = edges.map(({ edge, feeds, attachedAt, pairs, silenceMs }): Row => ({
+    cells: [
+      edge,
+      feeds.map(feedName).join(", "),
+      formatDuration(now - attachedAt),
+      formatTime(attachedAt, now),
+      formatCount(pairs),
+      formatAge(silenceMs),
+    ],
+    tone: silenceMs > LATE_SIGN_MS ? "warn" : "plain",
+  }));
+  return page.table(EDGES, rows);
 }
 
 const ERRORS: Table = {

@@ -60,3 +60,26 @@ Deno.test("the status page names the role, and since when the lease is held", ()
   assert.equal(role({ problem: "no NATS" }), "hub: stands by since 09:30:00, no NATS");
   assert.equal(formatRole({ role: "edge" }, now), "edge");
 });
+
+Deno.test("the health of a hub lists its edges", () => {
+  const edges = [{
+    edge: "e1",
+    attachedAt: SINCE,
+    feeds: ["sip", "trading"] as const,
+    pairs: 12,
+    silenceMs: 900,
+  }];
+  const status = sampleStatus(["connected", "connected", "connected"], {
+    cluster: {
+      role: "hub",
+      lease: { ...STANDBY, term: 7n },
+      distribution: { edges, pendingBytes: 0 },
+    },
+  });
+  assert.deepEqual(healthBody(status, ENABLED).cluster?.edges, [{
+    edge: "e1",
+    attached_at: "2024-01-15T09:30:00.000Z",
+    feeds: ["sip", "trading"],
+    subscriptions: 12,
+  }]);
+});
