@@ -53,7 +53,12 @@ interface Handle {
 interface TlsHandle extends Handle {
   /** Why the certificate of the client is not valid; empty if it is, or if there is none. */
   verifyError?(): unknown;
+  /** Takes bytes as if the client had sent them. */
+  receive?(bytes: Uint8Array): void;
 }
+
+/** A record that no client can have encrypted. */
+const INVALID_RECORD = Uint8Array.of(0x17, 3, 3, 0, 1, 0xff);
 
 function handleOf<T extends Handle>(socket: Socket): T | undefined {
   return (socket as { readonly _handle?: T | null })._handle ?? undefined;
@@ -94,6 +99,14 @@ export function secureServerSocket(
 /** Marks the handshake as complete, so that HTTP/2 serves the socket. */
 export function markSecure(secured: TLSSocket): void {
   (secured as unknown as { secureConnecting: boolean }).secureConnecting = false;
+}
+
+/**
+ * Sends a fatal alert, after which a client forgets the session that it has resumed. node:tls sends
+ * one for an invalid record only.
+ */
+export function failWithAlert(secured: TLSSocket): void {
+  handleOf<TlsHandle>(secured)?.receive?.(INVALID_RECORD);
 }
 
 /**

@@ -17,7 +17,16 @@ import { addressBlock } from "../../domain/limits/address_block.ts";
 import { explainFailure } from "./explain_failure.ts";
 import { type HandshakeFault, Handshakes } from "./handshakes.ts";
 import { readCertificate } from "./peer_certificate.ts";
-import { certificateFault, markSecure, secureServerSocket } from "./server_socket.ts";
+import {
+  certificateFault,
+  failWithAlert,
+  markSecure,
+  secureServerSocket,
+} from "./server_socket.ts";
+import { VerifiedCertificates } from "./verified_certificates.ts";
+
+/** Time in which a client can read why it is refused, in ms. */
+const ALERT_MS = 500;
 
 /** What {@linkcode TlsPorts} needs. */
 interface TlsPortsOptions {
@@ -28,7 +37,7 @@ interface TlsPortsOptions {
   readonly handshakeMs: number;
   /** Counts and logs failed handshakes. */
   readonly connections: Pick<ConnectionLimits, "refused">;
-  readonly clock: Pick<Clock, "monotonic" | "sleep">;
+  readonly clock: Pick<Clock, "now" | "monotonic" | "sleep">;
 }
 
 /** How the two kinds of ports differ. */
@@ -39,11 +48,20 @@ interface PortOptions {
   readonly asksClients: boolean;
 }
 
+/** How a client that is asked for a certificate is verified. */
+interface Demand {
+  readonly isMandatory: boolean;
+  readonly verified: VerifiedCertificates;
+  readonly clock: Pick<Clock, "now">;
+}
+
 /** Makes the {@linkcode ConnectionSecurity} of each port. */
 export class TlsPorts {
   readonly #options: TlsPortsOptions;
   #material: KeyMaterial;
   #context: SecureContext;
+  /** By the CAs of the material; those of other CAs are others. */
+  #verified = new VerifiedCertificates();
 
   /** @throws {Error} when the material cannot be used */
   constructor(options: TlsPortsOptions) {
@@ -79,6 +97,7 @@ export class TlsPorts {
    */
   replace(material: KeyMaterial): void {
     this.#context = contextOf(material);
+    if (material.clientCa !== this.#material.clientCa) this.#verified = new VerifiedCertificates();
     this.#material = material;
   }
 
@@ -99,7 +118,8 @@ export class TlsPorts {
       address: addressBlock(remoteAddress),
       start: () => {
         if (raw.destroyed) return;
-        const secured = this.#start(raw, port);
+        const demand = this.#demandOf(port);
+        const secured = this.#start(raw, port, demand);
         secured.on("error", (cause) => {
           const reason = isComplete ? undefined : explainFailure(cause);
           if (reason !== undefined) connections.refused("handshake", peer, reason);
@@ -108,14 +128,14 @@ export class TlsPorts {
         secured.once("secure", () => {
           isComplete = true;
           done();
-          const fault = faultOf(secured, port);
+          const fault = faultOf(secured, port, demand);
           if (fault !== undefined) {
             connections.refused("handshake", peer, fault);
-            raw.resetAndDestroy();
+            this.#refuse(secured, raw);
             return;
           }
           markSecure(secured);
-          onSecured(secured, port.asksClients ? certificateOf(secured) : undefined);
+          onSecured(secured, demand && certificateOf(secured));
         });
       },
       end: (fault) => {
@@ -126,14 +146,31 @@ export class TlsPorts {
     raw.once("close", done);
   }
 
-  #start(raw: Socket, { protocols, asksClients }: PortOptions): TLSSocket {
-    const requestsCertificate = asksClients && this.#material.clientCa !== undefined;
+  /** What a connection of a port that begins now has to prove; undefined for nothing. */
+  #demandOf({ asksClients }: PortOptions): Demand | undefined {
+    if (!asksClients || this.#material.clientCa === undefined) return undefined;
+    const { clientAuth, clock } = this.#options;
+    return { isMandatory: clientAuth === "require", verified: this.#verified, clock };
+  }
+
+  #start(raw: Socket, { protocols }: PortOptions, demand: Demand | undefined): TLSSocket {
     return secureServerSocket(raw, {
       secureContext: this.#context,
       protocols,
-      requestsCertificate,
-      requiresCertificate: requestsCertificate && this.#options.clientAuth === "require",
+      requestsCertificate: demand !== undefined,
+      requiresCertificate: demand?.isMandatory ?? false,
     });
+  }
+
+  /** Ends a connection that is not served although its handshake is complete. */
+  #refuse(secured: TLSSocket, raw: Socket): void {
+    if (!secured.isSessionReused()) {
+      raw.resetAndDestroy();
+      return;
+    }
+    // It would resume the same session each time.
+    failWithAlert(secured);
+    void this.#options.clock.sleep(ALERT_MS).then(() => raw.resetAndDestroy());
   }
 
   #explain(
@@ -149,13 +186,34 @@ export class TlsPorts {
 }
 
 /** Why a connection is not served although its handshake is complete. */
-function faultOf(secured: TLSSocket, { protocols, asksClients }: PortOptions): string | undefined {
+function faultOf(
+  secured: TLSSocket,
+  { protocols }: PortOptions,
+  demand: Demand | undefined,
+): string | undefined {
   // Without ALPN, clients of HTTP/1.1 are usual; those of HTTP/2 are none (RFC 9113, 3.3).
   if (secured.alpnProtocol === false && protocols.includes("h2")) {
     return explainFailure(Object.assign(new Error(), { code: "ERR_SSL_NO_APPLICATION_PROTOCOL" }));
   }
-  const fault = asksClients ? certificateFault(secured) : undefined;
+  const fault = demand && faultOfCertificate(secured, demand);
   return fault && `The certificate of the client is not accepted: ${fault}`;
+}
+
+function faultOfCertificate(
+  secured: TLSSocket,
+  { isMandatory, verified, clock }: Demand,
+): string | undefined {
+  const fault = certificateFault(secured);
+  if (fault !== undefined) return fault;
+  const certificate = secured.getPeerX509Certificate()?.raw;
+  if (!secured.isSessionReused()) {
+    if (certificate) verified.add(certificate);
+    return undefined;
+  }
+  const isAccepted = certificate ? verified.has(certificate) : !isMandatory;
+  if (!isAccepted) return "it resumes a session in which these CAs have verified none";
+  const { expiresAt = Infinity } = certificate && readCertificate(certificate) || {};
+  return expiresAt > clock.now() ? undefined : "it resumes a session, and has expired since";
 }
 
 function contextOf({ certificate, key, clientCa }: KeyMaterial): SecureContext {
