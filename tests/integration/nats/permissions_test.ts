@@ -10,6 +10,10 @@ import { NatsServer } from "../../support/nats_server.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { requires } from "../../support/requires.ts";
 import { until } from "../../support/until.ts";
+import { createCounters } from "../../../src/application/status/counters.ts";
+import { JetStreamOrders } from "../../../src/infrastructure/nats/jetstream_orders.ts";
+import { prepareRetainedFrames } from "../../../src/infrastructure/nats/retained_frames.ts";
+import { loadStored } from "../../../src/infrastructure/nats/stored_order_reader.ts";
 
 type User = typeof NATS_USERS[number];
 
@@ -143,5 +147,53 @@ Deno.test(requires(["nats-server"], {
     await held.release();
     await until("the changes are seen", () => changes.includes("released"));
     assert.deepEqual(log.records.filter(({ level }) => level === "error"), []);
+  },
+}));
+
+Deno.test(requires(["nats-server"], {
+  name: "the permissions of hubs and edges suffice for what they do",
+  fn: async () => {
+    await using server = await start();
+    const log = new RecordingLog();
+    const clock = systemClock;
+    const client = (user: User) =>
+      new NatsClient({
+        access: { servers: [server.url], user: { name: user, password: user } },
+        name: user,
+        clock,
+        log,
+      });
+    await using hub = client("hub");
+    await using edge = client("edge");
+    const signal = AbortSignal.timeout(20_000);
+    const common = { client: hub, replicas: 1, clock, log };
+    const names = { bucket: "ALPACA_LEASE", key: "hub", holder: "one" };
+    const lease = await new KvLease({ ...common, ...names, ttlMs: 2_000 }).acquire(signal);
+    assert.equal(await lease?.renew(), true);
+    await lease?.release();
+    const frames = { stream: "ALPACA_FRAMES", subjects: "alpaca.feed.>", maxAgeMs: 60_000 };
+    for (const maxBytes of [1_000_000, 2_000_000]) {
+      await prepareRetainedFrames({ ...common, ...frames, maxBytes }, signal);
+    }
+    const counters = createCounters().orderStore;
+    const orders = { stream: "ALPACA_ORDERS", capacity: 10, log, counters };
+    const store = new JetStreamOrders({
+      ...common,
+      ...orders,
+      subjects: "alpaca.orders.>",
+      subject: "alpaca.orders.paper.account",
+      maxAgeMs: 60_000,
+    });
+    await store.load(signal);
+    const ended = new AbortController();
+    const storing = store.run(ended.signal);
+    store.add({ reason: "upstream_lost", symbols: undefined, startTime: 1, endTime: 2 });
+    await store.flush(signal);
+    ended.abort();
+    await storing;
+    const subject = "alpaca.orders.paper.*";
+    const read = await loadStored({ ...orders, client: edge, subject, signal });
+    assert.equal(read.length, 1);
+    assert.deepEqual(log.records.filter(({ level }) => level !== "info"), []);
   },
 }));
