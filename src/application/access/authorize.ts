@@ -117,12 +117,20 @@ export function authorizeStream(grants: Grants, channel: ChannelName, filter: St
       "The identity may not stream order updates; the operator grants them with orders of its role";
     throw new PermissionDenied("orders", "orders", text);
   }
-  if (!grants.feeds.has(feed)) {
-    const text =
-      `The identity may not use the feed ${feed}; the operator grants it in feeds of its role`;
-    throw new PermissionDenied("feed", feed, text);
-  }
+  authorizeFeed(grants, feed);
   if (!grants.symbols.isAll) checkSymbols(grants, filter);
+}
+
+/**
+ * Checks the use of a feed.
+ *
+ * @throws {PermissionDenied}
+ */
+export function authorizeFeed({ feeds }: Grants, feed: FeedId): void {
+  if (feeds.has(feed)) return;
+  const text =
+    `The identity may not use the feed ${feed}; the operator grants it in feeds of its role`;
+  throw new PermissionDenied("feed", feed, text);
 }
 
 function checkSymbols({ symbols: granted }: Grants, filter: StreamFilter): void {

@@ -104,6 +104,8 @@ export abstract class ClientSession implements SocketReader, FlushedClient, Clie
   protected end: StreamEnd = { by: "client" };
   readonly #ended = new AbortController();
   #identity: Identity | undefined;
+  /** That of the last login, which may have been refused nevertheless. */
+  #authenticated: Identity | undefined;
   readonly #waiting: WaitingMessage[] = [];
   #isHandling = false;
   #isPaused = false;
@@ -309,19 +311,22 @@ export abstract class ClientSession implements SocketReader, FlushedClient, Clie
     const { access, isOwnSecret } = this.context;
     if (!access.isOn && (key === "" || secret === "")) return undefined;
     const token = TOKEN.test(key) ? key : secret;
-    // Even if the policy has it as a token.
-    if (access.isOn && isOwnSecret(token)) return undefined;
     const { address, certificate } = this.client;
     const isByCertificate = certificate && (token === BY_CERTIFICATE || token === "");
-    return await access.authenticate({
+    // Never a token, even if the policy has it; it counts as a wrong one, so that none is guessed.
+    const shown = access.isOn && isOwnSecret(token) ? crypto.randomUUID() : token;
+    this.#authenticated = undefined;
+    this.#authenticated = await access.authenticate({
       address,
-      ...(isByCertificate ? { certificate } : { token }),
+      ...(isByCertificate ? { certificate } : { token: shown }),
     });
+    return this.#authenticated;
   }
 
-  /** Counts and logs that a request is not granted. */
-  protected denied(identity: Identity, error: PermissionDenied): void {
-    this.context.access.denied(this.client.peer, identity, error);
+  /** Counts and logs that a request or a login is not granted. */
+  protected denied(error: PermissionDenied): void {
+    const identity = this.#authenticated;
+    if (identity) this.context.access.denied(this.client.peer, identity, error);
   }
 
   /** Notes that a defect of the proxy ends the session; it still has to be closed. */
@@ -334,7 +339,7 @@ export abstract class ClientSession implements SocketReader, FlushedClient, Clie
   /** Logs that a stream or its symbols were refused. */
   protected refused(status: string, reason: string): void {
     const { path, peer } = this.client;
-    const identity = this.identity?.name ?? "";
+    const identity = this.#authenticated?.name ?? "";
     this.context.audit?.refused({ identity, peer, rpc: path, status, reason });
   }
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { PermissionDenied } from "../../application/access/authorize.ts";
+import { authorizeFeed, PermissionDenied } from "../../application/access/authorize.ts";
 import { authorizeSymbols } from "../../application/relay/authorize_relay.ts";
 import type { RelayQueue } from "../../application/relay/relay_queue.ts";
 import type { PendingSymbols, RelayedStream } from "../../application/relay/relayed_stream.ts";
@@ -193,7 +193,7 @@ export class MarketSession extends ClientSession {
   protected failed(error: unknown): void {
     if (error instanceof Draining) return this.close(CLOSE.restart, error.message);
     const answer = streamErrorOf(error);
-    if (error instanceof PermissionDenied && this.identity) this.denied(this.identity, error);
+    if (error instanceof PermissionDenied) this.denied(error);
     if (answer.code === 500) this.context.log.error("A client session failed", { cause: error });
     this.refused(String(answer.code), error instanceof Error ? error.message : answer.message);
     this.#sendError(answer);
@@ -233,7 +233,8 @@ export class MarketSession extends ClientSession {
     if (this.isEnded || this.#stream) return;
     if (identity === undefined) throw new StreamError(402);
     const { feed, isCarried } = this.#path;
-    if (!isCarried || !identity.grants.feeds.has(feed)) throw new StreamError(409);
+    if (!isCarried) throw new StreamError(409);
+    authorizeFeed(identity.grants, feed);
     const stream = this.context.streams.openRelayed(feed, this.streamClient(identity));
     this.identity = identity;
     this.#stream = stream;

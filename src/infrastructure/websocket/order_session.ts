@@ -115,6 +115,7 @@ export class OrderSession extends ClientSession {
         this.refused("try again later", reason);
         return this.close(CLOSE.tryAgain, reason);
       }
+      if (error instanceof PermissionDenied) this.denied(error);
       this.refused("unauthorized", reason);
     }
     this.#authorization({ status: "unauthorized", action, message: REFUSED });

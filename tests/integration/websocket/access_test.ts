@@ -100,6 +100,35 @@ Deno.test("an identity subscribes to what its role grants", async () => {
   assert.equal((data as { readonly status: string }).status, "unauthorized");
 });
 
+Deno.test("a refused login is counted and logged with the identity of the client", async () => {
+  await using harness = await start();
+  const login = { action: "auth", key: "K", secret: TOKENS.limited };
+  for (const path of ["/v1beta1/opra", "/stream"]) {
+    await using client = new AlpacaClient(`${harness.websocket}${path}`, { format: "msgpack" });
+    await client.opened();
+    if (path !== "/stream") await client.next();
+    await client.request(login);
+  }
+  const refused = harness.log.records.filter(({ message }) => message === "Stream refused");
+  assert.deepEqual(refused.map(({ fields }) => [fields.identity, fields.rpc, fields.status]), [
+    ["limited", "/v1beta1/opra", "409"],
+    ["limited", "/stream", "unauthorized"],
+  ]);
+  const metrics = await (await fetch(`${harness.health}/metrics`)).text();
+  assert.match(metrics, /^alpaca_proxy_access_refusals_total\{reason="denied"\} 2$/m);
+});
+
+Deno.test("the proxy's own secret counts as a wrong token", async () => {
+  await using harness = await start();
+  const url = `${harness.websocket}/v2/sip`;
+  for (let i = 0; i <= 20; i++) {
+    const { client, answer } = await logIn(url, "SIM_KEY", "SIM_SECRET");
+    await using _client = client;
+    // Too many failures of the address, as with any other one.
+    assert.equal(answer, i < 20 ? 402 : 406, String(i));
+  }
+});
+
 Deno.test("an identity with too many streams may log in again once one is closed", async () => {
   await using harness = await start();
   const url = `${harness.websocket}/v2/sip`;
