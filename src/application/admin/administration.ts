@@ -136,6 +136,8 @@ export class Administration {
   readonly #configuredLevel: LogLevel | undefined;
   readonly #reconnectedAt = new Map<FeedId, number>();
   readonly #over = new AbortController();
+  /** Stops the ending of streams by a drain. */
+  #ending = new AbortController();
   #level: { readonly until: number | undefined; readonly end: AbortController } | undefined;
 
   constructor(options: AdministrationOptions) {
@@ -244,13 +246,13 @@ export class Administration {
       const text = `The proxy accepts no new streams${because(reason)}`;
       this.#requireRunning();
       drain.begin(text);
-      if (endStreams) void streams.endAll(text, drainMs);
+      if (endStreams) void streams.endAll(text, drainMs, this.#ending.signal);
       return { streams: streams.count };
     });
   }
 
   /**
-   * Accepts new streams again.
+   * Accepts new streams again, and ends no more of the open ones.
    *
    * @throws {AdminError} once the proxy stops
    */
@@ -258,6 +260,8 @@ export class Administration {
     this.#act(actor, "undrain", {}, () => {
       this.#requireRunning();
       this.#options.drain.undo();
+      this.#ending.abort();
+      this.#ending = new AbortController();
       return {};
     });
   }

@@ -33,13 +33,18 @@ interface EndableStream {
   end(reason: string): void;
 }
 
-/** Ends every stream within the grace period; resolves when the last one was asked to end. */
+/**
+ * Ends every stream within the grace period; resolves when the last one was asked to end, or when
+ * the signal fires: those that are left stay open then.
+ */
 export async function endStreams(
   streams: readonly EndableStream[],
-  { reason, graceMs, clock }: {
+  { reason, graceMs, clock, signal }: {
     readonly reason: string;
     readonly graceMs: number;
     readonly clock: Pick<Clock, "monotonic" | "sleep">;
+    /** @default never */
+    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<void> {
   const count = streams.length;
@@ -58,6 +63,7 @@ export async function endStreams(
     }
     waiting = waiting.filter(({ stream, dueMs }) => dueMs > elapsedMs && stream.isOpen);
     if (waiting.length === 0) return;
-    await clock.sleep(TICK_MS);
+    await clock.sleep(TICK_MS, signal);
+    if (signal?.aborted) return;
   }
 }

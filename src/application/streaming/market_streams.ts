@@ -154,9 +154,10 @@ export interface MarketStreams {
   announceEnd(peer: string, reason: string, graceMs: number): void;
   /**
    * Ends every open stream, and every tracked connection, within `graceMs`, one after the other;
-   * streams with notices receive one first. Resolves when the last one was asked to end.
+   * streams with notices receive one first. Resolves when the last one was asked to end, or when
+   * the signal fires: those that are left stay open then.
    */
-  endAll(reason: string, graceMs: number): Promise<void>;
+  endAll(reason: string, graceMs: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** The proxy accepts no new streams; its message is the reason. */

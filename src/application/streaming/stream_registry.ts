@@ -560,7 +560,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     return { [Symbol.dispose]: () => void this.#connections.delete(connection) };
   }
 
-  async endAll(reason: string, graceMs: number): Promise<void> {
+  async endAll(reason: string, graceMs: number, signal?: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const all = this.#open;
     const connections = this.#connections;
@@ -583,7 +583,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       announce: undefined,
       end: (text: string) => connection.shutDown(text),
     }));
-    await endStreams([...streams, ...idle], { reason, graceMs, clock });
+    await endStreams([...streams, ...idle], { reason, graceMs, clock, signal });
+    if (signal?.aborted) return;
     // Clients may have ended their streams meanwhile, and not their connections.
     for (const connection of tracked) connection.shutDown(reason);
   }

@@ -162,6 +162,29 @@ Deno.test("draining refuses new streams and is undone; open ones continue", () =
   assert.deepEqual(admin.drainState, { isDraining: false, streams: 2 });
 });
 
+Deno.test("streams that a drain has not ended yet stay open when it is undone", async () => {
+  const { admin, clock, open } = managed();
+  let ended = 0;
+  for (let i = 0; i < 100; i++) {
+    const { stream, ends } = open([`S${i}`]);
+    Object.defineProperty(ends, "push", {
+      value: () => {
+        ended++;
+        stream[Symbol.dispose]();
+      },
+    });
+  }
+  admin.drain(OPERATOR, { reason: "", endStreams: true });
+  await clock.advance(500);
+  admin.undrain(OPERATOR);
+  await clock.advance(10_000);
+  assert.ok(ended >= 40 && ended <= 60, `${ended}`);
+  assert.deepEqual(admin.drainState, { isDraining: false, streams: 100 - ended });
+  admin.drain(OPERATOR, { reason: "", endStreams: true });
+  await clock.advance(10_000);
+  assert.equal(ended, 100);
+});
+
 Deno.test("draining ends the open streams on request, one after the other", async () => {
   const { admin, clock, open } = managed();
   const ends: number[] = [];

@@ -57,6 +57,21 @@ Deno.test("many streams end one after the other, the oldest first", async () => 
   assert.ok((times.at(-1) ?? 0) >= 4_950, "spread over half of the grace period");
 });
 
+Deno.test("streams that have not ended when the signal fires stay open", async () => {
+  const clock = new ManualClock();
+  const streams = Array.from({ length: 100 }, () => new RecordingStream(clock, false));
+  const stop = new AbortController();
+  const { signal } = stop;
+  const ending = endStreams(streams, { reason: "restart", graceMs: 10_000, clock, signal });
+  await clock.advance(500);
+  stop.abort();
+  await ending;
+  await clock.advance(10_000);
+  const open = streams.filter(({ isOpen }) => isOpen).length;
+  assert.ok(open >= 40 && open <= 60, `${open}`);
+  assert.equal(clock.sleepers, 0);
+});
+
 Deno.test("every stream ends once, in time, and not before its notice states", async () => {
   await fc.assert(
     fc.asyncProperty(
