@@ -7,7 +7,7 @@ import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import type { AdmissionLimits } from "../../../src/infrastructure/grpc/limits/admission.ts";
-import { Flag, frame, FrameClient, numberAt, Type } from "../../support/frame_client.ts";
+import { Flag, frame, FrameClient, numberAt, Type, uint32 } from "../../support/frame_client.ts";
 import {
   bareClient,
   DEFAULT_ADMISSION,
@@ -365,6 +365,33 @@ Deno.test("a request whose length arrives in two parts is read", async () => {
   await client.until(() => client.of(Type.headers, stream).length > 0);
   assert.equal(harness.refusals.request_bytes, 0);
   await harness.market.untilOpen(1);
+});
+
+Deno.test("a request that is too large after its headers ends its call only", async () => {
+  await using harness = await start({});
+  const { port } = harness.server;
+  const prefix = [0, ...uint32(6_188_890)];
+  for (const [first, rest] of [[prefix, []], [[], prefix], [prefix.slice(0, 3), prefix.slice(3)]]) {
+    await using client = await FrameClient.connect(port);
+    const streams: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      streams.push(client.open(QUOTES, { isDataLater: true }));
+    }
+    await client.roundTrip();
+    for (const stream of streams) {
+      client.send([
+        ...frame(Type.data, { stream, payload: first! }),
+        ...frame(Type.data, { stream, payload: rest! }),
+        ...frame(Type.data, { stream, payload: new Array(1_000).fill(0) }),
+      ]);
+    }
+    await client.until(() =>
+      streams.every((stream) => client.of(Type.headers, stream).length > 0) ||
+      client.end !== undefined
+    );
+    await client.roundTrip();
+    assert.equal(client.end, undefined);
+  }
 });
 
 Deno.test("compressed bytes that arrive with the headers count as expanded", async () => {

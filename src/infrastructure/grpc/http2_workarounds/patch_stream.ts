@@ -8,6 +8,12 @@
  * - Report: https://github.com/grpc/grpc-node/pull/1896 (for clients; rejected)
  * - Test: "grpc-js answers with application/grpc+proto" fails once this can go.
  *
+ * A second response
+ * - Product: @grpc/grpc-js 1.14.7.
+ * - Symptom: it responds to a message that is too large although the stream was answered before, as
+ *   `client_streams.ts` does for a request above a limit: HTTP/2 throws in an event of the stream.
+ * - Test: "a request that is too large after its headers ends its call only" fails without this.
+ *
  * Writes
  * - Product: node:http2 of Deno 2.9.6.
  * - Symptom: see `socket_backlog.ts` and `round_robin.ts`: a write waits for the other streams of
@@ -63,6 +69,8 @@ class PatchedStream {
       headers?: OutgoingHttpHeaders,
       responseOptions?: ServerStreamResponseOptions,
     ) => {
+      // An uncaught error otherwise, which would end the process.
+      if (stream.headersSent) return;
       respond.call(stream, withContentType(headers), responseOptions);
       options.onResponse(responseOptions?.endStream === true);
     };
