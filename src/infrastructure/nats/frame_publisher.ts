@@ -176,8 +176,9 @@ class FeedEntries implements UpstreamTap {
   /** Publishes a beacon unless a batch was published a moment ago. */
   sendBeacon(now: number): void {
     this.#followTerm();
-    if (this.#term === undefined || now - this.#sentAt < BEACON_MS) return;
-    const { publisher, clock } = this.#options;
+    const { publisher, clock, lease } = this.#options;
+    if (this.#term === undefined || lease.term !== this.#term) return;
+    if (now - this.#sentAt < BEACON_MS) return;
     const beacon = { kind: "beacon", receivedAt: clock.now(), payload: NO_PAYLOAD } as const;
     publisher.publish(this.#subject, encodeBatch(this.#term, this.#next, [beacon]));
     this.#sentAt = now;
@@ -194,10 +195,14 @@ class FeedEntries implements UpstreamTap {
     else this.#schedule();
   }
 
-  /** Starts to count again under another term; entries of the last one are dropped. */
+  /**
+   * Starts to count again under another term; entries of the last one are dropped. A lease that is
+   * renewed late has the same term after a time without one: numbers continue, for edges that
+   * still expect them.
+   */
   #followTerm(): void {
     const { term } = this.#options.lease;
-    if (term === this.#term) return;
+    if (term === undefined || term === this.#term) return;
     this.#counters.dropped += this.#entries.length;
     this.#term = term;
     this.#entries = [];

@@ -210,6 +210,25 @@ nats("without the lease nothing is published, and another term counts again", as
   assert.equal(hub.counters.published.sip.dropped, 4);
 });
 
+nats("a lease that is renewed late leaves a hole in the numbers of its term", async (server) => {
+  await using hub = await Published.start(server);
+  hub.sip.up();
+  hub.sip.receive(bytes("one"), 1);
+  await hub.received(2);
+  hub.lease.term = undefined;
+  hub.sip.receive(bytes("two"), 2);
+  await setTimeout(20);
+  hub.lease.term = 3n;
+  hub.sip.receive(bytes("three"), 3);
+  await hub.received(3);
+  assert.deepEqual(hub.entries.map(({ number, kind }) => `${number} ${kind}`), [
+    "1 up",
+    "2 frame",
+    "4 frame",
+  ]);
+  assert.equal(hub.counters.published.sip.dropped, 1);
+});
+
 nats("beacons have the number of the next entry and take none", async (server) => {
   await using hub = await Published.start(server);
   const over = new AbortController();
