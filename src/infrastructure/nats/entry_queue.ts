@@ -14,6 +14,8 @@ import { type BatchEntry, decodeBatch, type FrameBatch } from "./frame_batch.ts"
 
 /** Bytes that may wait. A second of a busy option feed has less than 10 MB. */
 const MAX_WAITING_BYTES = 32 * 1_048_576;
+/** Handled items that are removed together, also from a queue that is never empty. */
+const MAX_HANDLED = 1_024;
 
 /** What an {@linkcode EntryQueue} needs. */
 interface EntryQueueOptions {
@@ -28,6 +30,9 @@ interface EntryQueueOptions {
 
 /** A batch as it was received, or something to do between two batches. */
 type Item = Uint8Array | (() => void);
+
+/** In the place of an item that is not needed any more. */
+const HANDLED: Item = () => {};
 
 /** A batch whose entries are being handled. */
 interface Open {
@@ -127,9 +132,10 @@ export class EntryQueue {
   /** Takes the next valid batch, after the actions before it. */
   #takeBatch(): Open | undefined {
     while (this.#handler && this.#at < this.#items.length) {
-      const item = this.#items[this.#at++] as Item;
-      if (this.#at === this.#items.length) {
-        this.#items = [];
+      const item = this.#items[this.#at] as Item;
+      this.#items[this.#at++] = HANDLED;
+      if (this.#at === this.#items.length || this.#at >= MAX_HANDLED) {
+        this.#items.splice(0, this.#at);
         this.#at = 0;
       }
       if (typeof item === "function") {
