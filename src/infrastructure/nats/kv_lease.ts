@@ -88,10 +88,18 @@ export class KvLease implements Lease {
   /** Writes the key unless another process holds the lease; returns the revision. */
   async #take(kv: KV): Promise<number | undefined> {
     const entry = await kv.get(this.#options.key);
-    // A key that was deleted, or removed by NATS, is created.
-    if (entry?.operation !== "PUT") return await this.#write(kv, entry?.revision ?? 0);
-    const isFree = this.#isOwn(entry) || this.#hasExpired(entry.string());
-    return isFree ? await this.#write(kv, entry.revision) : undefined;
+    return this.#isFree(entry) ? await this.#write(kv, entry?.revision ?? 0) : undefined;
+  }
+
+  #isFree(entry: KvEntry | null): boolean {
+    // A bucket that was lost, as by a server that has lost its data: its holder may not know yet.
+    if (!entry) return this.#seen === undefined || this.#isOver(this.#seen.text);
+    return entry.operation !== "PUT" || this.#isOver(entry.string());
+  }
+
+  /** Whether a value of the key is of this process, or has expired. */
+  #isOver(text: string): boolean {
+    return this.#isOwn(text) || this.#hasExpired(text);
   }
 
   #hold(kv: KV, first: number): HeldLease {
@@ -105,7 +113,8 @@ export class KvLease implements Lease {
         if (next === undefined) {
           // An earlier renewal whose answer was lost.
           const entry = await kv.get(key);
-          const isOwn = entry !== null && this.#isOwn(entry) && entry.revision > last;
+          const isOwn = entry?.operation === "PUT" && this.#isOwn(entry.string()) &&
+            entry.revision > last;
           next = isOwn ? await this.#write(kv, entry.revision) : undefined;
         }
         last = next ?? last;
@@ -133,8 +142,8 @@ export class KvLease implements Lease {
     }
   }
 
-  #isOwn(entry: KvEntry): boolean {
-    return entry.operation === "PUT" && read(entry.string()).holder === this.#options.holder;
+  #isOwn(text: string): boolean {
+    return read(text).holder === this.#options.holder;
   }
 
   /** Whether the key has had this value for longer than its holder may keep the lease. */

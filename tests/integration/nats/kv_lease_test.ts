@@ -1,7 +1,9 @@
 /** The lease of hubs on a real nats-server. */
 import assert from "node:assert/strict";
+import { jetstreamManager } from "@nats-io/jetstream";
 import type { LeaseChange } from "../../../src/application/ports/lease.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
+import { connect } from "../../../src/infrastructure/nats/connect.ts";
 import { KvLease } from "../../../src/infrastructure/nats/kv_lease.ts";
 import { NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
 import { NatsServer } from "../../support/nats_server.ts";
@@ -134,6 +136,22 @@ nats("a removed bucket is created again", async (server) => {
     term = await one.acquire().then((lease) => lease?.term, () => undefined);
     return term !== undefined;
   }, 20_000);
+});
+
+nats("a lease whose bucket was lost is not taken before it expires", async (server) => {
+  await using one = new Candidate(server, "one", 3_000);
+  await using two = new Candidate(server, "two", 3_000);
+  assert.ok(await one.acquire());
+  assert.equal(await two.acquire(), undefined);
+  const from = performance.now();
+  const connection = await connect({ servers: [server.url.replace("nats://", "")] });
+  const { streams } = await jetstreamManager(connection);
+  await streams.delete("KV_TEST_LEASE");
+  await connection.close();
+  const taken = () => two.acquire().then(Boolean, () => false);
+  await until("the lease expires", taken, 10_000);
+  const waitedMs = performance.now() - from;
+  assert.ok(waitedMs >= 2_900, `${waitedMs} ms`);
 });
 
 nats("the time of a lease is that of the process that holds it", async (server) => {
