@@ -36,7 +36,13 @@ export interface Hub extends AsyncDisposable {
 /** The hub notices when Alpaca is silent, and reports that its session is lost. */
 const HEARTBEAT_MS = 86_400_000;
 /** Delays of reconnecting, in ms: a hub is in the same network. */
-const RECONNECT = { initialDelayMs: 100, maxDelayMs: 2_000, multiplier: 2, maxAttempts: 0 };
+const RECONNECT = {
+  initialDelayMs: 100,
+  maxDelayMs: 2_000,
+  multiplier: 2,
+  maxAttempts: 0,
+  stableMs: 1_000,
+};
 
 const TEMPORARY = "If this persists, check the hub and NATS";
 

@@ -29,8 +29,6 @@ export interface ClusterOptions {
   readonly nats?: string;
   /** @default 1 */
   readonly edges?: number;
-  /** Whether the edges are connected at the start. @default true */
-  readonly isReady?: boolean;
 }
 
 /** An edge, with what a harness has of a single process. */
@@ -97,7 +95,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const hub = made.use(await startHub(parseConfig(env.hub), { log: hubLog, ...clock }));
   const edges: Edge[] = [];
   for (let count = options.edges ?? 1; count > 0; count--) edges.push(await start(made));
-  if (options.isReady ?? true) { for (const edge of edges) await untilReady(edge); }
+  for (const edge of edges) await untilReady(edge);
   const kept = made.move();
   return {
     simulator,
@@ -118,7 +116,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
 /** Starts a cluster with one edge, as a harness of that. */
 export async function startEdgeHarness(options: HarnessOptions): Promise<Harness> {
-  const cluster = await startCluster({ ...options, isReady: false });
+  const cluster = await startCluster(options);
   const [edge] = cluster.edges;
   if (!edge) throw new Error("There is no edge");
   return { ...edge, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };

@@ -32,7 +32,7 @@ import { keepAlive } from "./keep_alive.ts";
 import { LinkCheck } from "./link_check.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
-/** A session of this length resets the backoff. */
+/** A session of this length resets the backoff, unless the settings have another one. */
 const STABLE_MS = 10_000;
 
 /** Dependencies of a link. */
@@ -58,6 +58,8 @@ export interface FeedLinkOptions {
      * was not stable counts too.
      */
     readonly maxAttempts: number;
+    /** Length in ms of a session that resets the backoff. @default 10 s */
+    readonly stableMs?: number | undefined;
   };
   /** Notified of sessions. @default none */
   readonly tap?: Pick<UpstreamTap, "up" | "down"> | undefined;
@@ -175,7 +177,8 @@ export class FeedLink {
       const since = clock.monotonic();
       const failure = await this.#follow(session, signal);
       this.#authenticatedAt = clock.monotonic();
-      if (clock.monotonic() - since >= STABLE_MS) this.#consecutiveFailures = 0;
+      const { stableMs = STABLE_MS } = this.#options.reconnect;
+      if (clock.monotonic() - since >= stableMs) this.#consecutiveFailures = 0;
       if (!signal.aborted) span.fail(failure);
       return failure;
     } catch (error) {

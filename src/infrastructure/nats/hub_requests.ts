@@ -39,6 +39,10 @@ export class HubRequests {
         if (!error) this.#receive(message);
       },
     });
+    void connection.closed().then(() => {
+      const closed = new NoAnswer("The connection to NATS is closed");
+      for (const { onReply } of [...this.#pending.values()]) onReply(closed);
+    });
   }
 
   /**
