@@ -93,6 +93,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     return edgeOf(simulator, proxy, log);
   };
   const hub = made.use(await startHub(parseConfig(env.hub), { log: hubLog, ...clock }));
+  // So that edges connect with their first attempt.
+  await untilReady({ health: `http://127.0.0.1:${hub.ports.health}` });
   const edges: Edge[] = [];
   for (let count = options.edges ?? 1; count > 0; count--) edges.push(await start(made));
   for (const edge of edges) await untilReady(edge);
@@ -134,10 +136,10 @@ function edgeOf(simulator: Simulator, proxy: RunningProxy, log: RecordingLog): E
   };
 }
 
-/** Waits until every feed of an edge is connected. */
+/** Waits until every feed of a hub or an edge is connected. */
 export async function untilReady({ health }: Pick<Edge, "health">): Promise<void> {
   let last = "";
-  await until(() => `the edge is healthy: ${last}`, async () => {
+  await until(() => `every feed is connected: ${last}`, async () => {
     const response = await fetch(`${health}/health`);
     last = await response.text();
     return JSON.parse(last).status === "healthy";
