@@ -136,12 +136,22 @@ function edgeOf(simulator: Simulator, proxy: RunningProxy, log: RecordingLog): E
   };
 }
 
-/** Waits until every feed of a hub or an edge is connected. */
+/** Waits until every feed of a hub or an edge is connected, and what was missed is known. */
 export async function untilReady({ health }: Pick<Edge, "health">): Promise<void> {
   let last = "";
   await until(() => `every feed is connected: ${last}`, async () => {
     const response = await fetch(`${health}/health`);
     last = await response.text();
-    return JSON.parse(last).status === "healthy";
+    const { status, feeds } = JSON.parse(last) as HealthBody;
+    const isRecovering = Object.values(feeds).some((feed) =>
+      feed.freshness?.state === "recovering"
+    );
+    return status === "healthy" && !isRecovering;
   });
+}
+
+/** What is read of `/health`. */
+interface HealthBody {
+  readonly status: string;
+  readonly feeds: Readonly<Record<string, { readonly freshness?: { readonly state: string } }>>;
 }

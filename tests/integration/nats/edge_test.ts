@@ -57,7 +57,7 @@ test("order updates resume by event_id at another edge", async () => {
     for (const id of ["o-1", "o-2", "o-3"]) emit(id);
     await until("three updates", () => idsOf(stream.messages).length === 3);
     const [update] = stream.messages.filter((one) => Object(one).update?.order.id === "o-1");
-    return Object(update).meta.eventId as string;
+    return Object(update).update.eventId as string;
   })();
   assert.ok(eventId);
   emit("o-4");
