@@ -1,4 +1,4 @@
-/** What a single process guarantees its clients, an edge guarantees too: the same tests against it. */
+/** The tests of a single process, against an edge: its clients have the same guarantees. */
 import assert from "node:assert/strict";
 import { TEST_ROLE } from "../../support/harness.ts";
 import { requires } from "../../support/requires.ts";
