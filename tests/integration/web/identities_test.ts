@@ -50,6 +50,12 @@ for (const [name, createTransport] of Object.entries(TRANSPORTS)) {
       "Unauthenticated TOKEN_INVALID",
     );
     assert.equal(await errorOf(client.getConnectionStatus({}, bearer(TOKEN))), "none");
+    // As a browser sends it that has asked for the password of the status page.
+    const stored = { headers: { authorization: `Basic ${btoa(`any:${TOKEN}`)}` } };
+    assert.equal(
+      await errorOf(client.getConnectionStatus({}, stored)),
+      "Unauthenticated TOKEN_MISSING",
+    );
     assert.equal(
       await errorOf(client.streamQuotes({ symbols: ["MSFT"] }, bearer(TOKEN))),
       "PermissionDenied SYMBOLS_NOT_GRANTED",

@@ -267,9 +267,11 @@ export class WebEndpoint {
   #authenticate({ request, path, peer }: Exchange): Identity | Promise<Identity> {
     const { identities, refusals } = this.#options;
     const { remoteAddress: address = "" } = request.socket;
-    const { authorization } = request.headers;
+    // Browsers send the password of the status page by themselves.
+    const { authorization = "" } = request.headers;
+    const token = /^basic\b/i.test(authorization) ? undefined : authorization || undefined;
     const caller = { peer, address, certificate: undefined };
-    const identity = identities.authenticate(path, authorization, caller);
+    const identity = identities.authenticate(path, token, caller);
     if (!(identity instanceof Promise)) return identity;
     let end = () => {};
     if (this.#verifying.open(addressBlock(address), (listener) => end = listener)) {
