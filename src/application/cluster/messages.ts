@@ -88,7 +88,10 @@ export interface RestRequest {
   readonly purpose: RestPurpose;
 }
 
-/** The answer to {@linkcode RestRequest}; there is no session, so it may come from any hub. */
+/**
+ * The answer to {@linkcode RestRequest}; there is no session, so it may come from any hub. `busy`:
+ * too many requests are in flight, the same can be sent again later.
+ */
 export type RestReply =
   | {
     /** The body of the response, which is JSON. */
@@ -96,4 +99,5 @@ export type RestReply =
     /** Wall clock ms that the response of Alpaca names, in whole seconds; 0: none. */
     readonly serverTime: number;
   }
-  | { readonly error: { readonly message: string; readonly status?: number | undefined } };
+  | { readonly error: { readonly message: string; readonly status?: number | undefined } }
+  | { readonly busy: true };

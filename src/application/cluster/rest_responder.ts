@@ -2,7 +2,7 @@
  * Sends the REST requests of edges with the credentials of the hub.
  *
  * Only what the program itself reads may be requested. Equal requests that are in flight at the
- * same time are one; more requests than allowed are refused.
+ * same time are one, also those that an edge repeats; more requests than allowed are refused.
  *
  * @module
  */
@@ -31,10 +31,9 @@ interface Secrets {
   readonly isIn: (text: string) => boolean;
 }
 
-/** Requests in flight, of all edges and of one. */
+/** Different requests in flight, of all edges and of one. */
 const MAX_REQUESTS = 64;
 const MAX_REQUESTS_PER_EDGE = 16;
-const TOO_MANY_REQUESTS = 429;
 const FORBIDDEN = 403;
 
 /** Paths that may be requested, by API. */
@@ -53,8 +52,8 @@ export class RestResponder {
   readonly #secrets: Secrets;
   /** Replies to come, by request. */
   readonly #inFlight = new Map<string, Promise<RestReply>>();
-  readonly #byEdge = new Map<string, number>();
-  #waiting = 0;
+  /** The requests in flight of each edge that has some. */
+  readonly #byEdge = new Map<string, Set<string>>();
 
   constructor(reader: ApiReader, secrets: Secrets) {
     this.#reader = reader;
@@ -65,25 +64,21 @@ export class RestResponder {
   async respond(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
     const { edge, api, path, query } = request;
     if (!ALLOWED[api].test(path)) return refusal(FORBIDDEN, `${path} may not be requested`);
-    const own = this.#byEdge.get(edge) ?? 0;
-    if (own >= MAX_REQUESTS_PER_EDGE || this.#waiting >= MAX_REQUESTS) {
-      return refusal(TOO_MANY_REQUESTS, "the hub has too many requests in flight");
+    const key = `${api} ${path}?${query}`;
+    const own = this.#byEdge.get(edge) ?? new Set();
+    if (!own.has(key) && own.size >= MAX_REQUESTS_PER_EDGE) return { busy: true };
+    let reply = this.#inFlight.get(key);
+    if (!reply) {
+      if (this.#inFlight.size >= MAX_REQUESTS) return { busy: true };
+      reply = this.#read(request, signal).finally(() => this.#inFlight.delete(key));
+      this.#inFlight.set(key, reply);
     }
-    this.#byEdge.set(edge, own + 1);
-    this.#waiting++;
+    this.#byEdge.set(edge, own.add(key));
     try {
-      const key = `${api} ${path}?${query}`;
-      let reply = this.#inFlight.get(key);
-      if (!reply) {
-        reply = this.#read(request, signal).finally(() => this.#inFlight.delete(key));
-        this.#inFlight.set(key, reply);
-      }
       return await reply;
     } finally {
-      this.#waiting--;
-      const left = (this.#byEdge.get(edge) ?? 1) - 1;
-      if (left > 0) this.#byEdge.set(edge, left);
-      else this.#byEdge.delete(edge);
+      own.delete(key);
+      if (own.size === 0) this.#byEdge.delete(edge);
     }
   }
 

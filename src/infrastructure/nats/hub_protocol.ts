@@ -221,7 +221,8 @@ export function encodeRestReply(reply: RestReply): Uint8Array {
 
 /** @throws InvalidMessage */
 export function readRestReply(bytes: Uint8Array): RestReply {
-  const { body, serverTime, error } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  const { body, serverTime, error, busy } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  if (busy === true) return { busy };
   if (error === undefined) {
     if (!Number.isFinite(serverTime)) throw invalid("serverTime", serverTime);
     return {

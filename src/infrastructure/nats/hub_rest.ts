@@ -1,8 +1,8 @@
 /**
  * REST requests of an edge, which its hub sends.
  *
- * A request is repeated while no hub answers, so that it outlives the replacement of one. A hub
- * sends equal requests once while they are in flight.
+ * A request is repeated while no hub answers or the hub is busy, so that it outlives the
+ * replacement of one. A hub sends equal requests once while they are in flight.
  *
  * @module
  */
@@ -40,8 +40,8 @@ export class HubRest implements RestForwarder {
     let cause = "aborted";
     while (!signal.aborted) {
       const reply = await this.#send(request, signal);
-      if (!(reply instanceof NoAnswer)) return this.#read(reply);
-      cause = reply.message;
+      if (!(reply instanceof NoAnswer || "busy" in reply)) return this.#read(reply);
+      cause = "busy" in reply ? "the hub has too many requests in flight" : reply.message;
       if (this.#link.absence !== undefined || clock.monotonic() - start >= GIVE_UP_MS) break;
       await clock.sleep(PAUSE_MS, signal);
     }
@@ -61,7 +61,7 @@ export class HubRest implements RestForwarder {
     return promise.finally(() => signal.removeEventListener("abort", abort));
   }
 
-  #read(reply: RestReply): ForwardedResponse {
+  #read(reply: Exclude<RestReply, { readonly busy: true }>): ForwardedResponse {
     if ("error" in reply) throw new ApiUnavailable(reply.error.message, reply.error.status);
     const { body, serverTime } = reply;
     return { body, clockAheadMs: serverTime === 0 ? undefined : this.#clock.now() - serverTime };

@@ -151,7 +151,7 @@ export class HubService {
     const { rest, log } = this.#options;
     try {
       const reply = await rest.respond(readRest(message.data), signal);
-      const outcome = "error" in reply ? "refused" : "ok";
+      const outcome = "body" in reply ? "ok" : "refused";
       this.#reply("rest", outcome, message, encodeRestReply(reply));
     } catch (error) {
       if (error instanceof InvalidMessage) {

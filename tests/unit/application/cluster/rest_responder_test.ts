@@ -111,14 +111,16 @@ Deno.test("requests of one edge and of all are bounded", async () => {
   const waiting: Promise<RestReply>[] = [];
   const query = () => `symbols=S${waiting.length}`;
   for (let i = 0; i < 16; i++) waiting.push(ask({ query: query() }));
-  const OVER = { error: { status: 429, message: "the hub has too many requests in flight" } };
+  const OVER = { busy: true };
   assert.deepEqual(await ask({ query: query() }), OVER);
+  const repeated = ask({ query: "symbols=S0" });
   for (const edge of ["b", "c", "d"]) {
     for (let i = 0; i < 16; i++) waiting.push(ask({ edge, query: query() }));
   }
   assert.deepEqual(await ask({ edge: "e", query: query() }), OVER);
   api.requests[0]?.reply.resolve({ body: "{}", serverTime: 0 });
   await settle();
+  assert.deepEqual(await repeated, { body: "{}", serverTime: 0 });
   ask({ edge: "e", query: query() });
   assert.equal(api.requests.length, 65);
 });

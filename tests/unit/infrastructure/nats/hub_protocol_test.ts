@@ -113,6 +113,7 @@ const CASES: readonly Case[] = [
           status: fc.option(fc.integer({ min: 400, max: 599 }), { nil: undefined }),
         }),
       }),
+      fc.record({ busy: fc.constant(true as const) }),
     ),
     encode: protocol.encodeRestReply,
     read: protocol.readRestReply,
