@@ -5,7 +5,7 @@
  * A request is answered when upstream has decided about each of its pairs, or after
  * {@linkcode REPLY_MS}. A session without a sign of life for {@linkcode EXPIRY_MS} ends. Pairs of a
  * session that ends keep their references for {@linkcode RELEASE_MS}, so that a session that
- * follows unsubscribes nothing.
+ * follows unsubscribes nothing: it takes over the references of the pairs that it subscribes again.
  *
  * @module
  */
@@ -109,10 +109,11 @@ interface Edge {
   readonly sessions: Map<FeedId, EdgeSession>;
 }
 
-/** Pairs whose references are removed later. */
+/** Pairs of a session that has ended, whose references are removed later. */
 interface Release {
+  readonly edge: string;
   readonly feed: FeedId;
-  readonly pairs: readonly Pair[];
+  readonly pairs: Map<string, Pair>;
   /** Monotonic ms. */
   readonly at: number;
 }
@@ -165,13 +166,20 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       return answer({ state: this.#stateOf(session) });
     }
     const added = request.pairs.filter((pair) => !session.pairs.has(pairKey(pair)));
-    if (!this.#fits(session, sink, added)) return answer({ error: OVER_LIMIT });
+    const releases = this.#releases.filter(({ edge, feed }) =>
+      edge === session.edge && feed === session.feed
+    );
+    const further = added.filter((pair) => !releases.some(({ pairs }) => pairs.has(pairKey(pair))));
+    if (!this.#fits(session, sink, { added, further })) return answer({ error: OVER_LIMIT });
     for (const pair of added) {
-      session.pairs.set(pairKey(pair), pair);
+      const key = pairKey(pair);
+      session.pairs.set(key, pair);
       session.digest.add(pair);
+      // One of them has it at most.
+      for (const { pairs } of releases) pairs.delete(key);
     }
-    this.#pairs += added.length;
-    for (const [channel, symbols] of byChannel(added)) sink.add(channel, symbols);
+    this.#pairs += further.length;
+    for (const [channel, symbols] of byChannel(further)) sink.add(channel, symbols);
     const until = clock.monotonic() + REPLY_MS;
     session.pending = { pairs: request.pairs, added, answer, until };
     this.#check(session, sink);
@@ -282,13 +290,17 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     return "The hub has other subscriptions of this edge";
   }
 
-  /** Whether the limits and the quota have room for further pairs. */
-  #fits({ pairs }: EdgeSession, sink: DemandSink, added: readonly Pair[]): boolean {
+  /** Whether the limits and the quota have room for pairs, of which `further` have no reference. */
+  #fits(
+    { pairs }: EdgeSession,
+    sink: DemandSink,
+    { added, further }: { readonly added: readonly Pair[]; readonly further: readonly Pair[] },
+  ): boolean {
     const { maxPairs, maxTotalPairs } = this.#options.limits;
     if (pairs.size + added.length > maxPairs) return false;
-    if (this.#pairs + added.length > maxTotalPairs) return false;
+    if (this.#pairs + further.length > maxTotalPairs) return false;
     try {
-      sink.checkPairs(added);
+      sink.checkPairs(further);
       return true;
     } catch (error) {
       if (error instanceof QuotaExceeded) return false;
@@ -337,18 +349,18 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
 
   /** Ends a session; its pairs are released later. */
   #end(session: EdgeSession): void {
-    const { feed, pairs } = session;
+    const { edge, feed, pairs } = session;
     this.#finish(session, { unknown: true });
     if (pairs.size === 0) return;
     const at = this.#options.clock.monotonic() + RELEASE_MS;
-    this.#releases.push({ feed, pairs: [...pairs.values()], at });
+    this.#releases.push({ edge, feed, pairs, at });
   }
 
   /** Releases what is due at a time. */
   #release(now: number): void {
     while (this.#releases[0] && this.#releases[0].at <= now) {
       const { feed, pairs } = this.#releases.shift() as Release;
-      this.#remove(feed, pairs);
+      this.#remove(feed, [...pairs.values()]);
     }
   }
 

@@ -249,12 +249,32 @@ Deno.test("a session that begins again releases what it had only after some seco
   hub.attach("a");
   assert.deepEqual(before, [{ unknown: true }], "its request has ended");
   hub.subscribe("a", "AAPL");
-  assert.deepEqual(hub.requested, ["trades AAPL 2", "trades MSFT 1"]);
+  assert.deepEqual(hub.requested, ["trades AAPL 1", "trades MSFT 1"]);
   await hub.clock.advance(5_600);
   assert.deepEqual(hub.requested, ["trades AAPL 1"]);
   over.abort();
   await running;
   assert.deepEqual(hub.requested, [], "without the lease there is no demand");
+});
+
+Deno.test("an edge that attaches again and again uses its pairs once", async () => {
+  const hub = new Hub({ maxEdges: 3, maxPairs: 3, maxTotalPairs: 4 });
+  const over = new AbortController();
+  const running = hub.demand.run(over.signal);
+  hub.carry("AAPL", "MSFT", "NVDA", "TSLA");
+  hub.attach("b");
+  hub.subscribe("b", "TSLA");
+  for (let session = 0; session < 20; session++) {
+    hub.attach("a");
+    const symbols = ["AAPL", "MSFT", "NVDA"];
+    assert.deepEqual(stateOf(hub.subscribe("a", ...symbols)), symbols);
+    await hub.clock.advance(100);
+  }
+  hub.request("a", "unsubscribe", trades("MSFT"));
+  assert.deepEqual(hub.requested, ["trades AAPL 1", "trades NVDA 1", "trades TSLA 1"]);
+  over.abort();
+  await running;
+  assert.deepEqual(hub.requested, []);
 });
 
 Deno.test("an edge without a sign of life expires, its pairs some seconds later", async () => {
