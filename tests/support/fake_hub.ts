@@ -159,23 +159,27 @@ export class FakeHub implements AsyncDisposable {
   /** Sends an edge a state that it has not asked for. */
   pushState(edge: string, feed: FeedId, state: SymbolSets): void {
     const bytes = encodeEdgeState({ feed, term: this.term, state });
-    this.#connection.publish(this.#subjects.edge(edge), bytes);
+    this.#publishParts(this.#subjects.edge(edge), bytes, 16);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
   }
 
-  #reply(message: Msg, reply: Uint8Array): void {
-    const parts = splitMessage(reply, 512 * 1024);
+  #reply({ reply: subject = "" }: Msg, reply: Uint8Array): void {
+    this.#publishParts(subject, reply, 512 * 1024);
+  }
+
+  #publishParts(subject: string, message: Uint8Array, maxBytes: number): void {
+    const parts = splitMessage(message, maxBytes);
     for (const [i, part] of parts.entries()) {
       if (i === parts.length - 1) {
-        message.respond(part);
+        this.#connection.publish(subject, part);
         continue;
       }
       const more = headers();
       more.set(MORE_HEADER, "1");
-      message.respond(part, { headers: more });
+      this.#connection.publish(subject, part, { headers: more });
     }
   }
 }

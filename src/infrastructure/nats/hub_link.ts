@@ -9,7 +9,14 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import { type EdgeCounters, type EdgeRequest, observe } from "../../application/status/counters.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
-import { type EdgeState, type HubSubjects, hubSubjects, readEdgeState } from "./hub_protocol.ts";
+import {
+  type EdgeState,
+  type HubSubjects,
+  hubSubjects,
+  MessageJoiner,
+  MORE_HEADER,
+  readEdgeState,
+} from "./hub_protocol.ts";
 import { HubRequests, NoAnswer } from "./hub_requests.ts";
 import { messageOf, type NatsClient } from "./nats_client.ts";
 
@@ -74,11 +81,14 @@ export class HubLink {
     const connection = await client.connection(signal);
     if (this.#opened?.connection === connection) return;
     this.#opened = { connection, requests: new HubRequests(connection, clock) };
+    const joiner = new MessageJoiner();
     connection.subscribe(this.subjects.edge(this.edge), {
-      callback: (error, { data }) => {
+      callback: (error, { data, headers }) => {
         if (error) return;
         try {
-          const state = readEdgeState(data);
+          const message = joiner.add(data, headers?.has(MORE_HEADER) ?? false);
+          if (!message) return;
+          const state = readEdgeState(message);
           this.#states.get(state.feed)?.(state);
         } catch (error) {
           log.warn("A message of the hub is not valid", { cause: messageOf(error) });
