@@ -47,19 +47,24 @@ export class BoundedPublisher {
 
   /** Publishes a message of at most `maxPayload` bytes; false when it was dropped. */
   publish(subject: string, data: Uint8Array): boolean {
-    return this.#send(subject, [data]);
+    return this.#send(subject, [data], this.#maxPendingBytes);
   }
 
-  /** Publishes a message of any size, in parts if necessary; false when it was dropped. */
-  publishParts(subject: string, data: Uint8Array): boolean {
-    return this.#send(subject, splitMessage(data, this.maxPayload - PART_HEADER_BYTES));
+  /**
+   * Publishes a message of any size, in parts if necessary; false when it was dropped.
+   *
+   * @param share part of the limit above which it is dropped. @default all of it
+   */
+  publishParts(subject: string, data: Uint8Array, share = 1): boolean {
+    const parts = splitMessage(data, this.maxPayload - PART_HEADER_BYTES);
+    return this.#send(subject, parts, share * this.#maxPendingBytes);
   }
 
-  #send(subject: string, parts: readonly Uint8Array[]): boolean {
+  #send(subject: string, parts: readonly Uint8Array[], maxPendingBytes: number): boolean {
     const connection = this.#connection();
     if (!connection) return false;
     const size = parts.reduce((sum, { length }) => sum + length, 0);
-    if (pendingBytes(connection) + size > this.#maxPendingBytes) return false;
+    if (pendingBytes(connection) + size > maxPendingBytes) return false;
     try {
       parts.forEach((part, i) => {
         if (i + 1 === parts.length) return connection.publish(subject, part);

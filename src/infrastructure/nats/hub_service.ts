@@ -32,6 +32,8 @@ import type { NatsClient } from "./nats_client.ts";
 /** Requests of all edges: 1,000 edges send 2,500 a second; more are not read. */
 const RATE = { perMs: 5, burst: 10_000 } as const;
 const BAD_REQUEST = 400;
+/** What REST replies, which are large, may take of what waits for NATS: frames need the rest. */
+const REST_SHARE = 1 / 2;
 /** Where replies may be sent: an edge must not make the hub publish on subjects of its own. */
 const INBOX = /^_INBOX\.[\w.-]{1,128}$/;
 
@@ -163,7 +165,8 @@ export class HubService {
   }
 
   #reply(kind: EdgeRequest, outcome: EdgeOutcome, { reply = "" }: Msg, data: Uint8Array): void {
-    const isSent = this.#options.publisher.publishParts(reply, data);
+    const share = kind === "rest" ? REST_SHARE : 1;
+    const isSent = this.#options.publisher.publishParts(reply, data, share);
     this.#count(kind, isSent ? outcome : "dropped");
   }
 

@@ -272,6 +272,14 @@ nats("what NATS does not take is dropped, counted and a hole in the numbers", as
   assert.equal(sent + 1 - numbers.length, dropped);
 });
 
+nats("a message is dropped above its share of what may wait", async (server) => {
+  await using hub = await Published.start(server);
+  const publisher = new BoundedPublisher(() => hub.connection, 1_000_000);
+  const body = new Uint8Array(600_000);
+  assert.equal(publisher.publishParts("test.reply", body, 1 / 2), false);
+  assert.equal(publisher.publishParts("test.reply", body), true);
+});
+
 nats("without a connection entries are dropped and counted", async (server) => {
   await using hub = await Published.start(server);
   hub.isConnected = false;
