@@ -359,14 +359,14 @@ class HubSession implements FeedSession {
     // A hub that has lost its lease does not know it yet.
     if (term < this.#term) return true;
     if (term > this.#term) {
-      const isFrame = kind === "frame" || kind === "part";
-      const isUp = kind === "beacon" ? undefined : isFrame;
-      this.#endBefore(closed("Another hub has taken over"), { term, next: number, isUp });
+      const position = { term, next: number, isUp: isUpBefore(kind) };
+      this.#endBefore(closed("Another hub has taken over"), position);
       return false;
     }
     if (number > this.#next) {
       this.#failMissing(number - this.#next);
-      this.#arrivals.position = { term, next: number, isUp: this.#isUp };
+      // The end of the hub's session may be missing too.
+      this.#arrivals.position = { term, next: number, isUp: isUpBefore(kind) };
       return false;
     }
     if (number < this.#next || kind === "beacon") return true;
@@ -521,6 +521,12 @@ class HubSession implements FeedSession {
     const reason = this.#reason || "it is still connecting";
     return new FeedFailure(`The hub has no session: ${reason}`, { errorType });
   }
+}
+
+/** Whether the hub has a session before an entry; `undefined` where that is not known. */
+function isUpBefore(kind: BatchEntry["kind"]): boolean | undefined {
+  if (kind === "beacon") return undefined;
+  return kind === "frame" || kind === "part";
 }
 
 function closed(message: string): FeedFailure {

@@ -7,7 +7,11 @@ import type { FeedId, FeedKind } from "../../../src/domain/connection/feed.ts";
 import type { FeedFailure } from "../../../src/domain/connection/failure.ts";
 import type { Pair, SymbolSets, UpstreamError } from "../../../src/domain/subscription/pairs.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
-import { encodeBatch, frameEntries } from "../../../src/infrastructure/nats/frame_batch.ts";
+import {
+  encodeBatch,
+  frameEntries,
+  NO_PAYLOAD,
+} from "../../../src/infrastructure/nats/frame_batch.ts";
 import { HubLink } from "../../../src/infrastructure/nats/hub_link.ts";
 import { createHubConnector } from "../../../src/infrastructure/nats/hub_session.ts";
 import { NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
@@ -257,6 +261,22 @@ test("after missing entries a session continues with the next one", async (rig, 
   await rig.connect();
   await rig.untilFrames(3);
   assert.deepEqual(rig.texts, ["one", "three", "four"]);
+});
+
+test("the end of the hub's session may be among missing entries", async (rig, hub) => {
+  const session = await rig.connect();
+  await rigged(rig, hub);
+  hub.isUp = false;
+  hub.publish("sip", [{ kind: "beacon", payload: NO_PAYLOAD }], { skip: 1 });
+  assert.equal((await session.ended).message, "1 entries from the hub are missing");
+  await session.close();
+  let isOpen = false;
+  const opening = rig.connect().then(() => isOpen = true);
+  await until("the edge attaches again", () => hub.attached.length > 1);
+  await settled(hub);
+  assert.equal(isOpen, false);
+  hub.up("sip");
+  await opening;
 });
 
 test("a session with the next hub has everything from its first entry on", async (rig, hub) => {
