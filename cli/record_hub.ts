@@ -9,7 +9,8 @@ import type { Log } from "../src/application/ports/log.ts";
 import { type FeedId, FEEDS } from "../src/domain/connection/feed.ts";
 import type { Config } from "../src/infrastructure/config/config.ts";
 import { hubSubjects } from "../src/infrastructure/nats/hub_protocol.ts";
-import { messageOf, type NatsAccess, NatsClient } from "../src/infrastructure/nats/nats_client.ts";
+import { messageOf, NatsClient } from "../src/infrastructure/nats/nats_client.ts";
+import { natsAccess } from "../src/nats.ts";
 import type { RecordOrigin } from "./record_arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -128,20 +129,6 @@ async function recordRetained(
     }
     throw new CannotRecord(`Cannot read ${stream}: ${messageOf(error)}`);
   }
-}
-
-/** How NATS is reached; undefined unless the settings name servers. */
-function natsAccess({ nats }: Config): NatsAccess | undefined {
-  const { servers, user, ca, certificate, key } = nats;
-  if (!servers) return undefined;
-  return {
-    servers,
-    user: user === undefined ? undefined : { name: user, password: nats.password?.reveal() ?? "" },
-    token: nats.token?.reveal(),
-    credentials: nats.credentials?.reveal(),
-    seed: nats.seed?.reveal(),
-    tls: ca || certificate ? { ca, certificate, key: key?.reveal() } : undefined,
-  };
 }
 
 function deliver(
