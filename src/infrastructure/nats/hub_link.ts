@@ -23,6 +23,12 @@ import { messageOf, type NatsClient } from "./nats_client.ts";
 /** How long no hub may answer before new streams are refused, in ms. */
 const ABSENT_MS = 10_000;
 
+/**
+ * How long after a sign of life of a hub another one is expected to take over, in ms: less
+ * than opening a session may take.
+ */
+const TAKEOVER_MS = 4_000;
+
 /** What a {@linkcode HubLink} needs. */
 interface HubLinkOptions {
   readonly client: NatsClient;
@@ -48,8 +54,9 @@ export class HubLink {
   #opened: Opened | undefined;
   /** Receive what changes for a feed without a request. */
   readonly #states = new Map<FeedId, (state: EdgeState) => void>();
-  /** Monotonic ms. */
+  /** Monotonic ms, of the start until a hub answers. */
   #answeredAt: number;
+  #hasAnswered = false;
 
   constructor(options: HubLinkOptions) {
     this.#options = options;
@@ -60,15 +67,24 @@ export class HubLink {
 
   /** Why new streams are refused; `undefined` while a hub answers. */
   get absence(): string | undefined {
-    const silentMs = this.#options.clock.monotonic() - this.#answeredAt;
-    if (silentMs < ABSENT_MS) return undefined;
+    if (this.#silentMs < ABSENT_MS) return undefined;
     const cause = this.#options.client.isConnected ? "No hub answers" : "NATS is not connected";
     return `${cause}; open streams continue as soon as one does`;
+  }
+
+  /** Whether a hub answered a moment ago: if it has stopped, another one takes over. */
+  get expectsTakeover(): boolean {
+    return this.#hasAnswered && this.#silentMs < TAKEOVER_MS;
+  }
+
+  get #silentMs(): number {
+    return this.#options.clock.monotonic() - this.#answeredAt;
   }
 
   /** To be called when something arrives from a hub. */
   answered(): void {
     this.#answeredAt = this.#options.clock.monotonic();
+    this.#hasAnswered = true;
   }
 
   /**

@@ -15,6 +15,13 @@ export class NoAnswer extends Error {
   override readonly name = "NoAnswer";
 }
 
+/** NATS has no hub that takes requests. */
+export class NoHub extends NoAnswer {
+  constructor() {
+    super("No hub answers");
+  }
+}
+
 /** A request that waits for its reply. */
 interface Pending {
   readonly joiner: MessageJoiner;
@@ -80,7 +87,7 @@ export class HubRequests {
     const pending = this.#pending.get(subject.slice(this.#inbox.length + 1));
     if (!pending) return;
     if (data.length === 0 && headers?.code === NO_RESPONDERS) {
-      return pending.onReply(new NoAnswer("No hub answers"));
+      return pending.onReply(new NoHub());
     }
     try {
       const reply = pending.joiner.add(data, headers?.has(MORE_HEADER) ?? false);

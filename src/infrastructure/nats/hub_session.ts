@@ -39,12 +39,14 @@ import {
   readSubscribeReply,
   type SubscribeReply,
 } from "./hub_protocol.ts";
-import { NoAnswer } from "./hub_requests.ts";
+import { NoAnswer, NoHub } from "./hub_requests.ts";
 import { messageOf } from "./nats_client.ts";
 
 /** How long NATS may take to be connected, and a hub to have a session, in ms. */
 const CONNECT_MS = 5_000;
 const ATTACH_MS = 2_000;
+/** Pause before the next request while another hub is about to take over, in ms. */
+const TAKEOVER_PAUSE_MS = 200;
 /** A hub answers within five seconds. */
 const SUBSCRIBE_MS = 8_000;
 /** Interval in which this edge renews its subscriptions at the hub, in ms. */
@@ -318,10 +320,18 @@ class HubSession implements FeedSession {
       read: readAttachReply,
       onReply: (reply) => {
         if (this.#over.signal.aborted) return;
-        if (reply instanceof NoAnswer) return this.fail(noHub(reply));
-        this.#onAttached(reply);
+        if (reply instanceof NoHub && link.expectsTakeover) void this.#attachLater();
+        else if (reply instanceof NoAnswer) this.fail(noHub(reply));
+        else this.#onAttached(reply);
       },
     });
+  }
+
+  /** Waits for the hub that takes over: until then each attempt would fail. */
+  async #attachLater(): Promise<void> {
+    const { signal } = this.#over;
+    await this.#feed.clock.sleep(TAKEOVER_PAUSE_MS, signal);
+    if (!signal.aborted) this.#attach();
   }
 
   #onAttached({ term, next, isUp, isKnown, kind, reason }: AttachReply): void {

@@ -344,6 +344,42 @@ test("without a hub the failure is immediate", async (rig, hub) => {
   assert.ok(performance.now() - start < 1_500);
 });
 
+test(
+  "a session waits for the hub that takes over from one that has just stopped",
+  async (rig, hub, server) => {
+    const session = await rig.connect();
+    await settled(hub);
+    hub.down("sip", "closed");
+    await session.ended;
+    await hub[Symbol.asyncDispose]();
+    const opening = rig.connect();
+    await until("nothing takes the request", () => rig.counters.unanswered.attach > 0);
+    await using other = await FakeHub.start(server.url);
+    other.term = 8n;
+    await opening;
+    assert.equal(rig.counters.feeds.sip.term, 8);
+  },
+);
+
+test("a session does not wait longer than four seconds for another hub", async (rig, hub) => {
+  const session = await rig.connect();
+  await hub[Symbol.asyncDispose]();
+  await session.close();
+  const opening = failureOf(rig.connect());
+  const { unanswered } = rig.counters;
+  // Each request is answered over the network before the clock moves on.
+  for (let count = 1; count < 20; count++) {
+    await until(`request ${count}`, () => unanswered.attach === count);
+    await rigClock.advance(200);
+  }
+  await until("the last request", () => unanswered.attach === 20);
+  assert.equal(await Promise.race([opening, "it still waits"]), "it still waits");
+  await rigClock.advance(200);
+  const { message, remedy } = await opening;
+  assert.equal(message, "No hub answers");
+  assert.match(remedy ?? "", /^Start a hub/);
+}, manual);
+
 test("without anything for three seconds the session ends", async (rig, hub) => {
   const session = await rig.connect();
   await settled(hub);

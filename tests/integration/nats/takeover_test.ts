@@ -30,6 +30,7 @@ Deno.test(requires(["nats-server"], {
     const nats = made.use(await NatsServer.start());
     const simulator = made.use(await startSimulator({ messagesPerSecond: 0 }));
     const log = new RecordingLog();
+    const edgeLog = new RecordingLog();
     const settings = {
       ...FREE_PORTS,
       STREAM_PROXY_NATS_URL: nats.url,
@@ -55,7 +56,7 @@ Deno.test(requires(["nats-server"], {
     const edge = made.use(
       await startProxy(
         parseConfig({ ...places, ...settings, STREAM_PROXY_ROLE: "edge" }),
-        { log: new RecordingLog() },
+        { log: edgeLog },
       ),
     );
     using client = clientOf({ address: `127.0.0.1:${edge.ports.grpc}` });
@@ -80,6 +81,7 @@ Deno.test(requires(["nats-server"], {
     await until("it is subscribed", isSubscribed);
     emit(1);
     await until("a quote arrives", () => prices().includes(1));
+    const attached = edgeLog.records.length;
     await first[Symbol.asyncDispose]();
     await until("the other hub serves the edge", async () => {
       const { lease, edges } = await clusterOf(second.ports.health);
@@ -93,6 +95,9 @@ Deno.test(requires(["nats-server"], {
     await until("the gap is reported", () => gaps().length > 0);
     assert.equal(gaps().length, 1);
     assert.equal(stream.ending(), undefined);
+    const failures = edgeLog.records.slice(attached).filter(({ level }) => level === "warn");
+    assert.deepEqual(failures.map(({ message }) => message), ["Feed connection failed, retrying"]);
+    assert.match(String(failures[0]?.fields["cause"]), /^The hub has no session: /);
     const metrics = await (await fetch(`http://127.0.0.1:${second.ports.health}/metrics`)).text();
     assert.match(metrics, /^alpaca_proxy_hub_edges 1$/m);
     assert.match(metrics, /^alpaca_proxy_hub_requests_total{kind="attach",outcome="ok"} [1-9]/m);
