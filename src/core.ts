@@ -194,8 +194,8 @@ function eventsOf(
 ): UpstreamEvents {
   return {
     freshness: (...change) => receiver().freshness(...change),
-    carried(pairs) {
-      receiver().carried(pairs);
+    carried(pairs, since) {
+      receiver().carried(pairs, since);
       edges?.carried(pairs);
     },
     notCarried(...change) {

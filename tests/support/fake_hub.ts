@@ -39,6 +39,9 @@ export class FakeHub implements AsyncDisposable {
   term = 7n;
   /** Number of the next entry. */
   next = 1;
+  /** Its time, in wall clock ms, and that of the last acknowledgement of Alpaca. */
+  at = 0;
+  since = 0;
   isUp = true;
   reason = "";
   kinds: Partial<Record<FeedId, AttachReply["kind"]>> = {
@@ -60,7 +63,7 @@ export class FakeHub implements AsyncDisposable {
       if (action === "subscribe") symbols.add(symbol);
       else symbols.delete(symbol);
     }
-    return { state: this.#state };
+    return { state: this.#state, since: this.since };
   };
   onRest: (request: RestRequest) => RestReply | undefined = () => ({ body: "[]", serverTime: 0 });
   readonly #connection: NatsConnection;
@@ -94,9 +97,9 @@ export class FakeHub implements AsyncDisposable {
       this.attached.push(request);
       const isKnown = request.held ? this.onContinue(request) : true;
       if (isKnown === undefined) return undefined;
-      const { term, next, isUp, reason, kinds } = this;
+      const { term, next, at, isUp, reason, kinds } = this;
       const kind = kinds[request.feed];
-      return encodeAttachReply({ term, next, isUp, isKnown, kind, reason });
+      return encodeAttachReply({ term, next, at, isUp, isKnown, kind, reason });
     });
     serve(subscribe, ({ data }) => {
       const request = readSubscribe(data);
@@ -158,7 +161,7 @@ export class FakeHub implements AsyncDisposable {
 
   /** Sends an edge a state that it has not asked for. */
   pushState(edge: string, feed: FeedId, state: SymbolSets): void {
-    const bytes = encodeEdgeState({ feed, term: this.term, state });
+    const bytes = encodeEdgeState({ feed, term: this.term, state, since: this.since });
     this.#publishParts(this.#subjects.edge(edge), bytes, 16);
   }
 

@@ -124,6 +124,8 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
   readonly #edges = new Map<string, Edge>();
   /** In the order of their times. */
   #releases: Release[] = [];
+  /** Wall clock ms at which upstream last began to carry something on a feed. */
+  readonly #carriedAt = new Map<FeedId, number>();
   /** Pairs of all sessions and releases. */
   #pairs = 0;
 
@@ -133,16 +135,17 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
 
   /** Begins or continues the session of an edge; `undefined` without the lease. */
   attach(request: AttachRequest): AttachReply | undefined {
-    const { lease: { term }, kinds, positionOf } = this.#options;
+    const { lease: { term }, kinds, positionOf, clock } = this.#options;
     if (term === undefined) return undefined;
+    const at = clock.now();
     const { edge, feed, held } = request;
     const kind = kinds[feed];
     const reason = this.#problemOf(request) ??
       (held ? this.#continue(edge, feed, held) : this.#begin(edge, feed, term));
     if (kind === undefined) {
-      return { term, next: 1, isUp: false, isKnown: false, kind, reason: reason ?? "" };
+      return { term, next: 1, at, isUp: false, isKnown: false, kind, reason: reason ?? "" };
     }
-    const position = positionOf(feed);
+    const position = { ...positionOf(feed), at };
     return reason === undefined
       ? { term, ...position, isKnown: true, kind }
       : { term, ...position, isKnown: false, kind, reason };
@@ -157,13 +160,13 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     }
     session.seenAt = clock.monotonic();
     // An edge has one request in flight: it does not wait for this one any more.
-    this.#finish(session, { state: this.#stateOf(session) });
-    if (request.pairs.length === 0) return answer({ state: this.#stateOf(session) });
+    this.#finish(session, this.#stateOf(session));
+    if (request.pairs.length === 0) return answer(this.#stateOf(session));
     const sink = this.#sinkOf(request.feed);
     if (!sink) return answer({ error: NO_SUBSCRIPTIONS });
     if (request.action === "unsubscribe") {
       this.#take(session, request.pairs);
-      return answer({ state: this.#stateOf(session) });
+      return answer(this.#stateOf(session));
     }
     const added = request.pairs.filter((pair) => !session.pairs.has(pairKey(pair)));
     const releases = this.#releases.filter(({ edge, feed }) =>
@@ -186,6 +189,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
   }
 
   carried({ feed, channel, symbols }: Parameters<UpstreamEvents["carried"]>[0]): void {
+    this.#carriedAt.set(feed, this.#options.clock.now());
     this.#changed(feed, channel, symbols);
   }
 
@@ -320,7 +324,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
         isDecided &&= state === "acknowledged";
       }
     }
-    if (isDecided) this.#finish(session, { state: this.#stateOf(session) });
+    if (isDecided) this.#finish(session, this.#stateOf(session));
   }
 
   #reject(session: EdgeSession, error: UpstreamError): void {
@@ -372,7 +376,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
         if (isLate) session.seenAt = Math.max(session.seenAt, now - EXPIRY_MS / 2);
         const { pending, seenAt, feed } = session;
         if (pending && pending.until <= now) {
-          this.#finish(session, { state: this.#stateOf(session) });
+          this.#finish(session, this.#stateOf(session));
         }
         if (now - seenAt < EXPIRY_MS) continue;
         this.#end(session);
@@ -401,14 +405,15 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       }
       const { pairs, edge, term } = session;
       if (!keys.some((key) => pairs.has(key))) continue;
-      this.#options.publishState(edge, { feed, term, state: this.#stateOf(session) });
+      this.#options.publishState(edge, { feed, term, ...this.#stateOf(session) });
     }
   }
 
   /** The pairs of a session that are carried. */
-  #stateOf({ feed, pairs }: EdgeSession): SymbolSets {
+  #stateOf({ feed, pairs }: EdgeSession): Pick<EdgeState, "state" | "since"> {
     const sink = this.#sinkOf(feed);
-    if (!sink || pairs.size === 0) return NOTHING;
+    const since = this.#carriedAt.get(feed) ?? 0;
+    if (!sink || pairs.size === 0) return { state: NOTHING, since };
     const state = new Map<UpstreamChannel, ReadonlySet<string>>();
     for (const [channel, symbols] of byChannel(pairs.values())) {
       const carried = sink.statesOf(channel, symbols).filter((each) =>
@@ -416,7 +421,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       );
       if (carried.length > 0) state.set(channel, new Set(carried.map(({ symbol }) => symbol)));
     }
-    return state;
+    return { state, since };
   }
 
   *#sessionsOf(feed: FeedId): Generator<EdgeSession> {

@@ -33,6 +33,8 @@ export interface AttachReply {
   readonly term: bigint;
   /** Number of the next entry of the feed. */
   readonly next: number;
+  /** Wall clock ms of the hub: what it receives from now on has at least this number and time. */
+  readonly at: number;
   /** Whether the hub has a session with Alpaca; if not, `up` follows on the subject of the feed. */
   readonly isUp: boolean;
   /**
@@ -57,21 +59,27 @@ export interface SubscribeRequest {
   readonly pairs: readonly Pair[];
 }
 
+/** What is carried for an edge. */
+interface CarriedState {
+  readonly state: SymbolSets;
+  /** Wall clock ms of the hub at which upstream last began to carry something on the feed. */
+  readonly since: number;
+}
+
 /**
  * The answer to {@linkcode SubscribeRequest}, as Alpaca's: everything of this edge that is carried,
  * or why the request was rejected; then none of its pairs is subscribed. `unknown`: the hub has no
  * session of this edge and term, which ends.
  */
 export type SubscribeReply =
-  | { readonly state: SymbolSets }
+  | CarriedState
   | { readonly error: UpstreamError }
   | { readonly unknown: true };
 
 /** What is carried for an edge has changed without a request of it. */
-export interface EdgeState {
+export interface EdgeState extends CarriedState {
   readonly feed: FeedId;
   readonly term: bigint;
-  readonly state: SymbolSets;
 }
 
 /** The REST APIs of Alpaca. */

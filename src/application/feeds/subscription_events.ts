@@ -93,10 +93,12 @@ export class SubscriptionEvents {
   /**
    * Emits what has changed since the last call: first what is carried, so that a symbol that `*`
    * replaces, or that replaces `*`, is carried throughout; then the states.
+   *
+   * @param since wall clock ms since when what is new is carried. @default now
    */
-  update(): void {
+  update(since?: number): void {
     const changes: Changes = perChannel(() => []);
-    const lost = this.#updateCarried(changes);
+    const lost = this.#updateCarried(changes, since);
     this.#updateStates(changes, lost);
     for (const channel of UPSTREAM_CHANNELS) {
       if (changes[channel].length === 0) continue;
@@ -120,7 +122,7 @@ export class SubscriptionEvents {
   }
 
   /** Returns the requested pairs that are no longer acknowledged. */
-  #updateCarried(states: Changes): readonly Pair[] {
+  #updateCarried(states: Changes, since: number | undefined): readonly Pair[] {
     const before = this.#carried;
     const { acknowledged } = this.#subscriptions.reconciler;
     if (before === acknowledged) return [];
@@ -128,7 +130,7 @@ export class SubscriptionEvents {
     const changes = symbolChanges(before, acknowledged);
     for (const { channel, added } of changes) {
       if (added.length === 0) continue;
-      this.#events.carried({ feed: this.#feed, channel, symbols: added });
+      this.#events.carried({ feed: this.#feed, channel, symbols: added }, since);
       for (const symbol of added) {
         if (!this.#forget({ channel, symbol })) continue;
         states[channel].push({ symbol, state: "acknowledged", reason: "" });

@@ -328,16 +328,16 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   probe(): void {
     const { reconciler } = this.#options.subscriptions;
     const probe = this.#session && reconciler.probe();
-    if (probe) this.#send(probe);
+    if (probe) this.#send({ probe });
   }
 
-  acknowledged(state: SymbolSets): void {
+  acknowledged(state: SymbolSets, since?: number): void {
     const session = this.#session;
     if (!session) return;
     this.#settle(session);
     session.acknowledgedAt = this.#options.clock.monotonic();
     this.#options.subscriptions.reconciler.acknowledge(state);
-    this.#send();
+    this.#send({ since });
   }
 
   rejected(error: UpstreamError): void {
@@ -373,12 +373,18 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   /** Sends a probe or the next request, then emits what has changed. */
-  #send(probe?: SubscriptionRequest): void {
+  /** @param since wall clock ms since when what is new is carried. @default now */
+  #send(
+    { probe, since }: {
+      readonly probe?: SubscriptionRequest;
+      readonly since?: number | undefined;
+    } = {},
+  ): void {
     const session = this.#session;
     if (!session) return;
     this.#request(session, probe);
     session.isComplete ||= this.#hasRequested(session);
-    this.#events.update();
+    this.#events.update(since);
   }
 
   /** Whether everything requested when the session started is acknowledged, rejected or waits. */

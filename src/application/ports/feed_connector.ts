@@ -16,8 +16,12 @@ import type { FeedFailure } from "../../domain/connection/failure.ts";
 
 /** Receives the replies to the requests of a session. */
 export interface SubscriptionReplies {
-  /** Upstream acknowledged: `state` is all that is subscribed. */
-  acknowledged(state: SymbolSets): void;
+  /**
+   * Upstream acknowledged: `state` is all that is subscribed.
+   *
+   * @param since wall clock ms since when messages of what is new arrive. @default now
+   */
+  acknowledged(state: SymbolSets, since?: number): void;
   /** Upstream rejected a request; the session continues. The message has no secret. */
   rejected(error: UpstreamError): void;
 }

@@ -608,12 +608,11 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     for (const stream of this.#annotatedOf(feed, channel)) stream.feed(notice);
   }
 
-  carried({ symbols, ...source }: Carriage): void {
-    const now = this.#options.clock.now();
+  carried({ symbols, ...source }: Carriage, since: number = this.#options.clock.now()): void {
     for (const name of channelsOf(source)) {
       this.#options.lastEvents?.forget(name);
       this.#options.firstEvents?.forget(name);
-      this.#channel(name).carried(symbols, now);
+      this.#channel(name).carried(symbols, since);
       this.#selections.carried(name);
     }
   }

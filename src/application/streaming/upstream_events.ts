@@ -27,8 +27,12 @@ export interface UpstreamEvents {
    * is undefined for the whole feed, which then replaces what was reported of symbols.
    */
   freshness(feed: FeedId, channel: UpstreamChannel | undefined, notice: FeedNotice): void;
-  /** Upstream has acknowledged pairs that were not acknowledged before. */
-  carried(pairs: Carriage): void;
+  /**
+   * Upstream has acknowledged pairs that were not acknowledged before.
+   *
+   * @param since wall clock ms since when their messages arrive. @default now
+   */
+  carried(pairs: Carriage, since?: number): void;
   /**
    * Pairs are no longer acknowledged: the session ended (`upstream_lost`), they were rejected or
    * are over the quota (`not_subscribed`), or no stream requests them any more (`undefined`).

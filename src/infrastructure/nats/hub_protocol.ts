@@ -134,11 +134,12 @@ export function encodeAttachReply({ term, ...reply }: AttachReply): Uint8Array {
 /** @throws InvalidMessage */
 export function readAttachReply(bytes: Uint8Array): AttachReply {
   const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
-  const { term, next, isUp, isKnown, kind, reason } = fields;
+  const { term, next, at, isUp, isKnown, kind, reason } = fields;
   if (!Number.isSafeInteger(next) || (next as number) < 1) throw invalid("next", next);
   return {
     term: readTerm(term),
     next: next as number,
+    at: readTime(at, "at"),
     isUp: readBoolean(isUp, "isUp"),
     isKnown: readBoolean(isKnown, "isKnown"),
     kind: kind === undefined ? undefined : readText(kind, "kind") as FeedKind,
@@ -172,28 +173,33 @@ export function readSubscribe(bytes: Uint8Array): SubscribeRequest {
 
 /** Encodes a {@linkcode SubscribeReply}. */
 export function encodeSubscribeReply(reply: SubscribeReply): Uint8Array {
-  return encode("state" in reply ? { state: listsOf(reply.state) } : reply);
+  return encode("state" in reply ? { ...reply, state: listsOf(reply.state) } : reply);
 }
 
 /** @throws InvalidMessage */
 export function readSubscribeReply(bytes: Uint8Array): SubscribeReply {
-  const { state, error, unknown } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  const { state, since, error, unknown } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
   if (unknown === true) return { unknown };
-  if (error === undefined) return { state: readSets(state) };
+  if (error === undefined) return { state: readSets(state), since: readTime(since, "since") };
   const { code, message } = fieldsOf(error, "error");
   if (!Number.isInteger(code)) throw invalid("code", code);
   return { error: { code: code as number, message: readText(message, "message") } };
 }
 
 /** Encodes an {@linkcode EdgeState}. */
-export function encodeEdgeState({ feed, term, state }: EdgeState): Uint8Array {
-  return encode({ feed, term: String(term), state: listsOf(state) });
+export function encodeEdgeState({ term, state, ...rest }: EdgeState): Uint8Array {
+  return encode({ ...rest, term: String(term), state: listsOf(state) });
 }
 
 /** @throws InvalidMessage */
 export function readEdgeState(bytes: Uint8Array): EdgeState {
-  const { feed, term, state } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the state");
-  return { feed: readFeed(feed), term: readTerm(term), state: readSets(state) };
+  const { feed, term, state, since } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the state");
+  return {
+    feed: readFeed(feed),
+    term: readTerm(term),
+    state: readSets(state),
+    since: readTime(since, "since"),
+  };
 }
 
 /** Encodes a {@linkcode RestRequest}. */
@@ -371,6 +377,12 @@ function readSets(value: unknown, maxPairs = Infinity): SymbolSets {
     sets.set(oneOf(UPSTREAM_CHANNELS, channel, "channel"), new Set(symbols.map(readSymbol)));
   }
   return sets;
+}
+
+/** Reads wall clock ms. */
+function readTime(value: unknown, name: string): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw invalid(name, value);
 }
 
 function readSymbol(value: unknown): string {

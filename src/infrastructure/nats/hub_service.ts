@@ -179,6 +179,7 @@ function refuseAttach(reason: string): Uint8Array {
   return encodeAttachReply({
     term: 0n,
     next: 1,
+    at: 0,
     isUp: false,
     isKnown: false,
     kind: undefined,

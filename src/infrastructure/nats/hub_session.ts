@@ -31,6 +31,7 @@ import { type BatchEntry, FrameJoiner } from "./frame_batch.ts";
 import type { HubLink } from "./hub_link.ts";
 import {
   type AttachReply,
+  type EdgeState,
   encodeAttach,
   encodeSubscribe,
   PairDigest,
@@ -92,6 +93,8 @@ interface Position {
   readonly next: number;
   /** Whether the hub has a session there; `undefined` where that is not known. */
   readonly isUp: boolean | undefined;
+  /** When the hub received it, in wall clock ms. */
+  readonly at: number;
 }
 
 /**
@@ -159,6 +162,11 @@ class HubSession implements FeedSession {
   #isUp = false;
   /** Number of the next entry when the session was attached. */
   #attachedAt = 0;
+  /**
+   * When the hub received the first message of the session, or acknowledged it, in wall clock ms.
+   * Streams receive an outage until then as a gap, and nothing from before.
+   */
+  #since = 0;
   /** Why the hub has no session. */
   #reason = "";
   /** Whether entries wait for the first subscriptions of the session. */
@@ -170,7 +178,7 @@ class HubSession implements FeedSession {
   #isUncertain = false;
   #requests = 0;
   /** A state that arrived while a request was in flight. */
-  #pushed: SymbolSets | undefined;
+  #pushed: Pick<EdgeState, "state" | "since"> | undefined;
   #unanswered = 0;
 
   constructor(feed: HubFeed, arrivals: Arrivals, options: ConnectOptions) {
@@ -194,9 +202,9 @@ class HubSession implements FeedSession {
     try {
       await this.#connect(ended);
       this.#arrivals.open();
-      link.onState(feed, ({ term, state }) => {
+      link.onState(feed, (state) => {
         this.#inOrder(() => {
-          if (term === this.#term) this.#onState(state);
+          if (state.term === this.#term) this.#onState(state);
         });
       });
       onOpened();
@@ -233,9 +241,10 @@ class HubSession implements FeedSession {
       onReply: (reply) => {
         const handle = () => this.#onSubscribed(reply, probe ? [] : pairs, action);
         // What has arrived before waits for this reply.
-        if (this.#isHeld) handle();
-        else this.#inOrder(handle);
-        this.#release();
+        if (!this.#isHeld) return this.#inOrder(handle);
+        handle();
+        // A rejected request is followed by others.
+        if (this.#requests === 0) this.#release();
       },
     });
   }
@@ -254,10 +263,10 @@ class HubSession implements FeedSession {
   /** Ends the session; another one continues with the entry `next`. */
   #endBefore(
     failure: FeedFailure,
-    { term = this.#term, next, isUp }: Omit<Position, "term"> & { readonly term?: bigint },
+    { term = this.#term, ...position }: Omit<Position, "term"> & { readonly term?: bigint },
   ): void {
     this.#end(failure);
-    this.#arrivals.position = { term, next, isUp };
+    this.#arrivals.position = { term, ...position };
   }
 
   #end(failure: FeedFailure): void {
@@ -334,7 +343,7 @@ class HubSession implements FeedSession {
     if (!signal.aborted) this.#attach();
   }
 
-  #onAttached({ term, next, isUp, isKnown, kind, reason }: AttachReply): void {
+  #onAttached({ term, next, at, isUp, isKnown, kind, reason }: AttachReply): void {
     const own = this.#feed.kind;
     if (kind !== own) return this.fail(otherProduct(this.#feed, kind));
     if (!isKnown) return this.fail(new FeedFailure(reason, { errorType: "upstream_error" }));
@@ -343,6 +352,7 @@ class HubSession implements FeedSession {
     this.#term = term;
     this.#attachedAt = next;
     this.#next = continued?.next ?? next;
+    this.#since = continued?.at ?? at;
     this.#arrivals.position = undefined;
     this.#reason = reason;
     this.#feed.counters.term = Number(term);
@@ -365,31 +375,33 @@ class HubSession implements FeedSession {
   }
 
   readonly #onEntry = (entry: BatchEntry, term: bigint): boolean => {
-    const { kind, number } = entry;
+    const { kind, number, receivedAt: at } = entry;
     // A hub that has lost its lease does not know it yet.
     if (term < this.#term) return true;
     if (term > this.#term) {
-      const position = { term, next: number, isUp: isUpBefore(kind) };
+      const position = { term, next: number, isUp: isUpBefore(kind), at };
       this.#endBefore(closed("Another hub has taken over"), position);
       return false;
     }
     if (number > this.#next) {
       this.#failMissing(number - this.#next);
       // The end of the hub's session may be missing too.
-      this.#arrivals.position = { term, next: number, isUp: isUpBefore(kind) };
+      this.#arrivals.position = { term, next: number, isUp: isUpBefore(kind), at };
       return false;
     }
     if (number < this.#next || kind === "beacon") return true;
     this.#next++;
-    if (kind === "up") this.#onUp(number);
+    if (kind === "up") this.#onUp(entry);
     else if (kind === "down") this.#onDown(entry);
     else this.#onFrame(entry);
     return true;
   };
 
-  #onUp(number: number): void {
-    if (!this.#isUp) this.#setUp();
-    else if (number >= this.#attachedAt) this.fail(closed("The hub has opened another session"));
+  #onUp({ number, receivedAt }: BatchEntry): void {
+    if (!this.#isUp) {
+      this.#since = receivedAt;
+      this.#setUp();
+    } else if (number >= this.#attachedAt) this.fail(closed("The hub has opened another session"));
   }
 
   #onFrame(entry: BatchEntry): void {
@@ -398,14 +410,16 @@ class HubSession implements FeedSession {
       const frame = this.#joiner.add(entry);
       if (!frame) return;
       this.frames++;
-      this.lastFrameAt = clock.monotonic();
-      receiver.receive(frame, entry.receivedAt);
+      const { receivedAt } = entry;
+      // What the hub has received since is missing when the session ends.
+      this.lastFrameAt = clock.monotonic() - Math.max(0, clock.now() - receivedAt);
+      if (receivedAt >= this.#since) receiver.receive(frame, receivedAt);
     } catch (error) {
       this.fail(new FeedFailure(messageOf(error), { errorType: "upstream_error" }));
     }
   }
 
-  #onDown({ payload }: BatchEntry): void {
+  #onDown({ payload, receivedAt: at }: BatchEntry): void {
     try {
       this.#reason = readDown(payload).message;
     } catch {
@@ -413,7 +427,7 @@ class HubSession implements FeedSession {
     }
     // Otherwise `up` is still awaited.
     if (!this.#isUp) return;
-    this.#endBefore(this.#noSession("closed"), { next: this.#next, isUp: false });
+    this.#endBefore(this.#noSession("closed"), { next: this.#next, isUp: false, at });
   }
 
   #failMissing(count: number): void {
@@ -441,7 +455,7 @@ class HubSession implements FeedSession {
     else {
       for (const pair of pairs) this.#record(pair, action === "subscribe");
       this.#pushed = undefined;
-      subscriptions.acknowledged(reply.state);
+      this.#acknowledge(reply);
     }
     this.#flushState();
   }
@@ -460,7 +474,7 @@ class HubSession implements FeedSession {
   }
 
   /** Takes a state that no request has asked for; during a request it is not the reply to that. */
-  #onState(state: SymbolSets): void {
+  #onState(state: EdgeState): void {
     this.#pushed = state;
     this.#flushState();
   }
@@ -469,7 +483,13 @@ class HubSession implements FeedSession {
     const state = this.#pushed;
     if (!state || this.#requests > 0) return;
     this.#pushed = undefined;
-    this.#options.subscriptions.acknowledged(state);
+    this.#acknowledge(state);
+  }
+
+  #acknowledge({ state, since }: Pick<EdgeState, "state" | "since">): void {
+    // What has arrived before and waits is in the gap.
+    if (this.#isHeld) this.#since = Math.max(this.#since, since);
+    this.#options.subscriptions.acknowledged(state, Math.max(this.#since, since));
   }
 
   /** Renews the lease of what this edge has subscribed. */

@@ -38,6 +38,7 @@ const subjects = hubSubjects("test");
 const ATTACHED: AttachReply = {
   term: 4n,
   next: 9,
+  at: 5_000,
   isUp: true,
   isKnown: true,
   kind: "iex",
@@ -166,10 +167,10 @@ nats("an edge attaches, and its requests are answered when the hub has decided",
   const state: SymbolSets = new Map([["trades", new Set(["AAPL"])]]);
   const error = { code: 405, message: "symbol limit exceeded" };
   hub.subscribed[1]?.answer({ error });
-  hub.subscribed[0]?.answer({ state });
+  hub.subscribed[0]?.answer({ state, since: 4_000 });
   const [first, second] = await Promise.all(replies);
   assert(first && second);
-  assert.deepEqual(readSubscribeReply(first.reply), { state });
+  assert.deepEqual(readSubscribeReply(first.reply), { state, since: 4_000 });
   assert.deepEqual(readSubscribeReply(second.reply), { error });
   assert.deepEqual(hub.order, ["flush", "flush"], "frames come before replies");
   const { attach: attached, subscribe } = hub.counters.requests;
@@ -182,10 +183,10 @@ nats("large replies, bodies and states are sent in parts", async (server) => {
   const state: SymbolSets = new Map([["quotes", new Set(symbols)]]);
   const asked = hub.ask(subjects.subscribe, encodeSubscribe(SUBSCRIBE));
   await until("the request arrives", () => hub.subscribed.length === 1);
-  hub.subscribed[0]?.answer({ state });
+  hub.subscribed[0]?.answer({ state, since: 4_000 });
   const { reply, parts } = await asked;
   assert.equal(parts, 3);
-  assert.deepEqual(readSubscribeReply(reply), { state });
+  assert.deepEqual(readSubscribeReply(reply), { state, since: 4_000 });
   hub.body = JSON.stringify({ text: "ü".repeat(700_000) });
   const rest = await hub.ask(
     subjects.rest,
@@ -204,7 +205,7 @@ nats("large replies, bodies and states are sent in parts", async (server) => {
     callback: (_error, message) => void received.push(message),
   });
   await hub.edge.flush();
-  hub.service.publishState("e", { feed: "opra", term: 4n, state });
+  hub.service.publishState("e", { feed: "opra", term: 4n, state, since: 4_000 });
   await until(
     "the state arrives",
     () => received.some(({ headers }) => !headers?.has(MORE_HEADER)),
@@ -213,7 +214,12 @@ nats("large replies, bodies and states are sent in parts", async (server) => {
   const [joined] = received.flatMap(({ data, headers }) =>
     joiner.add(data, headers?.has(MORE_HEADER) ?? false) ?? []
   );
-  assert.deepEqual(joined && readEdgeState(joined), { feed: "opra", term: 4n, state });
+  assert.deepEqual(joined && readEdgeState(joined), {
+    feed: "opra",
+    term: 4n,
+    state,
+    since: 4_000,
+  });
 });
 
 nats("requests that cannot be read are answered and counted", async (server) => {

@@ -31,6 +31,8 @@ class Rig implements AsyncDisposable {
   readonly frames: { readonly text: string; readonly receivedAt: number }[] = [];
   /** Acknowledged states as lists, and errors, in the order of arrival. */
   readonly replies: (Record<string, string[]> | UpstreamError)[] = [];
+  /** Since when what was acknowledged is carried, in wall clock ms. */
+  readonly since: (number | undefined)[] = [];
   readonly counters = createCounters().edge;
   readonly log = new RecordingLog();
   readonly link: HubLink;
@@ -84,7 +86,8 @@ class Rig implements AsyncDisposable {
     });
     this.#connectors.set(feed, connector);
     const subscriptions = {
-      acknowledged: (state: SymbolSets) => {
+      acknowledged: (state: SymbolSets, since?: number) => {
+        this.since.push(since);
         this.replies.push(Object.fromEntries(Array.from(state, ([k, v]) => [k, [...v]])));
       },
       rejected: (error: UpstreamError) => void this.replies.push(error),
@@ -174,6 +177,27 @@ test("entries that arrive before the reply to the attachment are not lost", asyn
   await opening;
   await rig.untilFrames(1);
 });
+
+test(
+  "what upstream carries is acknowledged since the first message that arrives",
+  async (rig, hub) => {
+    hub.at = 2_000;
+    const session = await rig.connect();
+    // Another edge had these pairs before.
+    hub.frame("sip", "one", { receivedAt: 2_001 });
+    session.request({ action: "subscribe", pairs: [AAPL], probe: false });
+    await rig.untilFrames(1);
+    hub.since = 3_000;
+    await session.close();
+    const next = await rig.connect();
+    hub.frame("sip", "in the gap", { receivedAt: 2_999 });
+    hub.frame("sip", "two", { receivedAt: 3_000 });
+    next.request({ action: "subscribe", pairs: [AAPL, MSFT], probe: false });
+    await rig.untilFrames(2);
+    assert.deepEqual(rig.texts, ["one", "two"]);
+    assert.deepEqual(rig.since, [2_000, 3_000]);
+  },
+);
 
 test("a frame in parts is joined", async (rig, hub) => {
   await rig.connect();

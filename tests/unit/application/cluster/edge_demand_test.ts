@@ -147,6 +147,7 @@ Deno.test("a request is answered when upstream has decided about each of its pai
   assert.deepEqual(hub.attach("a"), {
     term: 5n,
     next: 7,
+    at: hub.clock.now(),
     isUp: true,
     isKnown: true,
     kind: "iex",
@@ -159,6 +160,21 @@ Deno.test("a request is answered when upstream has decided about each of its pai
   hub.carry("MSFT");
   assert.deepEqual(stateOf(replies), ["AAPL", "MSFT"]);
   assert.deepEqual(hub.published, [], "a reply is enough");
+});
+
+Deno.test("a reply says since when upstream carries all of it", async () => {
+  const hub = new Hub();
+  hub.attach("a");
+  const first = hub.subscribe("a", "AAPL");
+  await hub.clock.advance(40);
+  hub.carry("AAPL");
+  const carriedAt = hub.clock.now();
+  await hub.clock.advance(500);
+  assert.equal(hub.attach("b").at, hub.clock.now());
+  const second = hub.subscribe("b", "AAPL");
+  const sinceOf = ([reply]: readonly SubscribeReply[]) =>
+    reply && "since" in reply ? reply.since : undefined;
+  assert.deepEqual([sinceOf(first), sinceOf(second)], [carriedAt, carriedAt]);
 });
 
 Deno.test("a pair that is carried for another edge is answered immediately", () => {
@@ -237,7 +253,8 @@ Deno.test("edges learn what changes upstream for their own pairs", () => {
   hub.demand.notCarried(pairs, "not_subscribed");
   hub.demand.notCarried(pairs, "upstream_lost");
   hub.demand.notCarried(pairs, undefined);
-  assert.deepEqual(hub.published, [{ edge: "a", feed: "sip", term: 5n, state: new Map() }]);
+  const since = hub.clock.now();
+  assert.deepEqual(hub.published, [{ edge: "a", feed: "sip", term: 5n, state: new Map(), since }]);
 });
 
 Deno.test("a session that begins again releases what it had only after some seconds", async () => {
@@ -364,7 +381,7 @@ Deno.test("a feed without subscriptions answers probes only", () => {
   hub.demand.subscribe({ ...request, pairs: [] }, (reply) => replies.push(reply));
   hub.demand.subscribe({ ...request, pairs: trades("AAPL") }, (reply) => replies.push(reply));
   assert.deepEqual(replies, [
-    { state: new Map() },
+    { state: new Map(), since: 0 },
     { error: { code: 400, message: "the stream has no subscriptions" } },
   ]);
 });

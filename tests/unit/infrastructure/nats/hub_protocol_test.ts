@@ -23,6 +23,7 @@ const channel = fc.constantFrom(...UPSTREAM_CHANNELS);
 const pair: fc.Arbitrary<Pair> = fc.record({ channel, symbol });
 const pairs = fc.uniqueArray(pair, { selector: pairKey, maxLength: 20 });
 const state = pairs.map(setsOf);
+const time = fc.double({ min: 0, max: 2 ** 45, noNaN: true }).map((ms) => ms + 0);
 
 function setsOf(list: readonly Pair[]): SymbolSets {
   const sets = new Map<Pair["channel"], Set<string>>();
@@ -67,6 +68,7 @@ const CASES: readonly Case[] = [
     value: fc.record({
       term,
       next: fc.integer({ min: 1, max: 2 ** 52 }),
+      at: time,
       isUp: fc.boolean(),
       isKnown: fc.boolean(),
       kind: fc.option(kind, { nil: undefined }),
@@ -78,7 +80,7 @@ const CASES: readonly Case[] = [
   {
     name: "subscribe reply",
     value: fc.oneof(
-      fc.record({ state }),
+      fc.record({ state, since: time }),
       fc.record({ error: fc.record({ code: fc.integer(), message: text }) }),
       fc.constant({ unknown: true }),
     ),
@@ -87,7 +89,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: "state of an edge",
-    value: fc.record({ feed, term, state }),
+    value: fc.record({ feed, term, state, since: time }),
     encode: protocol.encodeEdgeState,
     read: protocol.readEdgeState,
   },
