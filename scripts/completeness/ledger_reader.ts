@@ -12,7 +12,7 @@ const PAGE = 20_000;
 const CHANNELS: ReadonlySet<string> = new Set<Channel>(["quotes", "trades", "bars"]);
 
 /** The part of a message that identifies it. */
-interface LedgerMessage {
+export interface LedgerMessage {
   readonly S: string;
   readonly t: string;
   readonly i?: number | string;
@@ -49,7 +49,12 @@ export class LedgerReader {
   async read(): Promise<void> {
     for await (const { number, at, channel, message } of this.#pages<LedgerEntry>("produced")) {
       if (!CHANNELS.has(channel)) continue;
-      this.#produced.set(number, { at, channel, symbol: message.S, key: keyOf(channel, message) });
+      this.#produced.set(number, {
+        at,
+        channel,
+        symbol: message.S,
+        key: messageKey(channel, message),
+      });
     }
     for await (const { produced, outcome } of this.#pages<DeliveryEntry>("deliveries")) {
       this.#outcomes.set(produced, outcome);
@@ -83,7 +88,7 @@ export class LedgerReader {
 }
 
 /** As in `client.py`: the time to the nanosecond, and an id or prices. */
-function keyOf(channel: Channel, { t, i, bp = 0, ap = 0, v }: LedgerMessage): string {
+export function messageKey(channel: Channel, { t, i, bp = 0, ap = 0, v }: LedgerMessage): string {
   const [whole = "", fraction = ""] = t.replace("Z", "").split(".");
   const at = `${Date.parse(`${whole}Z`) / 1000}.${fraction.padEnd(9, "0")}`;
   if (channel === "trades") return `${at} ${i}`;

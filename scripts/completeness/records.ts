@@ -19,6 +19,12 @@ export interface ProducedMessage {
   readonly outcome: "sent" | "waiting" | "muted" | "malformed" | "lost" | "unsent";
 }
 
+/** State of a feed, or of symbols of it, as protobuf-JSON. */
+interface FeedJson {
+  readonly freshness?: string;
+  readonly symbols?: readonly string[];
+}
+
 /** A notice as protobuf-JSON; 64-bit numbers are text. */
 export interface NoticeJson {
   readonly at: string;
@@ -26,7 +32,10 @@ export interface NoticeJson {
     readonly epoch: string;
     readonly sequence?: string;
     readonly resumed?: boolean;
+    readonly feed?: FeedJson;
   };
+  readonly feed?: FeedJson;
+  readonly subscription?: { readonly symbol: string; readonly state: string };
   readonly gap?: {
     readonly reason: string;
     readonly count?: string;

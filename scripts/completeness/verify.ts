@@ -50,7 +50,7 @@ const TOLERANCE_MS = 500;
 interface Span {
   readonly reason: string;
   readonly start: number;
-  readonly end: number;
+  end: number;
   readonly symbols: readonly string[];
 }
 
@@ -73,6 +73,8 @@ export class StreamVerifier {
   readonly #spans: Span[] = [];
   /** Times between a position and an inexact resume. */
   readonly #unknown: Span[] = [];
+  /** The same of symbols of which nothing was received since the resume. */
+  readonly #resuming = new Map<string, Span>();
   readonly #sequences = new Set<number>();
   #call: CallTotals = { live: 0, slow: 0, heartbeat: undefined };
   #epoch = "";
@@ -151,6 +153,7 @@ export class StreamVerifier {
 
   #addData(item: Extract<Item, { kind: "data" }>): void {
     const { symbol, key, sequence, symbolSequence, origin, receivedAt } = item;
+    this.#resuming.delete(symbol);
     this.#lastReceivedAt.set(symbol, receivedAt);
     const id = `${symbol} ${key}`;
     if (origin === "snapshot") {
@@ -192,8 +195,13 @@ export class StreamVerifier {
   }
 
   #addNotice(notice: NoticeJson, at: number): void {
-    const { hello, gap, heartbeat } = notice;
+    const { hello, gap, heartbeat, subscription } = notice;
     if (hello) this.#addHello(hello, at);
+    if (subscription?.state === "SYMBOL_STATE_ACKNOWLEDGED") {
+      // Where it was not subscribed, the stream starts with that.
+      const resuming = this.#resuming.get(subscription.symbol);
+      if (resuming) resuming.end = at;
+    }
     if (gap) this.#addGap(gap, at);
     if (heartbeat) this.#addHeartbeat(heartbeat);
   }
@@ -205,7 +213,9 @@ export class StreamVerifier {
       // An outage that a symbol was in is not reported any more.
       for (const symbol of this.#expected.symbols) {
         const start = this.#lastReceivedAt.get(symbol) ?? 0;
-        this.#unknown.push({ reason: "", start, end: at, symbols: [symbol] });
+        const span = { reason: "", start, end: at, symbols: [symbol] };
+        this.#resuming.set(symbol, span);
+        this.#unknown.push(span);
       }
       this.#symbolSequences.clear();
       this.#gapsSince.clear();

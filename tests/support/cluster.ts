@@ -54,7 +54,7 @@ const ADDRESS = /_URL$/;
 
 /** Settings of hubs and edges of the same cluster. */
 export function clusterEnv(
-  simulator: Simulator,
+  simulator: Pick<Simulator, "environment">,
   nats: Pick<NatsServer, "url">,
   env: Readonly<Record<string, string>> = {},
 ): { readonly hub: Record<string, string>; readonly edge: Record<string, string> } {
