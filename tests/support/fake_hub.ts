@@ -49,6 +49,8 @@ export class FakeHub implements AsyncDisposable {
     opra: "opra",
     trading: "trade_updates",
   };
+  /** States that edges are said to have been sent. */
+  states: number | undefined;
   readonly attached: AttachRequest[] = [];
   readonly subscribed: SubscribeRequest[] = [];
   readonly rests: RestRequest[] = [];
@@ -97,9 +99,9 @@ export class FakeHub implements AsyncDisposable {
       this.attached.push(request);
       const isKnown = request.held ? this.onContinue(request) : true;
       if (isKnown === undefined) return undefined;
-      const { term, next, at, isUp, reason, kinds } = this;
+      const { term, next, at, isUp, reason, kinds, states } = this;
       const kind = kinds[request.feed];
-      return encodeAttachReply({ term, next, at, isUp, isKnown, kind, reason });
+      return encodeAttachReply({ term, next, at, isUp, isKnown, kind, reason, states });
     });
     serve(subscribe, ({ data }) => {
       const request = readSubscribe(data);

@@ -99,6 +99,8 @@ interface EdgeSession {
   /** Monotonic ms of the last sign of life. */
   seenAt: number;
   pending: Pending | undefined;
+  /** States that were sent without a request. */
+  states: number;
 }
 
 /** An edge with its sessions. */
@@ -147,13 +149,13 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     }
     const position = { ...positionOf(feed), at };
     return reason === undefined
-      ? { term, ...position, isKnown: true, kind }
+      ? { term, ...position, isKnown: true, kind, states: this.#sessionOf(request)?.states }
       : { term, ...position, isKnown: false, kind, reason };
   }
 
   /** Applies a request of an edge; `answer` is called once, maybe at a later time. */
   subscribe(request: SubscribeRequest, answer: (reply: SubscribeReply) => void): void {
-    const session = this.#edges.get(request.edge)?.sessions.get(request.feed);
+    const session = this.#sessionOf(request);
     const { lease: { term }, clock } = this.#options;
     if (!session || session.term !== term || request.term !== term) {
       return answer({ unknown: true });
@@ -274,6 +276,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       digest: new PairDigest(),
       seenAt: clock.monotonic(),
       pending: undefined,
+      states: 0,
     });
   }
 
@@ -405,6 +408,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       }
       const { pairs, edge, term } = session;
       if (!keys.some((key) => pairs.has(key))) continue;
+      session.states++;
       this.#options.publishState(edge, { feed, term, ...this.#stateOf(session) });
     }
   }
@@ -422,6 +426,12 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       if (carried.length > 0) state.set(channel, new Set(carried.map(({ symbol }) => symbol)));
     }
     return { state, since };
+  }
+
+  #sessionOf(
+    { edge, feed }: Pick<AttachRequest, "edge" | "feed">,
+  ): EdgeSession | undefined {
+    return this.#edges.get(edge)?.sessions.get(feed);
   }
 
   *#sessionsOf(feed: FeedId): Generator<EdgeSession> {

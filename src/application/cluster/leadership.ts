@@ -4,7 +4,9 @@
  * The lease is renewed every third of its time. After two thirds without a renewal the task is
  * stopped, so that it has ended when another process can take the lease. The time is counted from
  * before each request, by the monotonic clock, which continues while a process is suspended:
- * {@linkcode Leadership.term} is `undefined` from then on, also before the task is stopped.
+ * {@linkcode Leadership.term} is `undefined` from then on, also before the task is stopped. A
+ * renewal that was sent in time and is answered later, as to a process that was suspended, extends
+ * it again.
  *
  * @module
  */

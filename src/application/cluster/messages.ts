@@ -46,6 +46,8 @@ export interface AttachReply {
   readonly kind: FeedKind | undefined;
   /** Why there is no session or the request is refused; otherwise "". */
   readonly reason: string;
+  /** How many {@linkcode EdgeState}s the session was sent; absent where it is not known. */
+  readonly states?: number | undefined;
 }
 
 /** Subscribes or unsubscribes pairs for one edge. */

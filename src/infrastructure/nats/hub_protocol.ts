@@ -134,8 +134,9 @@ export function encodeAttachReply({ term, ...reply }: AttachReply): Uint8Array {
 /** @throws InvalidMessage */
 export function readAttachReply(bytes: Uint8Array): AttachReply {
   const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
-  const { term, next, at, isUp, isKnown, kind, reason } = fields;
+  const { term, next, at, isUp, isKnown, kind, reason, states } = fields;
   if (!Number.isSafeInteger(next) || (next as number) < 1) throw invalid("next", next);
+  if (states !== undefined && !Number.isSafeInteger(states)) throw invalid("states", states);
   return {
     term: readTerm(term),
     next: next as number,
@@ -144,6 +145,7 @@ export function readAttachReply(bytes: Uint8Array): AttachReply {
     isKnown: readBoolean(isKnown, "isKnown"),
     kind: kind === undefined ? undefined : readText(kind, "kind") as FeedKind,
     reason: readText(reason, "reason"),
+    states: states as number | undefined,
   };
 }
 

@@ -179,6 +179,8 @@ class HubSession implements FeedSession {
   #requests = 0;
   /** A state that arrived while a request was in flight. */
   #pushed: Pick<EdgeState, "state" | "since"> | undefined;
+  /** States that have arrived without a request. */
+  #states = 0;
   #unanswered = 0;
 
   constructor(feed: HubFeed, arrivals: Arrivals, options: ConnectOptions) {
@@ -203,9 +205,8 @@ class HubSession implements FeedSession {
       await this.#connect(ended);
       this.#arrivals.open();
       link.onState(feed, (state) => {
-        this.#inOrder(() => {
-          if (state.term === this.#term) this.#onState(state);
-        });
+        // One that arrives before the session is attached is of the last one.
+        if (state.term === this.#term) this.#inOrder(() => this.#onState(state));
       });
       onOpened();
       this.#attach();
@@ -475,6 +476,7 @@ class HubSession implements FeedSession {
 
   /** Takes a state that no request has asked for; during a request it is not the reply to that. */
   #onState(state: EdgeState): void {
+    this.#states++;
     this.#pushed = state;
     this.#flushState();
   }
@@ -526,6 +528,10 @@ class HubSession implements FeedSession {
     if (reply.term !== this.#term || !reply.isKnown) {
       const { reason } = reply;
       return this.fail(closed(reason || "The hub does not know this edge any more"));
+    }
+    // What the hub has sent before its reply has arrived before it.
+    if (reply.states !== undefined && reply.states !== this.#states) {
+      return this.fail(closed("A state from the hub is missing"));
     }
     // Proves that the hub replies, which the heartbeat of the trading feed asks for.
     if (this.#feed.feed === "trading") this.frames++;

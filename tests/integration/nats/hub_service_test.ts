@@ -43,6 +43,7 @@ const ATTACHED: AttachReply = {
   isKnown: true,
   kind: "iex",
   reason: "",
+  states: 0,
 };
 const SUBSCRIBE: SubscribeRequest = {
   edge: "e",

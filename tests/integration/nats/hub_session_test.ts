@@ -462,6 +462,26 @@ test(
   },
 );
 
+test("a state that was lost ends the session", async (rig, hub) => {
+  const session = await rig.connect();
+  const keepAlive = async () => {
+    const { lastEntryAt } = rig.counters.feeds.sip;
+    hub.beacon("sip");
+    await until("the beacon", () => rig.counters.feeds.sip.lastEntryAt !== lastEntryAt);
+    await rigClock.advance(2_000);
+  };
+  hub.pushState("e1", "sip", STATE);
+  await until("the state", () => rig.replies.length === 1);
+  hub.states = 1;
+  await keepAlive();
+  await until("a second attachment", () => hub.attached.length === 2);
+  await settled(hub);
+  hub.states = 2;
+  await keepAlive();
+  assert.equal((await session.ended).message, "A state from the hub is missing");
+  assert.equal(hub.attached.length, 3);
+}, manual);
+
 test("what the hub has of the edge is confirmed every two seconds", async (rig, hub) => {
   const session = await rig.connect();
   session.request({ action: "subscribe", pairs: [AAPL], probe: false });

@@ -152,6 +152,7 @@ Deno.test("a request is answered when upstream has decided about each of its pai
     isKnown: true,
     kind: "iex",
     reason: "",
+    states: 0,
   });
   const replies = hub.subscribe("a", "AAPL", "MSFT");
   assert.deepEqual(hub.requested, ["trades AAPL 1", "trades MSFT 1"]);
@@ -255,6 +256,7 @@ Deno.test("edges learn what changes upstream for their own pairs", () => {
   hub.demand.notCarried(pairs, undefined);
   const since = hub.clock.now();
   assert.deepEqual(hub.published, [{ edge: "a", feed: "sip", term: 5n, state: new Map(), since }]);
+  assert.deepEqual(["a", "b"].map((edge) => hub.attach(edge, null).states), [1, 0]);
 });
 
 Deno.test("a session that begins again releases what it had only after some seconds", async () => {

@@ -73,6 +73,7 @@ const CASES: readonly Case[] = [
       isKnown: fc.boolean(),
       kind: fc.option(kind, { nil: undefined }),
       reason: text,
+      states: fc.option(fc.nat(), { nil: undefined }),
     }),
     encode: protocol.encodeAttachReply,
     read: protocol.readAttachReply,
