@@ -17,7 +17,7 @@ import { OrderBooks } from "./application/orderbooks/order_books.ts";
 import { Activity } from "./application/status/activity.ts";
 import type { ProxyCounters } from "./application/status/counters.ts";
 import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
-import { statusSource } from "./application/status/status.ts";
+import { type ClusterReport, statusSource } from "./application/status/status.ts";
 import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
 import type { OrderStore } from "./application/ports/order_store.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
@@ -156,6 +156,7 @@ export function createCore(
       kinds: feedKinds(config),
       streams,
       draining: () => drain.reason !== undefined,
+      cluster: edgeOf(deps.hub),
     }),
     quotas: () => Object.values(managers).map((manager) => manager.reportQuota()),
     expansions: () => underlyings?.reports() ?? [],
@@ -207,6 +208,11 @@ function eventsOf(
       edges?.subscription(...changes);
     },
   };
+}
+
+/** The part in a cluster of a process that follows a hub. */
+function edgeOf(hub: Hub | undefined) {
+  return hub && ((): ClusterReport => ({ role: "edge", hub: hub.report }));
 }
 
 /** The freshness of a feed that the settings disable. */

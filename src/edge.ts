@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { reportFollowedHub } from "./application/cluster/followed_hub.ts";
 import type { FeedLinkOptions } from "./application/feeds/feed_link.ts";
 import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { StoredEntry } from "./application/ports/order_store.ts";
 import type { ProxyCounters } from "./application/status/counters.ts";
+import type { FollowedHubReport } from "./application/status/reports.ts";
 import { forwardedApi } from "./infrastructure/alpaca/rest/forwarded_api.ts";
 import type { ApiHosts } from "./infrastructure/alpaca/rest/responses.ts";
 import type { Config } from "./infrastructure/config/config.ts";
@@ -27,6 +29,8 @@ export interface Hub extends AsyncDisposable {
   readonly links: HubLinkSettings;
   /** Why new streams are refused; `undefined` while a hub answers. */
   readonly absence: string | undefined;
+  /** What is received from it. */
+  readonly report: FollowedHubReport;
   /** Opens sessions of a feed. */
   connector(feed: Pick<HubFeed, "feed" | "kind" | "receiver" | "deliveries">): FeedConnector;
   /** Reads the order updates that hubs have stored. */
@@ -85,6 +89,13 @@ export async function openHub(
     },
     get absence() {
       return link.absence;
+    },
+    get report() {
+      return reportFollowedHub(counters.edge.feeds, {
+        enabled: config.feeds,
+        now: clock.now(),
+        problem: link.absence,
+      });
     },
     connector: ({ feed, ...rest }) =>
       createHubConnector({

@@ -290,6 +290,8 @@ export interface EdgeFeedCounters {
   dropped: number;
   /** Term of the hub; 0 before the first one. */
   term: number;
+  /** Wall clock ms since which the edge follows the hub of this term; `undefined` before. */
+  followedSince: number | undefined;
   /** Wall clock ms at which something last arrived; `undefined` before. */
   lastEntryAt: number | undefined;
 }
@@ -392,7 +394,13 @@ export function createCounters(): ProxyCounters {
     ) as RestCounters,
     tls: { reloads: { loaded: 0, failed: 0 }, expiresAt: undefined },
     edge: {
-      feeds: perFeed(() => ({ missing: 0, dropped: 0, term: 0, lastEntryAt: undefined })),
+      feeds: perFeed(() => ({
+        missing: 0,
+        dropped: 0,
+        term: 0,
+        followedSince: undefined,
+        lastEntryAt: undefined,
+      })),
       requests: perRequest(() => emptyLatency(REQUEST_BUCKETS)),
       unanswered: zeroes(EDGE_REQUESTS),
     },

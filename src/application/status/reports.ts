@@ -184,3 +184,24 @@ export interface EdgeReport {
   /** Time since its last sign of life, in ms. */
   readonly silenceMs: number;
 }
+
+/** What an edge receives of one feed from the hub that it follows. */
+export interface FollowedFeed {
+  readonly feed: FeedId;
+  /** Term of the hub; `undefined` before the first. */
+  readonly term: number | undefined;
+  /** Wall clock ms since which the edge follows it. */
+  readonly since: number | undefined;
+  /** Time since something arrived, in ms; `undefined` before the first. */
+  readonly silenceMs: number | undefined;
+  /** Entries that did not arrive since the process started. */
+  readonly missing: number;
+}
+
+/** The hub that an edge follows: the latest term of its feeds, and what holds for all of them. */
+export interface FollowedHubReport extends Omit<FollowedFeed, "feed"> {
+  /** Why no hub serves the edge; `undefined` while one does. */
+  readonly problem: string | undefined;
+  /** The enabled feeds. */
+  readonly feeds: readonly FollowedFeed[];
+}

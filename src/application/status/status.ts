@@ -15,7 +15,7 @@ import type { LinkState } from "../../domain/connection/link.ts";
 import type { FeedNotice } from "../../domain/market/notices.ts";
 import type { Clock } from "../ports/clock.ts";
 import { WallStamp } from "./wall_stamp.ts";
-import type { EdgeReport } from "./reports.ts";
+import type { EdgeReport, FollowedHubReport } from "./reports.ts";
 
 /** Whether the data of a feed is current. */
 export interface FreshnessReport {
@@ -76,6 +76,8 @@ export interface ClusterReport {
   readonly lease?: LeaseReport | undefined;
   /** What a hub does for its edges; only of a hub. */
   readonly distribution?: DistributionReport | undefined;
+  /** The hub that an edge follows; only of an edge. */
+  readonly hub?: FollowedHubReport | undefined;
 }
 
 /** The edges of a hub, none while it stands by, and what is published for them. */
@@ -122,6 +124,8 @@ interface StatusInputs {
   readonly streams: { readonly count: number };
   /** Whether new streams are refused. */
   readonly draining: () => boolean;
+  /** The part of the process in a cluster. @default none */
+  readonly cluster?: (() => ClusterReport) | undefined;
 }
 
 /** Makes a source of snapshots; a disabled feed is always `disconnected`. */
@@ -139,6 +143,7 @@ export function statusSource(inputs: StatusInputs): StatusSource {
     }),
     clientCount: inputs.streams.count,
     draining: inputs.draining(),
+    ...(inputs.cluster && { cluster: inputs.cluster() }),
   });
 }
 

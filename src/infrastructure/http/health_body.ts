@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { FollowedHubReport } from "../../application/status/reports.ts";
 import type {
   ClusterReport,
   FreshnessReport,
@@ -61,6 +62,21 @@ interface ClusterHealth {
   };
   /** Only of a hub: the edges that it serves. */
   readonly edges?: readonly EdgeHealth[];
+  /** Only of an edge. */
+  readonly hub?: FollowedHubHealth;
+}
+
+/** The hub that an edge follows; what is not known yet is absent. */
+interface FollowedHubHealth {
+  readonly term?: string;
+  /** RFC 3339; since when the edge follows the hub of this term. */
+  readonly since?: string;
+  /** Time since something arrived, of the feed for which it is longest, in whole ms. */
+  readonly silence_ms?: number;
+  /** Since the start. */
+  readonly entries_missing: number;
+  /** Why no hub serves the edge; absent while one does. */
+  readonly problem?: string;
 }
 
 /** One edge of a hub. */
@@ -119,7 +135,8 @@ export function healthBody(
   };
 }
 
-function clusterHealth({ role, lease, distribution }: ClusterReport): ClusterHealth {
+function clusterHealth({ role, lease, distribution, hub }: ClusterReport): ClusterHealth {
+  if (hub) return { role, hub: followedHubHealth(hub) };
   if (!lease) return { role };
   const { term, since, takeovers, problem } = lease;
   return {
@@ -139,6 +156,17 @@ function clusterHealth({ role, lease, distribution }: ClusterReport): ClusterHea
         subscriptions: pairs,
       })),
     }),
+  };
+}
+
+function followedHubHealth(hub: FollowedHubReport): FollowedHubHealth {
+  const { term, since, silenceMs, missing, problem } = hub;
+  return {
+    ...(term !== undefined && { term: String(term) }),
+    ...(since !== undefined && { since: new Date(since).toISOString() }),
+    ...(silenceMs !== undefined && { silence_ms: Math.round(silenceMs) }),
+    entries_missing: missing,
+    ...(problem !== undefined && { problem }),
   };
 }
 

@@ -47,7 +47,7 @@ import { messageOf } from "./nats_client.ts";
 const CONNECT_MS = 5_000;
 const ATTACH_MS = 2_000;
 /** Pause before the next request while another hub is about to take over, in ms. */
-const TAKEOVER_PAUSE_MS = 200;
+const TAKEOVER_PAUSE_MS = 50;
 /** A hub answers within five seconds. */
 const SUBSCRIBE_MS = 8_000;
 /** Interval in which this edge renews its subscriptions at the hub, in ms. */
@@ -356,10 +356,17 @@ class HubSession implements FeedSession {
     this.#since = continued?.at ?? at;
     this.#arrivals.position = undefined;
     this.#reason = reason;
-    this.#feed.counters.term = Number(term);
+    this.#recordTerm(Number(term));
     if (continued?.isUp ?? isUp) this.#setUp();
     // Entries that have arrived since the subscription wait.
     else this.#start();
+  }
+
+  #recordTerm(term: number): void {
+    const { counters, clock } = this.#feed;
+    if (term === counters.term) return;
+    counters.term = term;
+    counters.followedSince = clock.now();
   }
 
   #setUp(): void {

@@ -14,12 +14,14 @@ import { until } from "../../support/until.ts";
 
 const t = "2026-09-14T14:30:02.123456789Z";
 
-/** What `/health` of a hub says about the cluster. */
+/** What `/health` of a hub or an edge says about the cluster. */
 async function clusterOf(port: number) {
   const body = await (await fetch(`http://127.0.0.1:${port}/health`)).json();
   return body.cluster as {
-    readonly lease: { readonly held: boolean };
+    readonly role: string;
+    readonly lease: { readonly held: boolean; readonly term: string };
     readonly edges: readonly { readonly subscriptions: number }[];
+    readonly hub: { readonly term: string; readonly silence_ms: number };
   };
 }
 
@@ -98,6 +100,10 @@ Deno.test(requires(["nats-server"], {
     const failures = edgeLog.records.slice(attached).filter(({ level }) => level === "warn");
     assert.deepEqual(failures.map(({ message }) => message), ["Feed connection failed, retrying"]);
     assert.match(String(failures[0]?.fields["cause"]), /^The hub has no session: /);
+    const { role, hub: followed } = await clusterOf(edge.ports.health);
+    const { term } = (await clusterOf(second.ports.health)).lease;
+    assert.deepEqual([role, followed.term], ["edge", term]);
+    assert.ok(followed.silence_ms < 3_000, `${followed.silence_ms} ms`);
     const metrics = await (await fetch(`http://127.0.0.1:${second.ports.health}/metrics`)).text();
     assert.match(metrics, /^alpaca_proxy_hub_edges 1$/m);
     assert.match(metrics, /^alpaca_proxy_hub_requests_total{kind="attach",outcome="ok"} [1-9]/m);

@@ -27,6 +27,7 @@ import {
   edgesTable,
   errorsTable,
   expansionsTable,
+  followedTable,
   streamsTable,
   subscriptionsTable,
 } from "./tables.ts";
@@ -59,7 +60,10 @@ export function renderPage(
       <div class="columns">
         <div class="column">${traffic(page, view)} ${subscriptions(page, view)}</div>
         <div class="column">
-          ${edges(page, view.status)} ${streams(page, view)} ${errors(page, view)}
+          ${edges(page, view.status)} ${followedHub(page, view.status)} ${streams(
+            page,
+            view,
+          )} ${errors(page, view)}
         </div>
       </div>
     </main>
@@ -339,6 +343,22 @@ function edges(page: Elements, { cluster, now }: LiveView["status"]): Markup {
       <div ${page.show("edges.some", count > 0)}>
         ${scroller("Attached edges", edgesTable(page, distribution.edges, now))}
       </div>
+    </section>
+  `;
+}
+
+/** The hub that an edge follows. */
+function followedHub(page: Elements, { cluster, now }: LiveView["status"]): Markup {
+  const { hub } = cluster ?? {};
+  if (!hub) return html``;
+  const missing = `${formatCount(hub.missing)} ${hub.missing === 1 ? "entry" : "entries"} missing`;
+  return html`
+    <section class="panel" aria-labelledby="hub">
+      ${heading("hub", "Hub", page.text("hub.missing", missing))}
+      <p class="empty" ${page.show("hub.problem", hub.problem !== undefined)}>
+        ${page.text("hub.problem", hub.problem ?? "")}
+      </p>
+      ${scroller("Feeds of the hub", followedTable(page, hub.feeds, now))}
     </section>
   `;
 }

@@ -13,7 +13,7 @@ import { html, type Markup } from "./html.ts";
 export type Tone = "good" | "warn" | "bad" | "off" | "plain";
 
 /** Tables with a varying number of rows. */
-type TableName = "streams" | "subscriptions" | "expansions" | "errors" | "edges";
+type TableName = "streams" | "subscriptions" | "expansions" | "errors" | "edges" | "followed";
 
 /** One row of a table. */
 export interface Row {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { MessageType } from "../../../application/status/counters.ts";
+import type { FollowedHubReport } from "../../../application/status/reports.ts";
 import type { ClusterReport } from "../../../application/status/status.ts";
 import type { LinkState } from "../../../domain/connection/link.ts";
 import type { StreamKind } from "../../../domain/market/channels.ts";
@@ -66,13 +67,23 @@ export const STATES: Readonly<Record<LinkState, readonly [string, Tone]>> = {
   error: ["Error", "bad"],
 };
 
-/** The part of a process in a cluster: `hub: has the lease since 09:30:00 (term 7)`. */
-export function formatRole({ role, lease }: ClusterReport, now: number): string {
+/**
+ * The part of a process in a cluster: `hub: has the lease since 09:30:00 (term 7)`,
+ * `edge: follows term 7 since 09:30:00`.
+ */
+export function formatRole({ role, lease, hub }: ClusterReport, now: number): string {
+  if (hub) return `${role}: ${formatFollowed(hub, now)}`;
   if (!lease) return role;
   const { term, since, problem } = lease;
   const at = formatTime(since, now);
   if (term !== undefined) return `${role}: has the lease since ${at} (term ${term})`;
   return `${role}: stands by since ${at}${problem === undefined ? "" : `, ${problem}`}`;
+}
+
+function formatFollowed({ term, since, problem }: FollowedHubReport, now: number): string {
+  if (problem !== undefined) return "without a hub";
+  if (term === undefined || since === undefined) return "no hub yet";
+  return `follows term ${term} since ${formatTime(since, now)}`;
 }
 
 /** Shown where a value is not known. */

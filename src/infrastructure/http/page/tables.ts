@@ -10,6 +10,7 @@ import type {
   EdgeReport,
   ExpansionReport,
   FeedSubscriptions,
+  FollowedFeed,
   OptionsReport,
   PriceSource,
   StreamReport,
@@ -21,7 +22,7 @@ import type { Elements, Row, Table } from "./elements.ts";
 import { CHANNEL_LABELS, formatAge, formatCount, formatDuration, formatTime } from "./format.ts";
 import type { Markup } from "./html.ts";
 
-/** Edges send a sign of life every two seconds. */
+/** Edges send a sign of life every two seconds, hubs every second. */
 const LATE_SIGN_MS = 3_000;
 
 const STREAMS: Table = {
@@ -287,6 +288,39 @@ export function edgesTable(page: Elements, edges: readonly EdgeReport[], now: nu
     tone: silenceMs > LATE_SIGN_MS ? "warn" : "plain",
   }));
   return page.table(EDGES, rows);
+}
+
+const FOLLOWED: Table = {
+  name: "followed",
+  caption: "What this edge receives from its hub, by feed",
+  columns: [
+    { title: "Feed", style: "name" },
+    { title: "Term", style: "number" },
+    { title: "Followed", style: "number" },
+    { title: "Since", style: "note", joined: true },
+    { title: "Last entry", style: "number" },
+    { title: "Missing", style: "number" },
+  ],
+};
+
+/** Renders what an edge receives from its hub. */
+export function followedTable(
+  page: Elements,
+  feeds: readonly FollowedFeed[],
+  now: number,
+): Markup {
+  const rows = feeds.map(({ feed, term, since, silenceMs, missing }): Row => ({
+    cells: [
+      feedName(feed),
+      term === undefined ? "none yet" : String(term),
+      since === undefined ? "" : formatDuration(now - since),
+      since === undefined ? "" : formatTime(since, now),
+      silenceMs === undefined ? "none yet" : formatAge(silenceMs),
+      formatCount(missing),
+    ],
+    tone: silenceMs === undefined || silenceMs > LATE_SIGN_MS ? "warn" : "plain",
+  }));
+  return page.table(FOLLOWED, rows);
 }
 
 const ERRORS: Table = {

@@ -1,5 +1,6 @@
-/** Health, readiness and the status page of a hub. */
+/** Health, readiness and the status page of hubs and edges. */
 import assert from "node:assert/strict";
+import type { FollowedHubReport } from "../../../../src/application/status/reports.ts";
 import type { LeaseReport, ProxyStatus } from "../../../../src/application/status/status.ts";
 import { healthBody, isReady } from "../../../../src/infrastructure/http/health_body.ts";
 import { formatRole } from "../../../../src/infrastructure/http/page/format.ts";
@@ -82,4 +83,53 @@ Deno.test("the health of a hub lists its edges", () => {
     feeds: ["sip", "trading"],
     subscriptions: 12,
   }]);
+});
+
+const FOLLOWED: FollowedHubReport = {
+  term: 7,
+  since: SINCE,
+  silenceMs: 412.4,
+  missing: 3,
+  problem: undefined,
+  feeds: [{ feed: "sip", term: 7, since: SINCE, silenceMs: 412.4, missing: 3 }],
+};
+const ABSENT: FollowedHubReport = {
+  term: undefined,
+  since: undefined,
+  silenceMs: undefined,
+  missing: 0,
+  problem: "No hub answers",
+  feeds: [],
+};
+
+function edge(report: FollowedHubReport): ProxyStatus {
+  return sampleStatus(["connected", "connected", "connected"], {
+    cluster: { role: "edge", hub: report },
+  });
+}
+
+Deno.test("the health of an edge describes the hub that it follows", () => {
+  assert.deepEqual(healthBody(edge(FOLLOWED), ENABLED).cluster, {
+    role: "edge",
+    hub: {
+      term: "7",
+      since: "2024-01-15T09:30:00.000Z",
+      silence_ms: 412,
+      entries_missing: 3,
+    },
+  });
+});
+
+Deno.test("the health of an edge without a hub says why", () => {
+  assert.deepEqual(healthBody(edge(ABSENT), ENABLED).cluster, {
+    role: "edge",
+    hub: { entries_missing: 0, problem: "No hub answers" },
+  });
+});
+
+Deno.test("the status page of an edge names the term that it follows", () => {
+  const role = (hub: FollowedHubReport) => formatRole({ role: "edge", hub }, SINCE + 60_000);
+  assert.equal(role(FOLLOWED), "edge: follows term 7 since 09:30:00");
+  assert.equal(role({ ...ABSENT, problem: undefined }), "edge: no hub yet");
+  assert.equal(role(ABSENT), "edge: without a hub");
 });

@@ -21,6 +21,7 @@ import {
   formatCount,
   formatDuration,
   formatRate,
+  formatTime,
 } from "../../../../src/infrastructure/http/page/format.ts";
 import { html, Markup } from "../../../../src/infrastructure/http/page/html.ts";
 import { statusPage } from "../../../../src/infrastructure/http/status_page.ts";
@@ -600,4 +601,39 @@ Deno.test("numbers and times read well at every size", () => {
       "> 500 ms",
     ],
   );
+});
+
+Deno.test("the page of an edge shows what each feed receives from its hub", () => {
+  const { now } = sampleStatus(["connected", "connected", "connected"]);
+  const sip = { feed: "sip", term: 7, since: now - 90_000, silenceMs: 400, missing: 1 } as const;
+  const opra = {
+    feed: "opra",
+    term: 7,
+    since: now - 90_000,
+    silenceMs: 4_000,
+    missing: 0,
+  } as const;
+  const { content, html: page } = rendered({
+    status: () =>
+      sampleStatus(["connected", "connected", "connected"], {
+        cluster: {
+          role: "edge",
+          hub: { ...opra, missing: 1, problem: undefined, feeds: [sip, opra] },
+        },
+      }),
+  });
+  assert.match(page, /<h2 id="hub">Hub<\/h2>/);
+  assert.equal(content.text["hub.missing"], "1 entry missing");
+  assert.equal(content.show["hub.problem"], false);
+  const at = formatTime(now - 90_000, now);
+  assert.deepEqual(content.rows.followed, [
+    { cells: ["Stocks", "7", "1 m 30 s", at, "now", "1"], tone: "plain" },
+    { cells: ["Options", "7", "1 m 30 s", at, "4 s ago", "0"], tone: "warn" },
+  ]);
+});
+
+Deno.test("the page of a single process has nothing of a cluster", () => {
+  const { content, html: page } = rendered();
+  assert.equal(content.text["role"], undefined);
+  assert.doesNotMatch(page, /id="(?:hub|edges)"/);
 });
