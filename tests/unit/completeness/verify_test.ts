@@ -93,3 +93,23 @@ Deno.test("an inexact resume needs a gap, an exact one has none", () => {
   assert.deepEqual([result.problems, result.notRetained], [[], 1]);
   assert.equal(verify([data(1), ...again, data(9, 3)], messages).problems.length, 1);
 });
+
+Deno.test("after an inexact resume a stream starts when its symbols are acknowledged", () => {
+  const again: readonly Item[] = [
+    { kind: "open", at: START + 5_000 },
+    notice({ hello: { epoch: "f" } }, 5),
+    gap("NOT_RETAINED", {}),
+  ];
+  const state = { symbol: "A", state: "SYMBOL_STATE_ACKNOWLEDGED" };
+  const messages = [produced(1), produced(7), produced(9)];
+  const acknowledged = verify(
+    [data(1), ...again, notice({ subscription: state }, 8), data(9, 1)],
+    messages,
+  );
+  assert.deepEqual([acknowledged.problems, acknowledged.notRetained], [[], 1]);
+  const later = verify(
+    [data(1), ...again, data(9, 1), notice({ subscription: state }, 9)],
+    messages,
+  );
+  assert.ok(later.problems.length > 0);
+});
