@@ -203,7 +203,8 @@ function measure(
   },
 ): Happened {
   const silencesMs = results.silences.flatMap((spans) => {
-    const within = spans.filter((span) => span.to > from && span.from < to);
+    // One that began earlier is of the fault before.
+    const within = spans.filter((span) => span.from > from - SILENCE_MS && span.from < to);
     const longest = Math.max(0, ...within.map((span) => span.to - span.from));
     return longest > SILENCE_MS ? [longest] : [];
   });
