@@ -167,6 +167,11 @@ export class FakeHub implements AsyncDisposable {
     this.#publishParts(this.#subjects.edge(edge), bytes, 16);
   }
 
+  /** Closes the connection. NATS has noticed it then: no later request is lost in it. */
+  async leave(): Promise<void> {
+    await this.#connection.drain();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
   }

@@ -360,7 +360,7 @@ test("a hub with another product is a failure with a remedy", async (rig, hub) =
 });
 
 test("without a hub the failure is immediate", async (rig, hub) => {
-  await hub[Symbol.asyncDispose]();
+  await hub.leave();
   const start = performance.now();
   const { message, errorType } = await failureOf(rig.connect());
   assert.equal(message, "No hub answers");
@@ -375,7 +375,7 @@ test(
     await settled(hub);
     hub.down("sip", "closed");
     await session.ended;
-    await hub[Symbol.asyncDispose]();
+    await hub.leave();
     const opening = rig.connect();
     await until("nothing takes the request", () => rig.counters.unanswered.attach > 0);
     await using other = await FakeHub.start(server.url);
@@ -387,7 +387,7 @@ test(
 
 test("a session does not wait longer than four seconds for another hub", async (rig, hub) => {
   const session = await rig.connect();
-  await hub[Symbol.asyncDispose]();
+  await hub.leave();
   await session.close();
   const opening = failureOf(rig.connect());
   const { unanswered } = rig.counters;
