@@ -384,7 +384,7 @@ class HubSession implements FeedSession {
 
   readonly #onEntry = (entry: BatchEntry, term: bigint): boolean => {
     const { kind, number, receivedAt: at } = entry;
-    // A hub that has lost its lease does not know it yet.
+    // A hub whose lease has just expired may still send.
     if (term < this.#term) return true;
     if (term > this.#term) {
       const position = { term, next: number, isUp: isUpBefore(kind), at };
