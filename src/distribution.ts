@@ -5,7 +5,7 @@
  */
 import { EdgeDemand } from "./application/cluster/edge_demand.ts";
 import { RestResponder } from "./application/cluster/rest_responder.ts";
-import type { SubscriptionSink } from "./application/feeds/subscription_manager.ts";
+import type { QuotaSource, SubscriptionSink } from "./application/feeds/subscription_manager.ts";
 import { supervise } from "./application/timing/supervise.ts";
 import type { UpstreamTap } from "./application/ports/upstream_tap.ts";
 import type { ProxyCounters } from "./application/status/counters.ts";
@@ -30,7 +30,7 @@ const TOTAL_FACTOR = 10;
 /** What is distributed. */
 interface Source {
   /** Subscriptions of the feeds that have some. */
-  readonly managers: Readonly<Partial<Record<MarketFeedId, SubscriptionSink>>>;
+  readonly managers: Readonly<Partial<Record<MarketFeedId, SubscriptionSink & QuotaSource>>>;
   /** Alpaca's REST APIs. */
   readonly hosts: ApiHosts;
 }
@@ -107,6 +107,7 @@ export async function openDistribution(
         lease,
         positionOf: (feed) => frames.positionOf(feed),
         publishState: (edge, state) => service.publishState(edge, state),
+        publishQuota: (edge, quota) => service.publishQuota(edge, quota),
         limits: {
           maxEdges: MAX_EDGES,
           maxPairs: limits.maxSymbols,

@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly simulator?: SimulatorOptions;
   /** Settings of hubs and edges besides those that connect them. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Further settings of hubs. */
+  readonly hubEnv?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   /** Whether edges serve the WebSocket API, on a free port. @default false */
   readonly websocket?: boolean;
@@ -85,6 +87,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const env = clusterEnv(simulator, nats, options.env);
   const clock = options.clock && { clock: options.clock };
   const hubLog = new RecordingLog();
+  const hubConfig = () => parseConfig({ ...env.hub, ...options.hubEnv });
   const start = async (resources: AsyncDisposableStack) => {
     const log = new RecordingLog();
     const config = parseConfig(env.edge);
@@ -92,7 +95,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const proxy = resources.use(await startProxy({ ...config, websocket }, { log, ...clock }));
     return edgeOf(simulator, proxy, log);
   };
-  const hub = made.use(await startHub(parseConfig(env.hub), { log: hubLog, ...clock }));
+  const hub = made.use(await startHub(hubConfig(), { log: hubLog, ...clock }));
   // So that edges connect with their first attempt.
   await untilReady({ health: `http://127.0.0.1:${hub.ports.health}` });
   const edges: Edge[] = [];
@@ -105,7 +108,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     hub,
     hubLog,
     edges,
-    addHub: async () => kept.use(await startHub(parseConfig(env.hub), { log: hubLog, ...clock })),
+    addHub: async () => kept.use(await startHub(hubConfig(), { log: hubLog, ...clock })),
     async addEdge() {
       const edge = await start(kept);
       await untilReady(edge);

@@ -20,14 +20,16 @@ import {
   type UpstreamError,
 } from "../../domain/subscription/pairs.ts";
 import { QuotaExceeded } from "../feeds/quota_check.ts";
-import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
+import type { QuotaSource, SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { EdgeReport } from "../status/reports.ts";
 import type { UpstreamEvents } from "../streaming/upstream_events.ts";
+import { EdgeQuotas } from "./edge_quotas.ts";
 import type {
   AttachReply,
   AttachRequest,
+  EdgeQuota,
   EdgeState,
   SubscribeReply,
   SubscribeRequest,
@@ -60,7 +62,9 @@ interface EdgeLimits {
 }
 
 /** Subscriptions of a feed. */
-type DemandSink = Pick<SubscriptionSink, "checkPairs" | "add" | "remove" | "statesOf">;
+type DemandSink =
+  & Pick<SubscriptionSink, "checkPairs" | "add" | "remove" | "statesOf">
+  & QuotaSource;
 
 /** What the demand of edges needs. */
 interface EdgeDemandOptions {
@@ -74,6 +78,8 @@ interface EdgeDemandOptions {
   readonly positionOf: (feed: FeedId) => Pick<AttachReply, "next" | "isUp" | "reason">;
   /** Sends an edge what is carried for it. */
   readonly publishState: (edge: string, state: EdgeState) => void;
+  /** Sends an edge what other edges leave of the quota. */
+  readonly publishQuota: (edge: string, quota: EdgeQuota) => void;
   readonly limits: EdgeLimits;
   readonly clock: Clock;
   readonly log: Log;
@@ -130,9 +136,16 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
   readonly #carriedAt = new Map<FeedId, number>();
   /** Pairs of all sessions and releases. */
   #pairs = 0;
+  readonly #quotas: EdgeQuotas<EdgeSession>;
 
   constructor(options: EdgeDemandOptions) {
     this.#options = options;
+    this.#quotas = new EdgeQuotas({
+      ...options,
+      edgesOf: (feed) => [...this.#sessionsOf(feed)],
+      referencesOf: (session, key) => this.#referencesOf(session, key),
+      report: ({ edge, feed, term }, quota) => options.publishQuota(edge, { feed, term, quota }),
+    });
   }
 
   /** Begins or continues the session of an edge; `undefined` without the lease. */
@@ -148,9 +161,10 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       return { term, next: 1, at, isUp: false, isKnown: false, kind, reason: reason ?? "" };
     }
     const position = { ...positionOf(feed), at };
-    return reason === undefined
-      ? { term, ...position, isKnown: true, kind, states: this.#sessionOf(request)?.states }
-      : { term, ...position, isKnown: false, kind, reason };
+    if (reason !== undefined) return { term, ...position, isKnown: false, kind, reason };
+    const session = this.#sessionOf(request);
+    const quota = session && feed !== "trading" ? this.#quotas.quotaFor(feed, session) : undefined;
+    return { term, ...position, isKnown: true, kind, states: session?.states, quota };
   }
 
   /** Applies a request of an edge; `answer` is called once, maybe at a later time. */
@@ -185,6 +199,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     }
     this.#pairs += further.length;
     for (const [channel, symbols] of byChannel(further)) sink.add(channel, symbols);
+    this.#quotaChanged(session.feed);
     const until = clock.monotonic() + REPLY_MS;
     session.pending = { pairs: request.pairs, added, answer, until };
     this.#check(session, sink);
@@ -207,6 +222,8 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     const sink = this.#sinkOf(feed);
     if (!sink) return;
     for (const session of this.#sessionsOf(feed)) if (session.pending) this.#check(session, sink);
+    // A limit may have been learned, or a pair be rejected.
+    this.#quotaChanged(feed);
   }
 
   /** Ends sessions without a sign of life, until `signal` fires; then all sessions. */
@@ -225,6 +242,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     }
     this.#edges.clear();
     this.#release(Infinity);
+    this.#quotas.stop();
   }
 
   /** Reports every edge. */
@@ -352,6 +370,19 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     this.#pairs -= pairs.length;
     const sink = this.#sinkOf(feed);
     for (const [channel, symbols] of byChannel(pairs)) sink?.remove(channel, symbols);
+    this.#quotaChanged(feed);
+  }
+
+  #quotaChanged(feed: FeedId): void {
+    if (feed !== "trading") this.#quotas.changed(feed);
+  }
+
+  /** Number of references of a pair that are of the edge of a session, by the key of the pair. */
+  #referencesOf({ edge, feed, pairs }: EdgeSession, key: string): number {
+    const kept = this.#releases.filter((release) =>
+      release.edge === edge && release.feed === feed && release.pairs.has(key)
+    );
+    return kept.length + (pairs.has(key) ? 1 : 0);
   }
 
   /** Ends a session; its pairs are released later. */
@@ -400,6 +431,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
   ): void {
     const sink = this.#sinkOf(feed);
     if (!sink || channel === undefined) return;
+    this.#quotaChanged(feed);
     const keys = symbols.map((symbol) => pairKey({ channel, symbol }));
     for (const session of this.#sessionsOf(feed)) {
       if (session.pending) {

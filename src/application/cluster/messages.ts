@@ -5,6 +5,7 @@
  */
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
 import type { Action, Pair, SymbolSets, UpstreamError } from "../../domain/subscription/pairs.ts";
+import type { HubQuota } from "../../domain/subscription/quota.ts";
 import type { RestPurpose } from "../status/counters.ts";
 
 /**
@@ -48,6 +49,8 @@ export interface AttachReply {
   readonly reason: string;
   /** How many {@linkcode EdgeState}s the session was sent; absent where it is not known. */
   readonly states?: number | undefined;
+  /** What other edges use of the limit of the feed; absent while the hub knows no limit. */
+  readonly quota?: HubQuota | undefined;
 }
 
 /** Subscribes or unsubscribes pairs for one edge. */
@@ -82,6 +85,13 @@ export type SubscribeReply =
 export interface EdgeState extends CarriedState {
   readonly feed: FeedId;
   readonly term: bigint;
+}
+
+/** What other edges use of a limit has changed, or the limit; `undefined`: there is none. */
+export interface EdgeQuota {
+  readonly feed: FeedId;
+  readonly term: bigint;
+  readonly quota: HubQuota | undefined;
 }
 
 /** The REST APIs of Alpaca. */

@@ -15,7 +15,7 @@ interface QuotaExcess extends Partial<Pick<ShareExcess, "kind" | "identity">> {
   readonly feed: FeedId;
   /** Pairs of channel and symbol that are allowed: by the plan, or to the identity. */
   readonly limit: number;
-  /** Pairs that open streams already name. */
+  /** Pairs that open streams already name, also those of other edges. */
   readonly used: number;
   /** Pairs that the new stream would add. */
   readonly requested: number;
@@ -63,5 +63,7 @@ export function excessOf(
   const requested = pairs.filter((pair) => quota.usesSlot(pair) && !refCounts.isNamed(pair)).length;
   if (requested === 0) return undefined;
   const used = namedSlotsInUse({ refCounts, quota, shares, ...rest });
-  return used + requested <= limit ? undefined : { limit, used, requested };
+  if (used + requested <= limit) return undefined;
+  const others = quota.usedByOthers;
+  return { limit: limit + others, used: used + others, requested };
 }

@@ -55,6 +55,18 @@ export function namedSlotsInUse(subscriptions: Subscriptions): number {
   return quota.slotsOf(named) - quota.slotsOf(rejected);
 }
 
+/** The pairs with a slot that streams name, each with the number of these streams, by pair. */
+export function namedPairs(
+  { refCounts, quota, reconciler }: Subscriptions,
+): ReadonlyMap<string, Pair & { readonly named: number }> {
+  const found = new Map<string, Pair & { readonly named: number }>();
+  for (const pair of refCounts.pairs()) {
+    if (pair.named > 0 && quota.usesSlot(pair)) found.set(pairKey(pair), pair);
+  }
+  for (const pair of reconciler.rejections) if (!pair.isTransient) found.delete(pairKey(pair));
+  return found;
+}
+
 /** Reports the quota of a feed. */
 export function reportQuota(subscriptions: Subscriptions): QuotaReport {
   const { limit, learned } = subscriptions.quota;

@@ -11,6 +11,7 @@
  */
 import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
+import type { HubQuota } from "../../domain/subscription/quota.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Requester } from "../../domain/subscription/ref_counts.ts";
 import type { Holder, IdentityShares } from "../../domain/subscription/identity_shares.ts";
@@ -34,6 +35,7 @@ import { excessOf, QuotaExceeded } from "./quota_check.ts";
 import { RejectionLog } from "./rejection_log.ts";
 import {
   describeProblem,
+  namedPairs,
   reportChannels,
   reportQuota,
   slotsInUse,
@@ -98,6 +100,18 @@ export interface SubscriptionSink {
   statesOf(channel: UpstreamChannel, symbols: Iterable<string>): readonly SymbolChange[];
 }
 
+/** Reports the quota of one feed. */
+export interface QuotaSource {
+  /** What streams name of the quota; `undefined` while no limit is known. */
+  quotaUse(): QuotaUse | undefined;
+}
+
+/** A limit, and the pairs that use its slots. */
+export interface QuotaUse extends Omit<HubQuota, "others"> {
+  /** Each with the number of streams that name it. */
+  readonly pairs: ReadonlyMap<string, Pair & { readonly named: number }>;
+}
+
 /** What a subscription manager needs. */
 interface SubscriptionManagerOptions {
   readonly feed: FeedId;
@@ -133,7 +147,7 @@ interface AttachedSession {
 }
 
 /** Manages the subscriptions of a market data feed. */
-export class SubscriptionManager implements SubscriptionSink, UpstreamSubscriptions {
+export class SubscriptionManager implements SubscriptionSink, QuotaSource, UpstreamSubscriptions {
   readonly #options: SubscriptionManagerOptions;
   readonly #events: SubscriptionEvents;
   #session: AttachedSession | undefined;
@@ -294,6 +308,17 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   statesOf(channel: UpstreamChannel, symbols: Iterable<string>): readonly SymbolChange[] {
     return this.#events.statesOf(channel, symbols);
+  }
+
+  quotaUse(): QuotaUse | undefined {
+    const { limit, learned, counts } = this.#options.subscriptions.quota;
+    if (limit === undefined) return undefined;
+    return { limit, learned, counts, pairs: namedPairs(this.#options.subscriptions) };
+  }
+
+  quotaReported(quota: HubQuota | undefined): void {
+    const isOther = this.#options.subscriptions.reconciler.setHubQuota(quota);
+    if (isOther && this.#session) this.#sending.start();
   }
 
   attach(upstream: FeedSession): void {

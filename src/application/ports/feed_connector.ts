@@ -12,6 +12,7 @@ import type {
   SymbolSets,
   UpstreamError,
 } from "../../domain/subscription/pairs.ts";
+import type { HubQuota } from "../../domain/subscription/quota.ts";
 import type { FeedFailure } from "../../domain/connection/failure.ts";
 
 /** Receives the replies to the requests of a session. */
@@ -24,6 +25,11 @@ export interface SubscriptionReplies {
   acknowledged(state: SymbolSets, since?: number): void;
   /** Upstream rejected a request; the session continues. The message has no secret. */
   rejected(error: UpstreamError): void;
+  /**
+   * A hub reported its limit and what other edges use of it, `undefined` while it knows no limit;
+   * also while a session is opened. Absent where nothing is limited.
+   */
+  quotaReported?(quota: HubQuota | undefined): void;
 }
 
 /** What a new session needs. */

@@ -12,11 +12,15 @@
  *   never below what was acknowledged within {@linkcode RECENT_MS}, and never 0.
  *   It outlives the session and is retested while a pair or a stream needs a slot.
  *
+ * On an edge, the hub reports its limit and what the other edges use: they leave the rest of it.
+ * Then the edge learns no limit of its own, and the plan of the edge remains the upper bound.
+ *
  * @module
  */
 import type { MarketFeedId } from "../connection/feed.ts";
 import {
   type Pair,
+  pairKey,
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
@@ -106,10 +110,31 @@ export function planLimit(
   return { pairs, counts, wildcards: new Set(wildcards), isOpen };
 }
 
-/** A number of slots, and the channels whose pairs use one. */
+/** The limit of a hub, and what other edges use of it. */
+export interface HubQuota {
+  /** Pairs of all edges together. */
+  readonly limit: number;
+  /** Whether the limit was learned from a rejection. */
+  readonly learned: boolean;
+  /** Channels whose pairs use a slot. */
+  readonly counts: Channels;
+  /** Pairs with a slot that other edges request; this edge needs no further slot for them. */
+  readonly others: readonly Pair[];
+}
+
+/** A number of slots, and the pairs that use one. */
 interface SlotLimit {
   readonly slots: number;
+  /** Channels whose pairs use a slot. */
   readonly counts: Channels;
+  /** Keys of pairs of these channels that use none. @default none */
+  readonly except?: ReadonlySet<string> | undefined;
+}
+
+/** What a hub leaves for this edge. */
+interface HubLimit extends SlotLimit {
+  readonly learned: boolean;
+  readonly except: ReadonlySet<string>;
 }
 
 /** Free slots under several limits that apply together. */
@@ -140,6 +165,8 @@ export class SymbolQuota {
   #learned: SlotLimit | undefined;
   #ceiling: SlotLimit | undefined;
   #timer: RetestTimer | undefined;
+  /** Absent without a hub, and while the hub knows no limit. */
+  #hub: HubLimit | undefined;
   /** The last acknowledged state. */
   #acknowledged: readonly Pair[] = [];
 
@@ -149,15 +176,22 @@ export class SymbolQuota {
 
   /**
    * Pairs that streams may request: the plan's limit or, where the plan sets
-   * none, the learned one; `undefined` while unknown.
+   * none, the learned one; at most what a hub leaves; `undefined` while unknown.
    */
   get limit(): number | undefined {
-    return this.#plan.pairs ?? this.#learned?.slots;
+    const own = this.#plan.pairs ?? this.#learned?.slots;
+    return this.#hub ? Math.min(this.#hub.slots, own ?? Infinity) : own;
   }
 
   /** Whether the limit was learned from a rejection. */
   get learned(): boolean {
+    if (this.#hub && this.limit === this.#hub.slots) return this.#hub.learned;
     return this.#plan.pairs === undefined && this.#learned !== undefined;
+  }
+
+  /** Slots that other edges use of the limit that is in force. */
+  get usedByOthers(): number {
+    return this.#hub && this.limit === this.#hub.slots ? this.#hub.except.size : 0;
   }
 
   /** Slots in use at the last rejection as over the limit; `undefined` without one. */
@@ -175,14 +209,14 @@ export class SymbolQuota {
     return this.#counts;
   }
 
-  /** Whether a pair uses a slot; `*` never does. */
+  /** Whether a pair uses a slot; `*` never does, nor what other edges have. */
   usesSlot(pair: Pair): boolean {
-    return isCounted(pair, this.#counts);
+    return isCounted(pair, this.#counted);
   }
 
   /** Whether a limit in force counts a pair. */
   isLimited(pair: Pair): boolean {
-    return this.#limits().some(({ counts }) => isCounted(pair, counts));
+    return this.#limits().some((limit) => isCounted(pair, limit));
   }
 
   /** Whether `*` may be requested on a channel. */
@@ -192,18 +226,18 @@ export class SymbolQuota {
 
   /** Number of slots that pairs use. */
   slotsOf(pairs: Iterable<Pair>): number {
-    return countSlots(pairs, this.#counts);
+    return countSlots(pairs, this.#counted);
   }
 
   /** Starts an allocation in which acknowledged pairs have slots. */
   allocate(acknowledged: readonly Pair[] = []): SlotAllocation {
-    const limits = this.#limits().map(({ slots, counts }) => ({ free: slots, counts }));
+    const limits = this.#limits().map((limit) => ({ free: limit.slots, limit }));
     const take = (pair: Pair) => {
-      for (const limit of limits) if (isCounted(pair, limit.counts)) limit.free--;
+      for (const each of limits) if (isCounted(pair, each.limit)) each.free--;
     };
     acknowledged.forEach(take);
     const fits = (pair: Pair) =>
-      limits.every(({ free, counts }) => free > 0 || !isCounted(pair, counts));
+      limits.every(({ free, limit }) => free > 0 || !isCounted(pair, limit));
     return { fits, take };
   }
 
@@ -226,8 +260,8 @@ export class SymbolQuota {
   /** Starts a session: clears the ceiling, so that what it excluded is retried. */
   startSession(now: number): void {
     this.#ceiling = undefined;
-    const timer = this.#learned && this.#timer;
-    this.#timer = this.#learned && startTimer(LEARNED_LIMIT, now);
+    const timer = this.#isRetested ? this.#timer : undefined;
+    this.#timer = this.#isRetested ? startTimer(LEARNED_LIMIT, now) : undefined;
     // An earlier due time is kept, so that frequent reconnects do not postpone the retest.
     if (this.#timer && timer?.pace === LEARNED_LIMIT) {
       this.#timer.at = Math.min(this.#timer.at, timer.at);
@@ -254,11 +288,16 @@ export class SymbolQuota {
     { acknowledged, now }: { readonly acknowledged: readonly Pair[]; now: number },
   ): void {
     // A rejection on a channel that should not count shows that every one does.
-    const counts = this.usesSlot(rejected) ? this.#counts : EVERY_CHANNEL;
-    const slots = countSlots(acknowledged, counts);
-    const peak = counts === EVERY_CHANNEL ? this.#totalPeak : this.#planPeak;
+    const counted = this.usesSlot(rejected) ? this.#counted : { counts: EVERY_CHANNEL };
+    const slots = countSlots(acknowledged, counted);
+    const peak = counted.counts === EVERY_CHANNEL ? this.#totalPeak : this.#planPeak;
     const isContradicted = !this.#plan.isOpen || slots === 0 || slots < slotsAt(peak, now);
-    this.#ceiling = { slots, counts };
+    this.#ceiling = { slots, ...counted };
+    // The hub reports the limit; other edges have used its slots meanwhile.
+    if (this.#hub) {
+      this.#timer ??= startTimer(this.#hub.learned ? LEARNED_LIMIT : CONTRADICTED, now);
+      return;
+    }
     if (!isContradicted) this.#learned = this.#ceiling;
     this.#timer = startTimer(isContradicted ? CONTRADICTED : LEARNED_LIMIT, now, this.#timer);
   }
@@ -270,8 +309,9 @@ export class SymbolQuota {
   raiseLimit(acknowledged: readonly Pair[], now: number): void {
     // The previous state was in force until now.
     for (const pairs of [this.#acknowledged, acknowledged]) {
-      this.#planPeak = higherPeak(this.#planPeak, countSlots(pairs, this.#plan.counts), now);
-      this.#totalPeak = higherPeak(this.#totalPeak, countSlots(pairs, EVERY_CHANNEL), now);
+      this.#planPeak = higherPeak(this.#planPeak, countSlots(pairs, this.#plan), now);
+      const total = countSlots(pairs, { counts: EVERY_CHANNEL });
+      this.#totalPeak = higherPeak(this.#totalPeak, total, now);
     }
     this.#acknowledged = acknowledged;
     for (const { channel, symbol } of acknowledged) {
@@ -285,10 +325,27 @@ export class SymbolQuota {
   liftLimit(acknowledged: readonly Pair[], now: number): void {
     const learned = this.#learned;
     this.#ceiling = undefined;
-    if (learned && countSlots(acknowledged, learned.counts) > learned.slots) {
+    if (learned && countSlots(acknowledged, learned) > learned.slots) {
       this.#learned = undefined;
     }
-    this.#timer = this.#learned && startTimer(LEARNED_LIMIT, now);
+    this.#timer = this.#isRetested ? startTimer(LEARNED_LIMIT, now) : undefined;
+  }
+
+  /**
+   * Records what a hub reports, which replaces what this edge has learned; `undefined` while the
+   * hub knows no limit.
+   *
+   * @returns whether that is another report than before
+   */
+  setHubQuota(quota: HubQuota | undefined, now: number): boolean {
+    const hub = quota && hubLimit(quota);
+    if (isSameLimit(hub, this.#hub)) return false;
+    const wasRetested = this.#hub?.learned ?? false;
+    this.#hub = hub;
+    this.#learned = this.#ceiling = undefined;
+    if (!this.#isRetested) this.#timer = undefined;
+    else if (!wasRetested) this.#timer = startTimer(LEARNED_LIMIT, now);
+    return true;
   }
 
   /** Forgets everything learned from rejections; only the plan applies. */
@@ -300,20 +357,46 @@ export class SymbolQuota {
   }
 
   get #counts(): Channels {
-    return this.#learned?.counts ?? this.#plan.counts;
+    return this.#counted.counts;
+  }
+
+  /** The pairs that use slots. */
+  get #counted(): Counted {
+    const { counts, except }: Counted = this.#hub ?? this.#learned ?? this.#plan;
+    return { counts, except };
+  }
+
+  /** Whether the limit in force was learned, by this process or by the hub. */
+  get #isRetested(): boolean {
+    return this.#learned !== undefined || this.#hub?.learned === true;
   }
 
   #limits(): SlotLimit[] {
     const { pairs, counts } = this.#plan;
     const plan = pairs === undefined ? undefined : { slots: pairs, counts };
-    return [plan, this.#learned, this.#ceiling].filter((limit) => limit !== undefined);
+    return [plan, this.#hub, this.#learned, this.#ceiling].filter((limit) => limit !== undefined);
   }
 }
 
 const EVERY_CHANNEL: Channels = new Set(UPSTREAM_CHANNELS);
 
-function isCounted({ channel, symbol }: Pair, counts: Channels): boolean {
-  return symbol !== WILDCARD && counts.has(channel);
+type Counted = Pick<SlotLimit, "counts" | "except">;
+
+function isCounted(pair: Pair, { counts, except }: Counted): boolean {
+  if (pair.symbol === WILDCARD || !counts.has(pair.channel)) return false;
+  return except === undefined || !except.has(pairKey(pair));
+}
+
+function hubLimit({ limit, learned, counts, others }: HubQuota): HubLimit {
+  const except = new Set(others.map(pairKey));
+  return { slots: Math.max(0, limit - except.size), learned, counts, except };
+}
+
+function isSameLimit(one: HubLimit | undefined, other: HubLimit | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.slots === other.slots && one.learned === other.learned &&
+    one.counts.symmetricDifference(other.counts).size === 0 &&
+    one.except.symmetricDifference(other.except).size === 0;
 }
 
 /** The peak if it is recent, otherwise 0. */
@@ -325,9 +408,9 @@ function higherPeak(peak: Peak, slots: number, now: number): Peak {
   return slots < slotsAt(peak, now) ? peak : { slots, at: now };
 }
 
-function countSlots(pairs: Iterable<Pair>, counts: Channels): number {
+function countSlots(pairs: Iterable<Pair>, counted: Counted): number {
   let slots = 0;
-  for (const pair of pairs) if (isCounted(pair, counts)) slots++;
+  for (const pair of pairs) if (isCounted(pair, counted)) slots++;
   return slots;
 }
 
@@ -336,6 +419,6 @@ function raised(
   acknowledged: readonly Pair[],
 ): SlotLimit | undefined {
   if (limit === undefined) return undefined;
-  const slots = Math.max(limit.slots, countSlots(acknowledged, limit.counts));
+  const slots = Math.max(limit.slots, countSlots(acknowledged, limit));
   return { ...limit, slots };
 }

@@ -38,7 +38,7 @@ import {
   without,
 } from "./pairs.ts";
 import { IdentityShares } from "./identity_shares.ts";
-import { type PlanLimit, SymbolQuota } from "./quota.ts";
+import { type HubQuota, type PlanLimit, SymbolQuota } from "./quota.ts";
 import { SymbolRefCounts } from "./ref_counts.ts";
 import type { Rejection } from "./rejections.ts";
 import { RetestScheduler } from "./retests.ts";
@@ -127,6 +127,18 @@ export class SubscriptionReconciler {
   /** Tests a learned limit with a pair of a stream that was refused. */
   testLimitWith(pair: Pair): void {
     this.#retests.testLimitWith(pair);
+  }
+
+  /**
+   * Records what the hub of this edge reports of the quota. Pairs that had no slot are requested
+   * again when they fit now.
+   *
+   * @returns whether that is another report than before
+   */
+  setHubQuota(quota: HubQuota | undefined): boolean {
+    const isOther = this.#quota.setHubQuota(quota, this.#now());
+    if (isOther) this.#retests.restoreOverLimit();
+    return isOther;
   }
 
   /** The pair that is requested alone to retest a rejection. */

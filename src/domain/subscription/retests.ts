@@ -158,6 +158,16 @@ export class RetestScheduler {
     session.restore(isGivenUp);
   }
 
+  /** Makes the pairs available again that upstream had no slot for and that fit now. */
+  restoreOverLimit(): void {
+    const { attempts, acknowledged } = this.#session;
+    const { fits } = this.#quota.allocate(pairsOf(acknowledged));
+    const restored = this.#session.restore((each) => isOfLimit(each) && fits(each.rejection));
+    for (const pair of [...restored, ...this.#desired.waiting.filter(fits)]) {
+      attempts.forget("subscribe", pair);
+    }
+  }
+
   /** Monotonic ms of the next retest or retry; `undefined` for none. */
   get dueAt(): number | undefined {
     const testAt = Math.min(...Array.from(this.#candidates(), ({ at }) => at));

@@ -10,12 +10,13 @@ import type { Log } from "../../application/ports/log.ts";
 import { type EdgeCounters, type EdgeRequest, observe } from "../../application/status/counters.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import {
+  type EdgeQuota,
   type EdgeState,
   type HubSubjects,
   hubSubjects,
   MessageJoiner,
   MORE_HEADER,
-  readEdgeState,
+  readEdgeMessage,
 } from "./hub_protocol.ts";
 import { HubRequests, NoAnswer } from "./hub_requests.ts";
 import { messageOf, type NatsClient } from "./nats_client.ts";
@@ -53,7 +54,7 @@ export class HubLink {
   readonly #options: HubLinkOptions;
   #opened: Opened | undefined;
   /** Receive what changes for a feed without a request. */
-  readonly #states = new Map<FeedId, (state: EdgeState) => void>();
+  readonly #receivers = new Map<FeedId, (message: EdgeState | EdgeQuota) => void>();
   /** Monotonic ms, of the start until a hub answers. */
   #answeredAt: number;
   #hasAnswered = false;
@@ -102,10 +103,10 @@ export class HubLink {
       callback: (error, { data, headers }) => {
         if (error) return;
         try {
-          const message = joiner.add(data, headers?.has(MORE_HEADER) ?? false);
-          if (!message) return;
-          const state = readEdgeState(message);
-          this.#states.get(state.feed)?.(state);
+          const joined = joiner.add(data, headers?.has(MORE_HEADER) ?? false);
+          if (!joined) return;
+          const message = readEdgeMessage(joined);
+          this.#receivers.get(message.feed)?.(message);
         } catch (error) {
           log.warn("A message of the hub is not valid", { cause: messageOf(error) });
         }
@@ -127,9 +128,12 @@ export class HubLink {
   }
 
   /** Passes on what changes for a feed without a request; one session of a feed at a time. */
-  onState(feed: FeedId, receive: ((state: EdgeState) => void) | undefined): void {
-    if (receive) this.#states.set(feed, receive);
-    else this.#states.delete(feed);
+  onMessage(
+    feed: FeedId,
+    receive: ((message: EdgeState | EdgeQuota) => void) | undefined,
+  ): void {
+    if (receive) this.#receivers.set(feed, receive);
+    else this.#receivers.delete(feed);
   }
 
   /**

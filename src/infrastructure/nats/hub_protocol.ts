@@ -11,14 +11,17 @@ import { FAILURE_TYPES, type FailureType } from "../../domain/connection/failure
 import { type FeedId, type FeedKind, FEEDS } from "../../domain/connection/feed.ts";
 import {
   type Action,
+  type Pair,
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../domain/subscription/pairs.ts";
+import type { HubQuota } from "../../domain/subscription/quota.ts";
 import type {
   AttachReply,
   AttachRequest,
+  EdgeQuota,
   EdgeState,
   RestApi,
   RestReply,
@@ -33,6 +36,7 @@ export { PairDigest } from "../../domain/cluster/pair_digest.ts";
 export type {
   AttachReply,
   AttachRequest,
+  EdgeQuota,
   EdgeState,
   RestReply,
   RestRequest,
@@ -64,7 +68,7 @@ export interface HubSubjects {
   readonly subscribe: string;
   /** {@linkcode RestRequest}, which {@linkcode RestReply} answers. */
   readonly rest: string;
-  /** {@linkcode EdgeState} for one edge, from the hub. */
+  /** {@linkcode EdgeState} and {@linkcode EdgeQuota} for one edge, from the hub. */
   edge(edge: string): string;
 }
 
@@ -127,14 +131,14 @@ function readHeld({ term, digest }: Fields): AttachRequest["held"] {
 }
 
 /** Encodes an {@linkcode AttachReply}. */
-export function encodeAttachReply({ term, ...reply }: AttachReply): Uint8Array {
-  return encode({ term: String(term), ...reply });
+export function encodeAttachReply({ term, quota, ...reply }: AttachReply): Uint8Array {
+  return encode({ term: String(term), ...reply, quota: quotaFields(quota) });
 }
 
 /** @throws InvalidMessage */
 export function readAttachReply(bytes: Uint8Array): AttachReply {
   const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
-  const { term, next, at, isUp, isKnown, kind, reason, states } = fields;
+  const { term, next, at, isUp, isKnown, kind, reason, states, quota } = fields;
   if (!Number.isSafeInteger(next) || (next as number) < 1) throw invalid("next", next);
   if (states !== undefined && !Number.isSafeInteger(states)) throw invalid("states", states);
   return {
@@ -146,18 +150,13 @@ export function readAttachReply(bytes: Uint8Array): AttachReply {
     kind: kind === undefined ? undefined : readText(kind, "kind") as FeedKind,
     reason: readText(reason, "reason"),
     states: states as number | undefined,
+    quota: readQuota(quota),
   };
 }
 
 /** Encodes a {@linkcode SubscribeRequest}. */
 export function encodeSubscribe({ term, pairs, ...request }: SubscribeRequest): Uint8Array {
-  const sets = new Map<UpstreamChannel, string[]>();
-  for (const { channel, symbol } of pairs) {
-    const symbols = sets.get(channel);
-    if (symbols) symbols.push(symbol);
-    else sets.set(channel, [symbol]);
-  }
-  return encode({ ...request, term: String(term), pairs: Object.fromEntries(sets) });
+  return encode({ ...request, term: String(term), pairs: symbolLists(pairs) });
 }
 
 /** @throws InvalidMessage */
@@ -193,14 +192,23 @@ export function encodeEdgeState({ term, state, ...rest }: EdgeState): Uint8Array
   return encode({ ...rest, term: String(term), state: listsOf(state) });
 }
 
-/** @throws InvalidMessage */
-export function readEdgeState(bytes: Uint8Array): EdgeState {
-  const { feed, term, state, since } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the state");
-  return {
-    feed: readFeed(feed),
-    term: readTerm(term),
-    state: readSets(state),
-    since: readTime(since, "since"),
+/** Encodes an {@linkcode EdgeQuota}. */
+export function encodeEdgeQuota({ feed, term, quota }: EdgeQuota): Uint8Array {
+  return encode({ feed, term: String(term), quota: quotaFields(quota) });
+}
+
+/**
+ * Reads what a hub sends to one edge; only an {@linkcode EdgeState} has a state.
+ *
+ * @throws InvalidMessage
+ */
+export function readEdgeMessage(bytes: Uint8Array): EdgeState | EdgeQuota {
+  const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the state");
+  const message = { feed: readFeed(fields.feed), term: readTerm(fields.term) };
+  return fields.state === undefined ? { ...message, quota: readQuota(fields.quota) } : {
+    ...message,
+    state: readSets(fields.state),
+    since: readTime(fields.since, "since"),
   };
 }
 
@@ -387,10 +395,37 @@ function readTime(value: unknown, name: string): number {
   throw invalid(name, value);
 }
 
+function quotaFields(quota: HubQuota | undefined) {
+  return quota && { ...quota, counts: [...quota.counts], others: symbolLists(quota.others) };
+}
+
+function readQuota(value: unknown): HubQuota | undefined {
+  if (value === undefined) return undefined;
+  const { limit, learned, counts, others } = fieldsOf(value, "quota");
+  if (!Number.isSafeInteger(limit) || (limit as number) < 0) throw invalid("limit", limit);
+  if (!Array.isArray(counts)) throw invalid("counts", counts);
+  return {
+    limit: limit as number,
+    learned: readBoolean(learned, "learned"),
+    counts: new Set(counts.map((channel) => oneOf(UPSTREAM_CHANNELS, channel, "counts"))),
+    others: pairsOf(readSets(others)),
+  };
+}
+
 function readSymbol(value: unknown): string {
   return matching(SYMBOL, readText(value, "symbol", MAX_SYMBOL_LENGTH), "symbol");
 }
 
 function listsOf(sets: SymbolSets): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(Array.from(sets, ([channel, symbols]) => [channel, [...symbols]]));
+}
+
+function symbolLists(pairs: readonly Pair[]): Readonly<Record<string, readonly string[]>> {
+  const lists = new Map<UpstreamChannel, string[]>();
+  for (const { channel, symbol } of pairs) {
+    const symbols = lists.get(channel);
+    if (symbols) symbols.push(symbol);
+    else lists.set(channel, [symbol]);
+  }
+  return Object.fromEntries(lists);
 }

@@ -5,7 +5,7 @@
  */
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import type { EdgeDemand } from "../../application/cluster/edge_demand.ts";
-import type { EdgeState, SubscribeReply } from "../../application/cluster/messages.ts";
+import type { EdgeQuota, EdgeState, SubscribeReply } from "../../application/cluster/messages.ts";
 import type { RestResponder } from "../../application/cluster/rest_responder.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
@@ -18,6 +18,7 @@ import { TokenBucket } from "../../domain/limits/token_bucket.ts";
 import type { BoundedPublisher } from "./bounded_publisher.ts";
 import {
   encodeAttachReply,
+  encodeEdgeQuota,
   encodeEdgeState,
   encodeRestReply,
   encodeSubscribeReply,
@@ -66,6 +67,12 @@ export class HubService {
     const { publisher, subjects, flush } = this.#options;
     flush();
     publisher.publishParts(subjects.edge(edge), encodeEdgeState(state));
+  }
+
+  /** Sends an edge what other edges leave of the quota. */
+  publishQuota(edge: string, quota: EdgeQuota): void {
+    const { publisher, subjects } = this.#options;
+    publisher.publishParts(subjects.edge(edge), encodeEdgeQuota(quota));
   }
 
   /** Serves until `signal` fires. */

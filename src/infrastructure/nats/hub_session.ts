@@ -204,9 +204,13 @@ class HubSession implements FeedSession {
     try {
       await this.#connect(ended);
       this.#arrivals.open();
-      link.onState(feed, (state) => {
+      link.onMessage(feed, (message) => {
         // One that arrives before the session is attached is of the last one.
-        if (state.term === this.#term) this.#inOrder(() => this.#onState(state));
+        if (message.term !== this.#term) return;
+        this.#inOrder(() => {
+          if ("state" in message) this.#onState(message);
+          else this.#onQuota(message);
+        });
       });
       onOpened();
       this.#attach();
@@ -274,7 +278,7 @@ class HubSession implements FeedSession {
     const { feed, link } = this.#feed;
     this.#over.abort();
     this.#arrivals.queue.stop();
-    link.onState(feed, undefined);
+    link.onMessage(feed, undefined);
     this.#failed.resolve(failure);
   }
 
@@ -344,10 +348,12 @@ class HubSession implements FeedSession {
     if (!signal.aborted) this.#attach();
   }
 
-  #onAttached({ term, next, at, isUp, isKnown, kind, reason }: AttachReply): void {
+  #onAttached(reply: AttachReply): void {
+    const { term, next, at, isUp, isKnown, kind, reason } = reply;
     const own = this.#feed.kind;
     if (kind !== own) return this.fail(otherProduct(this.#feed, kind));
     if (!isKnown) return this.fail(new FeedFailure(reason, { errorType: "upstream_error" }));
+    this.#onQuota(reply);
     const { position } = this.#arrivals;
     const continued = position?.term === term && position.next <= next ? position : undefined;
     this.#term = term;
@@ -488,6 +494,10 @@ class HubSession implements FeedSession {
     this.#flushState();
   }
 
+  #onQuota({ quota }: Pick<AttachReply, "quota">): void {
+    this.#options.subscriptions.quotaReported?.(quota);
+  }
+
   #flushState(): void {
     const state = this.#pushed;
     if (!state || this.#requests > 0) return;
@@ -540,6 +550,7 @@ class HubSession implements FeedSession {
     if (reply.states !== undefined && reply.states !== this.#states) {
       return this.fail(closed("A state from the hub is missing"));
     }
+    this.#onQuota(reply);
     // Proves that the hub replies, which the heartbeat of the trading feed asks for.
     if (this.#feed.feed === "trading") this.frames++;
   }

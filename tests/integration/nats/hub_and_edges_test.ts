@@ -6,6 +6,7 @@ import {
   type StreamOrderUpdatesResponse,
   type StreamQuotesResponse,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { RpcError } from "../../../client/rpc_client.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { connect } from "../../../src/infrastructure/nats/connect.ts";
 import { decodeBatch } from "../../../src/infrastructure/nats/frame_batch.ts";
@@ -131,7 +132,7 @@ cluster("the pairs of an edge that is gone are unsubscribed", async (place) => {
   await until("it is unsubscribed", () => !areSubscribed(simulator, trades, ["AAPL"]));
 });
 
-cluster("a symbol above the quota is refused by the hub", async (place) => {
+cluster("a stream above the quota of the hub is refused, also at another edge", async (place) => {
   const { simulator } = place;
   const [one, other] = edgesOf(place);
   using client = clientOf(one);
@@ -143,17 +144,28 @@ cluster("a symbol above the quota is refused by the hub", async (place) => {
   await using all = collect(client, METHODS.streamQuotes, { symbols });
   await all.opened;
   await until("they are subscribed", () => areSubscribed(simulator, SIP_QUOTES, symbols));
-  await using more = collect(otherClient, METHODS.streamQuotes, { symbols: ["AAPL", "SA"] });
-  await more.opened;
-  simulator.emit("sip", [quote("SA", 1)]);
-  await until("the other edge receives what is carried", () => more.messages.length > 0);
-  assert(!areSubscribed(simulator, SIP_QUOTES, ["AAPL"]));
+  const open = (...symbols: string[]) => collect(otherClient, METHODS.streamQuotes, { symbols });
+  await until("a further symbol is refused", async () => {
+    await using more = open("AAPL", "SA");
+    await more.opened;
+    const ending = more.ending();
+    return ending instanceof RpcError && ending.code === "RESOURCE_EXHAUSTED";
+  });
+  await using shared = open("SA");
+  await until("the other edge receives what is carried", () => {
+    simulator.emit("sip", [quote("SA", 1)]);
+    return shared.messages.length > 0;
+  });
   await all.close();
-  await until(
-    "it is subscribed when slots are free",
-    () => areSubscribed(simulator, SIP_QUOTES, ["AAPL"]),
-    40_000,
-  );
+  await until("it is accepted when slots are free", async () => {
+    const more = open("AAPL", "SA");
+    await more.opened;
+    const ending = more.ending();
+    if (ending !== undefined) return false;
+    await until("it is subscribed", () => areSubscribed(simulator, SIP_QUOTES, ["AAPL"]));
+    await more.close();
+    return true;
+  });
 }, { edges: 2, env: { ALPACA_PLAN: "basic" } });
 
 const BUY = { symbol: "AAPL", qty: "100", side: "buy", type: "limit", time_in_force: "gtc" };

@@ -22,7 +22,7 @@ import {
   MessageJoiner,
   MORE_HEADER,
   readAttachReply,
-  readEdgeState,
+  readEdgeMessage,
   readRestReply,
   readSubscribeReply,
 } from "../../../src/infrastructure/nats/hub_protocol.ts";
@@ -36,6 +36,7 @@ import { until } from "../../support/until.ts";
 
 const subjects = hubSubjects("test");
 const ATTACHED: AttachReply = {
+  quota: undefined,
   term: 4n,
   next: 9,
   at: 5_000,
@@ -215,7 +216,7 @@ nats("large replies, bodies and states are sent in parts", async (server) => {
   const [joined] = received.flatMap(({ data, headers }) =>
     joiner.add(data, headers?.has(MORE_HEADER) ?? false) ?? []
   );
-  assert.deepEqual(joined && readEdgeState(joined), {
+  assert.deepEqual(joined && readEdgeMessage(joined), {
     feed: "opra",
     term: 4n,
     state,

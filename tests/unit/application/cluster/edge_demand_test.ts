@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { EdgeDemand } from "../../../../src/application/cluster/edge_demand.ts";
 import type {
   AttachReply,
+  EdgeQuota,
   EdgeState,
   SubscribeReply,
 } from "../../../../src/application/cluster/messages.ts";
@@ -42,6 +43,16 @@ class ScriptedSink {
     for (const symbol of symbols) this.#count({ channel, symbol }, -1);
   }
 
+  quotaUse() {
+    if (this.limit === Infinity) return undefined;
+    const pairs = Array.from(this.references, ([key, named]) => {
+      const [channel = "", symbol = ""] = key.split(" ");
+      return [key, { channel: channel as UpstreamChannel, symbol, named }] as const;
+    });
+    const counts = new Set<UpstreamChannel>(["trades"]);
+    return { limit: this.limit, learned: false, counts, pairs: new Map(pairs) };
+  }
+
   statesOf(channel: UpstreamChannel, symbols: Iterable<string>) {
     return Array.from(symbols, (symbol) => {
       const [state, reason] = this.states.get(pairKey({ channel, symbol })) ?? ["requested", ""];
@@ -64,6 +75,7 @@ class Hub {
   readonly log = new RecordingLog();
   readonly lease: { term: bigint | undefined } = { term: 5n };
   readonly published: (EdgeState & { readonly edge: string })[] = [];
+  readonly quotas: (EdgeQuota & { readonly edge: string })[] = [];
   readonly demand: EdgeDemand;
   isUp = true;
 
@@ -74,6 +86,7 @@ class Hub {
       lease: this.lease,
       positionOf: () => ({ next: 7, isUp: this.isUp, reason: this.isUp ? "" : "dialing" }),
       publishState: (edge, state) => this.published.push({ edge, ...state }),
+      publishQuota: (edge, quota) => this.quotas.push({ edge, ...quota }),
       limits,
       clock: this.clock,
       log: this.log,
@@ -153,6 +166,7 @@ Deno.test("a request is answered when upstream has decided about each of its pai
     kind: "iex",
     reason: "",
     states: 0,
+    quota: undefined,
   });
   const replies = hub.subscribe("a", "AAPL", "MSFT");
   assert.deepEqual(hub.requested, ["trades AAPL 1", "trades MSFT 1"]);
@@ -407,4 +421,48 @@ Deno.test("edges are reported with their feeds, pairs and silence", async () => 
   assert.deepEqual(hub.demand.reports(), [
     { edge: "a", attachedAt, feeds: ["sip", "trading"], pairs: 2, silenceMs: 300 },
   ]);
+});
+
+Deno.test("edges are sent the limit and what other edges use of it", async () => {
+  const hub = new Hub();
+  const report = ({ quota }: Pick<AttachReply, "quota">) =>
+    quota && [quota.limit, ...quota.others.map(({ symbol }) => symbol)];
+  const reports = () => hub.quotas.splice(0).map((each) => [each.edge, report(each)]);
+  hub.attach("a");
+  hub.subscribe("a", "AAPL", "MSFT");
+  await hub.clock.advance(1_000);
+  assert.deepEqual(reports(), [], "no limit is known");
+  hub.sink.limit = 3;
+  assert.deepEqual(report(hub.attach("b")), [3, "AAPL", "MSFT"]);
+  hub.demand.subscription("sip");
+  await hub.clock.advance(1);
+  assert.deepEqual(reports(), [["a", [3]]], "only who does not know it");
+
+  hub.subscribe("b", "MSFT", "NVDA");
+  hub.subscribe("b", "TSLA");
+  await hub.clock.advance(200);
+  assert.deepEqual(reports(), [], "a few times per second");
+  await hub.clock.advance(100);
+  assert.deepEqual(reports(), [["a", [3, "MSFT", "NVDA"]]]);
+  assert.deepEqual(report(hub.attach("b", null)), [3, "AAPL", "MSFT"]);
+
+  hub.request("a", "unsubscribe", trades("AAPL", "MSFT"));
+  await hub.clock.advance(1_000);
+  assert.deepEqual(reports(), [["b", [3]]]);
+  hub.sink.limit = Infinity;
+  hub.demand.subscription("sip");
+  await hub.clock.advance(1_000);
+  assert.deepEqual(reports(), [["a", undefined], ["b", undefined]]);
+});
+
+Deno.test("what an edge keeps for its next session is not what other edges use", async () => {
+  const hub = new Hub();
+  hub.sink.limit = 4;
+  hub.attach("a");
+  hub.attach("b");
+  hub.subscribe("a", "AAPL");
+  await hub.clock.advance(1_000);
+  const others = ({ quota }: AttachReply) => quota?.others.map(({ symbol }) => symbol);
+  assert.deepEqual(others(hub.attach("a")), []);
+  assert.deepEqual(others(hub.attach("b")), ["AAPL"], "it keeps its slot for some seconds");
 });

@@ -24,6 +24,15 @@ const pair: fc.Arbitrary<Pair> = fc.record({ channel, symbol });
 const pairs = fc.uniqueArray(pair, { selector: pairKey, maxLength: 20 });
 const state = pairs.map(setsOf);
 const time = fc.double({ min: 0, max: 2 ** 45, noNaN: true }).map((ms) => ms + 0);
+const quota = fc.option(
+  fc.record({
+    limit: fc.nat(),
+    learned: fc.boolean(),
+    counts: fc.array(channel, { maxLength: 3 }).map((channels) => new Set(channels)),
+    others: pairs.map((list) => pairsOf(setsOf(list))),
+  }),
+  { nil: undefined },
+);
 
 function setsOf(list: readonly Pair[]): SymbolSets {
   const sets = new Map<Pair["channel"], Set<string>>();
@@ -74,6 +83,7 @@ const CASES: readonly Case[] = [
       kind: fc.option(kind, { nil: undefined }),
       reason: text,
       states: fc.option(fc.nat(), { nil: undefined }),
+      quota,
     }),
     encode: protocol.encodeAttachReply,
     read: protocol.readAttachReply,
@@ -92,7 +102,13 @@ const CASES: readonly Case[] = [
     name: "state of an edge",
     value: fc.record({ feed, term, state, since: time }),
     encode: protocol.encodeEdgeState,
-    read: protocol.readEdgeState,
+    read: protocol.readEdgeMessage,
+  },
+  {
+    name: "quota of an edge",
+    value: fc.record({ feed, term, quota }),
+    encode: protocol.encodeEdgeQuota,
+    read: protocol.readEdgeMessage,
   },
   {
     name: "REST request",
