@@ -60,8 +60,11 @@ const CHECK_MS = 500;
 /** Pause in which entries are read that have arrived while the event loop was blocked, in ms. */
 const RECHECK_MS = 200;
 
-/** Longest time for which entries wait for the first subscriptions, in ms. */
-const HOLD_MS = 1_000;
+/**
+ * Longest time for which entries wait for the first subscriptions of a session, in ms: the hub
+ * replies within 5 s. An entry that is handled earlier comes before the gap that it ends.
+ */
+const HOLD_MS = 6_000;
 
 const NO_SYMBOLS: SymbolSets = new Map();
 
