@@ -1,7 +1,12 @@
-/** Recorded streams, replayed to clients of another proxy. */
+/** Recorded streams, replayed to clients of another proxy or edge. */
 import assert from "node:assert/strict";
 import { type Message, toJsonString } from "@bufbuild/protobuf";
-import { type RecordingSource, replay, type Simulator } from "@alpaca-stream-proxy/simulator";
+import {
+  type RecordingSource,
+  replay,
+  type Simulator,
+  type SimulatorOptions,
+} from "@alpaca-stream-proxy/simulator";
 import { record } from "../../cli/record.ts";
 import { connect, type ProxyStream } from "../../client/mod.ts";
 import {
@@ -11,8 +16,10 @@ import {
   StockTradeSchema,
 } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { AlpacaClient } from "../support/alpaca_client.ts";
+import { startCluster } from "../support/cluster.ts";
 import { areSubscribed, type Harness, startHarness } from "../support/harness.ts";
 import { RecordingTerminal } from "../support/recording_terminal.ts";
+import { requires } from "../support/requires.ts";
 import { until } from "../support/until.ts";
 
 const SYMBOLS = ["AAPL", "F", "MSFT"];
@@ -140,8 +147,12 @@ async function runMarket(simulator: Simulator): Promise<void> {
 }
 
 /** Starts to record; resolves when everything is subscribed. */
-async function startRecording(args: readonly string[], streams: number) {
-  const terminal = new RecordingTerminal();
+async function startRecording(
+  args: readonly string[],
+  streams: number,
+  env: Readonly<Record<string, string>> = {},
+) {
+  const terminal = new RecordingTerminal({ env });
   const done = record(args, terminal);
   const started = () => terminal.errorLines.filter((line) => line.startsWith("Recording ")).length;
   await Promise.race([terminal.until(() => started() === streams), done]);
@@ -155,17 +166,45 @@ async function startRecording(args: readonly string[], streams: number) {
   };
 }
 
+/** Replays a recording to clients, who must receive the elements of those of the market. */
+async function replayTo(
+  harness: Harness,
+  { path, contracts, original }: {
+    readonly path: string;
+    readonly contracts: readonly string[];
+    readonly original: readonly [string, string[]][];
+  },
+): Promise<void> {
+  await using clients = await Clients.open(harness, contracts);
+  await untilSubscribed(harness.simulator, contracts);
+  using file = await Deno.open(path);
+  const report = await replay(harness.simulator, sourceOf(file), { speed: SPEED, wait: false });
+  await untilQuiet(clients);
+  await Deno.remove(path);
+  assert.ok(report.span);
+  assert.ok(report.elapsedMs < (report.span.to - report.span.from) / SPEED + 1_000);
+  assert.ok(original.reduce((sum, [, elements]) => sum + elements.length, 0) > 5_000);
+  assert.deepEqual(clients.elements.map(([key]) => key), original.map(([key]) => key));
+  for (const [index, [key, elements]] of clients.elements.entries()) {
+    assert.deepEqual(elements, original[index]?.[1], key);
+  }
+}
+
+const MARKET: SimulatorOptions = { messagesPerSecond: 0, seed: "recorded", barSeconds: 2 };
+
+/** The first contracts of an underlying. */
+function contractsOf({ market }: Simulator): readonly string[] {
+  return market.optionContracts("AAPL").slice(0, 3).map(({ symbol }) => symbol);
+}
+
 Deno.test("clients receive from a recording what they received from the market", async () => {
   const path = await Deno.makeTempFile({ suffix: ".aspr" });
   let contracts: readonly string[];
   let original: [string, string[]][];
   {
-    await using harness = await startHarness({
-      simulator: { messagesPerSecond: 0, seed: "recorded", barSeconds: 2 },
-      websocket: true,
-    });
+    await using harness = await startHarness({ simulator: MARKET, websocket: true });
     const { simulator, websocket } = harness;
-    contracts = simulator.market.optionContracts("AAPL").slice(0, 3).map(({ symbol }) => symbol);
+    contracts = contractsOf(simulator);
     await using clients = await Clients.open(harness, contracts);
     await untilSubscribed(simulator, contracts);
     const streams = [
@@ -185,17 +224,38 @@ Deno.test("clients receive from a recording what they received from the market",
     original = clients.elements;
   }
   await using harness = await startHarness({ simulator: { emittedOnly: true }, websocket: true });
-  await using clients = await Clients.open(harness, contracts);
-  await untilSubscribed(harness.simulator, contracts);
-  using file = await Deno.open(path);
-  const report = await replay(harness.simulator, sourceOf(file), { speed: SPEED, wait: false });
-  await untilQuiet(clients);
-  await Deno.remove(path);
-  assert.ok(report.span);
-  assert.ok(report.elapsedMs < (report.span.to - report.span.from) / SPEED + 1_000);
-  assert.ok(original.reduce((sum, [, elements]) => sum + elements.length, 0) > 5_000);
-  assert.deepEqual(clients.elements.map(([key]) => key), original.map(([key]) => key));
-  for (const [index, [key, elements]] of clients.elements.entries()) {
-    assert.deepEqual(elements, original[index]?.[1], key);
-  }
+  await replayTo(harness, { path, contracts, original });
 });
+
+Deno.test(requires(["nats-server"], {
+  name: "clients of an edge receive from a recording of a hub what they received from the market",
+  async fn() {
+    const path = await Deno.makeTempFile({ suffix: ".aspr" });
+    let contracts: readonly string[];
+    let original: [string, string[]][];
+    {
+      await using cluster = await startCluster({ simulator: MARKET, websocket: true });
+      const { simulator, nats, edges: [edge] } = cluster;
+      assert.ok(edge);
+      contracts = contractsOf(simulator);
+      await using clients = await Clients.open(edge, contracts);
+      await untilSubscribed(simulator, contracts);
+      const env = { STREAM_PROXY_NATS_URL: nats.url };
+      const recording = await startRecording([path, "--overwrite"], 1, env);
+      // NATS has the subscription of the recorder by then.
+      await untilQuiet(clients);
+      await runMarket(simulator);
+      await untilQuiet(clients);
+      await recording.end();
+      assert.match(recording.terminal.errorLines.join("\n"), /sip: .* frames; .*nothing missing/);
+      original = clients.elements;
+    }
+    await using replayed = await startCluster({
+      simulator: { emittedOnly: true },
+      websocket: true,
+    });
+    const [edge] = replayed.edges;
+    assert.ok(edge);
+    await replayTo(edge, { path, contracts, original });
+  },
+}));
