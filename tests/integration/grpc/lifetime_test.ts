@@ -198,6 +198,21 @@ Deno.test("a client's deadline ends its stream with DEADLINE_EXCEEDED", async ()
   await harness.market.untilOpen(0);
 });
 
+Deno.test("a deadline of more than 24 days does not end a stream", async () => {
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
+  // In ms of 32 bits: below 0, 10 days and 1.5 days.
+  const deadlines = ["2592000S", "1440H", "99999999H"];
+  const calls = deadlines.map((timeout) =>
+    client.request(pathOf("StreamQuotes"), { "grpc-timeout": timeout })
+  );
+  for (const { headers } of calls) assert.equal((await headers)["grpc-status"], undefined);
+  // By then one with a short deadline has ended.
+  const short = client.request(pathOf("StreamQuotes"), { "grpc-timeout": "50m" });
+  assert.equal((await short.trailers)["grpc-status"], "4");
+  assert.equal(harness.server.openCalls, calls.length);
+});
+
 Deno.test("a client that does not read is reset with an error that it retries", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);

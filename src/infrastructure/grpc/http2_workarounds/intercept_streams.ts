@@ -27,6 +27,7 @@ import type {
 } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import type { CallError } from "../call_error.ts";
+import { removeLongDeadline } from "./long_deadline.ts";
 import { closeUnread, sendError } from "./stream_end.ts";
 
 /** The content types of both kinds of existing clients; parameters may follow. */
@@ -58,6 +59,7 @@ export function interceptStreams(http2Server: Http2Server, admit: Admit): void {
       const httpError = httpErrorOf(headers);
       if (httpError) return refuse(stream, httpError);
       if (error) return sendError(stream, error);
+      removeLongDeadline(headers);
       for (const serve of served) serve(stream, headers);
     };
     const error = admit(stream, headers);
