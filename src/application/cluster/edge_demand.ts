@@ -339,18 +339,20 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     if (!pending) return;
     let isDecided = true;
     for (const [channel, symbols] of byChannel(pending.pairs)) {
-      for (const { state, reason } of sink.statesOf(channel, symbols)) {
-        if (state === "rejected") return this.#reject(session, errorOf(reason));
-        if (state === "waiting") return this.#reject(session, OVER_LIMIT);
+      for (const { symbol, state, reason } of sink.statesOf(channel, symbols)) {
+        if (state === "rejected") {
+          return this.#reject(session, { error: errorOf(reason), pair: { channel, symbol } });
+        }
+        if (state === "waiting") return this.#reject(session, { error: OVER_LIMIT });
         isDecided &&= state === "acknowledged";
       }
     }
     if (isDecided) this.#finish(session, this.#stateOf(session));
   }
 
-  #reject(session: EdgeSession, error: UpstreamError): void {
+  #reject(session: EdgeSession, reply: SubscribeReply): void {
     this.#take(session, session.pending?.added ?? []);
-    this.#finish(session, { error });
+    this.#finish(session, reply);
   }
 
   #finish(session: EdgeSession, reply: SubscribeReply): void {

@@ -73,12 +73,12 @@ interface CarriedState {
 
 /**
  * The answer to {@linkcode SubscribeRequest}, as Alpaca's: everything of this edge that is carried,
- * or why the request was rejected; then none of its pairs is subscribed. `unknown`: the hub has no
- * session of this edge and term, which ends.
+ * or why the request was rejected; then none of its pairs is subscribed. `pair`: the one that was
+ * rejected, if it is known. `unknown`: the hub has no session of this edge and term, which ends.
  */
 export type SubscribeReply =
   | CarriedState
-  | { readonly error: UpstreamError }
+  | { readonly error: UpstreamError; readonly pair?: Pair | undefined }
   | { readonly unknown: true };
 
 /** What is carried for an edge has changed without a request of it. */

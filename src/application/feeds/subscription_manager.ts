@@ -365,14 +365,14 @@ export class SubscriptionManager implements SubscriptionSink, QuotaSource, Upstr
     this.#send({ since });
   }
 
-  rejected(error: UpstreamError): void {
+  rejected(error: UpstreamError, pair?: Pair): void {
     const session = this.#session;
     if (!session) return;
     const { reconciler } = this.#options.subscriptions;
     const request = reconciler.inFlight;
     session.span?.set({ code: error.code });
     this.#settle(session);
-    this.#rejections.rejected(reconciler.reject(error), request, error);
+    this.#rejections.rejected(reconciler.reject(error, pair), request, error);
     this.#rejections.checkReservations(this.#options.subscriptions);
     this.#events.update();
     this.#sending.start(isServerError(error) ? ERROR_PAUSE_MS : 0);

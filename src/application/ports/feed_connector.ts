@@ -8,6 +8,7 @@
  * @module
  */
 import type {
+  Pair,
   SubscriptionRequest,
   SymbolSets,
   UpstreamError,
@@ -23,8 +24,12 @@ export interface SubscriptionReplies {
    * @param since wall clock ms since when messages of what is new arrive. @default now
    */
   acknowledged(state: SymbolSets, since?: number): void;
-  /** Upstream rejected a request; the session continues. The message has no secret. */
-  rejected(error: UpstreamError): void;
+  /**
+   * Upstream rejected a request; the session continues. The message has no secret.
+   *
+   * @param pair the pair of the request that was rejected. @default unknown
+   */
+  rejected(error: UpstreamError, pair?: Pair): void;
   /**
    * A hub reported its limit and what other edges use of it, `undefined` while it knows no limit;
    * also while a session is opened. Absent where nothing is limited.

@@ -253,9 +253,10 @@ export class SubscriptionReconciler {
    * Applies an error reply to the request in flight, of which upstream then has
    * applied nothing.
    *
+   * @param named the pair that the error is about. @default unknown: the request is bisected
    * @returns the pair that is now set aside, if the rejection isolated one
    */
-  reject(error: UpstreamError): Rejection | undefined {
+  reject(error: UpstreamError, named?: Pair): Rejection | undefined {
     const session = this.#session;
     const request = session.inFlight;
     session.inFlight = undefined;
@@ -267,7 +268,11 @@ export class SubscriptionReconciler {
     const [pair] = request?.pairs ?? [];
     if (!request || !pair) return undefined;
     const { action, pairs, probe } = request;
-    if (pairs.length > 1) {
+    const rejected = named && pairs.find((each) => pairKey(each) === pairKey(named));
+    if (pairs.length > 1 && rejected && action === "subscribe") {
+      for (const each of pairs) if (each !== rejected) session.attempts.decrement(action, each);
+      return this.#rejectPair(rejected, error);
+    } else if (pairs.length > 1) {
       session.bisect(request);
       for (const pair of pairs) session.attempts.decrement(action, pair);
     } else if (probe) {

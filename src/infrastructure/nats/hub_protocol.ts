@@ -179,12 +179,20 @@ export function encodeSubscribeReply(reply: SubscribeReply): Uint8Array {
 
 /** @throws InvalidMessage */
 export function readSubscribeReply(bytes: Uint8Array): SubscribeReply {
-  const { state, since, error, unknown } = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
+  const { state, since, error, unknown, pair } = fields;
   if (unknown === true) return { unknown };
   if (error === undefined) return { state: readSets(state), since: readTime(since, "since") };
   const { code, message } = fieldsOf(error, "error");
   if (!Number.isInteger(code)) throw invalid("code", code);
-  return { error: { code: code as number, message: readText(message, "message") } };
+  return {
+    error: { code: code as number, message: readText(message, "message") },
+    ...(pair !== undefined && { pair: readPair(fieldsOf(pair, "pair")) }),
+  };
+}
+
+function readPair({ channel, symbol }: Fields): Pair {
+  return { channel: oneOf(UPSTREAM_CHANNELS, channel, "channel"), symbol: readSymbol(symbol) };
 }
 
 /** Encodes an {@linkcode EdgeState}. */

@@ -468,7 +468,7 @@ class HubSession implements FeedSession {
     }
     if ("unknown" in reply) return this.fail(closed("The hub does not know this edge any more"));
     this.frames++;
-    if ("error" in reply) subscriptions.rejected(reply.error);
+    if ("error" in reply) subscriptions.rejected(reply.error, reply.pair);
     else {
       for (const pair of pairs) this.#record(pair, action === "subscribe");
       this.#pushed = undefined;

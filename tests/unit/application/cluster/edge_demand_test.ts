@@ -211,7 +211,8 @@ Deno.test("a rejected pair rejects its request, of which nothing stays subscribe
   hub.carry("AAPL");
   const replies = hub.subscribe("a", "AAPL", "MSFT", "BAD");
   hub.decide("BAD", "rejected", "invalid syntax (code 400)");
-  assert.deepEqual(errorOf(replies), { code: 400, message: "invalid syntax" });
+  const error = { code: 400, message: "invalid syntax" };
+  assert.deepEqual(replies, [{ error, pair: { channel: "trades", symbol: "BAD" } }]);
   assert.deepEqual(hub.requested, ["trades AAPL 1"]);
   const unknown = hub.subscribe("a", "*");
   hub.decide("*", "rejected", "* is not available");

@@ -29,6 +29,20 @@ Deno.test("one invalid symbol of 400 is found in 20 requests, the others are sub
   }]);
 });
 
+Deno.test("a rejection that names its symbol needs no bisection", () => {
+  const { refCounts, reconciler } = subscriptionsOf(LIMITS);
+  refCounts.add("quotes", ["A", "BAD", "B", "WORSE"]);
+  const error = { code: 400, message: "invalid syntax" };
+  for (const symbol of ["BAD", "WORSE"]) {
+    assert.ok(reconciler.next()?.pairs.some((pair) => pair.symbol === symbol));
+    const rejected = { channel: "quotes", symbol } as const;
+    assert.deepEqual(reconciler.reject(error, rejected), { ...rejected, error });
+  }
+  assert.deepEqual(reconciler.next()?.pairs.map(({ symbol }) => symbol), ["A", "B"]);
+  assert.equal(reconciler.reject(error, { channel: "quotes", symbol: "OTHER" }), undefined);
+  assert.deepEqual(reconciler.next()?.pairs.map(({ symbol }) => symbol), ["A"], "bisected");
+});
+
 Deno.test("one invalid symbol is found as fast when thousands wait behind it", () => {
   for (const bad of ["S0", "S137", "S399"]) {
     const { refCounts, reconciler } = subscriptionsOf(LIMITS);

@@ -92,7 +92,10 @@ const CASES: readonly Case[] = [
     name: "subscribe reply",
     value: fc.oneof(
       fc.record({ state, since: time }),
-      fc.record({ error: fc.record({ code: fc.integer(), message: text }) }),
+      fc.record({
+        error: fc.record({ code: fc.integer(), message: text }),
+        pair: fc.option(pair, { nil: undefined }),
+      }),
       fc.constant({ unknown: true }),
     ),
     encode: protocol.encodeSubscribeReply,
