@@ -189,7 +189,11 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       edge === session.edge && feed === session.feed
     );
     const further = added.filter((pair) => !releases.some(({ pairs }) => pairs.has(pairKey(pair))));
-    if (!this.#fits(session, sink, { added, further })) return answer({ error: OVER_LIMIT });
+    if (!this.#fits(session, sink, { added, further })) {
+      // What an earlier session has left uses no slot that this one needs.
+      this.#drop(releases, added);
+      if (!this.#fits(session, sink, { added, further })) return answer({ error: OVER_LIMIT });
+    }
     for (const pair of added) {
       const key = pairKey(pair);
       session.pairs.set(key, pair);
@@ -394,6 +398,16 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     if (pairs.size === 0) return;
     const at = this.#options.clock.monotonic() + RELEASE_MS;
     this.#releases.push({ edge, feed, pairs, at });
+  }
+
+  /** Releases pairs early, except some. */
+  #drop(releases: readonly Release[], except: readonly Pair[]): void {
+    const kept = new Set(except.map(pairKey));
+    for (const { feed, pairs } of releases) {
+      const dropped = [...pairs].filter(([key]) => !kept.has(key));
+      for (const [key] of dropped) pairs.delete(key);
+      this.#remove(feed, dropped.map(([, pair]) => pair));
+    }
   }
 
   /** Releases what is due at a time. */

@@ -14,6 +14,7 @@ const SUITES = [
   "websocket/market_stream_test.ts",
   "websocket/order_stream_test.ts",
   "options/underlyings_test.ts",
+  "subscriptions/plan_limits_test.ts",
 ];
 const FOLDER = new URL("../", import.meta.url);
 

@@ -467,3 +467,17 @@ Deno.test("what an edge keeps for its next session is not what other edges use",
   assert.deepEqual(others(hub.attach("a")), []);
   assert.deepEqual(others(hub.attach("b")), ["AAPL"], "it keeps its slot for some seconds");
 });
+
+Deno.test("what an earlier session of an edge has left uses no slot that the edge needs", () => {
+  const hub = new Hub();
+  hub.sink.limit = 3;
+  hub.attach("a");
+  hub.subscribe("a", "AAPL", "MSFT", "NVDA");
+  hub.attach("a");
+  hub.subscribe("a", "NVDA");
+  assert.deepEqual(hub.requested, ["trades AAPL 1", "trades MSFT 1", "trades NVDA 1"]);
+  hub.subscribe("a", "MSFT", "TSLA");
+  assert.deepEqual(hub.requested, ["trades MSFT 1", "trades NVDA 1", "trades TSLA 1"]);
+  const error = { code: 405, message: "symbol limit exceeded" };
+  assert.deepEqual(hub.subscribe("a", "META"), [{ error }]);
+});
