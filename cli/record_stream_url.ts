@@ -4,6 +4,7 @@
  * @module
  */
 import type { FeedId } from "../src/domain/connection/feed.ts";
+import { STOCK_CHANNELS } from "../src/domain/subscription/pairs.ts";
 import { UsageError } from "./flags.ts";
 
 /** One stream with what is subscribed there. */
@@ -15,16 +16,6 @@ export interface RecordedStream {
   readonly channels: Readonly<Record<string, readonly string[]>>;
 }
 
-const STOCK_CHANNELS = [
-  "trades",
-  "quotes",
-  "bars",
-  "updatedBars",
-  "dailyBars",
-  "statuses",
-  "lulds",
-  "imbalances",
-];
 const CRYPTO_CHANNELS = ["trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars"];
 
 /** The feeds by the ends of their paths, with their channels. */

@@ -45,7 +45,7 @@ Deno.test("connections without a stream are closed one after the other", async (
   assert.ok(Math.max(...times) <= 2_000, "10 ms each");
 });
 
-Deno.test("a connection is closed although its stream has ended before its turn", async () => {
+Deno.test("a connection is closed although its stream has ended before that", async () => {
   const clock = new ManualClock();
   const { streams, connect, closedAt } = connections(clock);
   const clients = Array.from({ length: 20 }, () => connect(true));
