@@ -59,6 +59,14 @@ class Store implements AsyncDisposable {
     this.#running = this.orders.run(this.#over.signal);
   }
 
+  /** Reads what is stored, starts, and stores one update. */
+  async startWith(id: string): Promise<void> {
+    await this.load();
+    this.run();
+    this.orders.add(update(id));
+    await this.stored();
+  }
+
   async stored(): Promise<void> {
     await until(
       () => `stored, ${this.orders.pending} are pending: ${this.lines()}`,
@@ -147,10 +155,7 @@ nats("what one store has stored, the next one reads, in order and to the digit",
 
 nats("updates of other accounts under the same prefix are not read", async (server) => {
   await using other = new Store({ servers: [server.url] }, { subject: "alpaca.orders.live.other" });
-  await other.load();
-  other.run();
-  other.orders.add(update("other"));
-  await other.stored();
+  await other.startWith("other");
   await using store = new Store({ servers: [server.url] });
   assert.deepEqual(await store.load(), []);
 });
@@ -299,10 +304,7 @@ nats("another process that stores the same account is reported; both store all",
 
 nats("updates that have expired are not taken for another process", async (server) => {
   await using store = new Store({ servers: [server.url] });
-  await store.load();
-  store.run();
-  store.orders.add(update("a"));
-  await store.stored();
+  await store.startWith("a");
   const connection = await connect({ servers: server.url });
   const manager = await jetstreamManager(connection);
   await manager.streams.purge("ALPACA_ORDERS");
@@ -316,10 +318,7 @@ nats("updates that have expired are not taken for another process", async (serve
 
 nats("a stream that is not available for a moment is no gap", async (server) => {
   await using store = new Store({ servers: [server.url] });
-  await store.load();
-  store.run();
-  store.orders.add(update("a"));
-  await store.stored();
+  await store.startWith("a");
   const connection = await connect({ servers: server.url });
   const { streams } = await jetstreamManager(connection);
   // As without a leader, no server receives what is published.
@@ -337,10 +336,7 @@ nats("a stream that is not available for a moment is no gap", async (server) => 
 
 nats("reading ends in time when NATS stops answering, and leaves no consumer", async (server) => {
   await using store = new Store({ servers: [server.url] });
-  await store.load();
-  store.run();
-  store.orders.add(update("a"));
-  await store.stored();
+  await store.startWith("a");
   await using next = new Store({ servers: [server.url] });
   assert.deepEqual(idsOf(await next.load()), ["a"]);
   const connection = await connect({ servers: server.url });
@@ -357,10 +353,7 @@ nats("reading ends in time when NATS stops answering, and leaves no consumer", a
 
 nats("a stream that was deleted is created again", async (server) => {
   await using store = new Store({ servers: [server.url] });
-  await store.load();
-  store.run();
-  store.orders.add(update("a"));
-  await store.stored();
+  await store.startWith("a");
   const connection = await connect({ servers: server.url });
   const manager = await jetstreamManager(connection);
   await manager.streams.delete("ALPACA_ORDERS");
