@@ -18,7 +18,7 @@
  * @module
  */
 import { main } from "./src/main.ts";
-import { startRole } from "./src/roles.ts";
+import { startRole } from "./src/composition/roles.ts";
 
 export type { Clock } from "./src/application/ports/clock.ts";
 export type { Log, LogControl, LogFields, LogLevel } from "./src/application/ports/log.ts";
@@ -43,7 +43,7 @@ export type { OptionRight } from "./src/domain/options/contract.ts";
 export type { OptionSelection } from "./src/domain/options/selection.ts";
 export type { ChunkLimits, UpstreamChannel } from "./src/domain/subscription/pairs.ts";
 export type { CountingRule, Plan } from "./src/domain/subscription/quota.ts";
-export type { Dependencies } from "./src/dependencies.ts";
+export type { Dependencies } from "./src/composition/dependencies.ts";
 export type {
   ClientAuth,
   KeyMaterial,
@@ -62,7 +62,7 @@ export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
 export type { Role } from "./src/domain/cluster/role.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";
 export type { Env } from "./src/infrastructure/config/environment.ts";
-export { type RunningHub, startHub } from "./src/hub.ts";
-export { type ProxyPorts, type RunningProxy, startProxy } from "./src/proxy.ts";
+export { type RunningHub, startHub } from "./src/composition/hub.ts";
+export { type ProxyPorts, type RunningProxy, startProxy } from "./src/composition/proxy.ts";
 
 if (import.meta.main) await main(startRole);

@@ -9,7 +9,7 @@ import type { Log, LogFields } from "../src/application/ports/log.ts";
 import { BASE_FEEDS, FEED_NAMES, type FeedId } from "../src/domain/connection/feed.ts";
 import { parseConfig } from "../src/infrastructure/config/parse_config.ts";
 import { noTracing } from "../src/infrastructure/telemetry/tracing.ts";
-import { startProxy } from "../src/proxy.ts";
+import { startProxy } from "../src/composition/proxy.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import type { DemoAddresses, DemoEvent } from "./demo_recorder.ts";
 import { type DemoSecurity, makeDemoSecurity } from "./demo_security.ts";

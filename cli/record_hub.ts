@@ -10,7 +10,7 @@ import { type FeedId, FEEDS } from "../src/domain/connection/feed.ts";
 import type { Config } from "../src/infrastructure/config/config.ts";
 import { hubSubjects } from "../src/infrastructure/nats/hub_protocol.ts";
 import { messageOf, NatsClient } from "../src/infrastructure/nats/nats_client.ts";
-import { natsAccess } from "../src/nats.ts";
+import { natsAccess } from "../src/composition/nats.ts";
 import type { RecordOrigin } from "./record_arguments.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -9,6 +9,9 @@
 import { listenForStop } from "./stop_signals.ts";
 
 const signals = listenForStop();
-const [{ main }, { startRole }] = await Promise.all([import("./main.ts"), import("./roles.ts")]);
+const [{ main }, { startRole }] = await Promise.all([
+  import("./main.ts"),
+  import("./composition/roles.ts"),
+]);
 await signals.delivered();
 await main(startRole, { signals });

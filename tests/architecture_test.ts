@@ -18,26 +18,15 @@ import {
 const ROOT = new URL("../", import.meta.url);
 const GENERATED = "src/gen/";
 
-/** The files of the composition root, which import every layer. */
-const COMPOSERS = [
+/** The files of the process itself; with {@link COMPOSITION} they may import every layer. */
+const PROCESS_FILES = [
   "src/command_line.ts",
-  "src/core.ts",
-  "src/dependencies.ts",
-  "src/distribution.ts",
-  "src/edge.ts",
-  "src/feeds.ts",
-  "src/hub.ts",
-  "src/lease.ts",
-  "src/proxy.ts",
   "src/main.ts",
-  "src/market_feeds.ts",
-  "src/nats.ts",
-  "src/roles.ts",
   "src/start.ts",
   "src/stop_signals.ts",
-  "src/stored_orders.ts",
-  "src/tls.ts",
 ];
+/** What wires all parts together, for each role. */
+const COMPOSITION = "src/composition/";
 const ENTRY_POINT = "mod.ts";
 /** The simulator is a package of its own, imported by its name alone. */
 const SIMULATOR = {
@@ -52,7 +41,7 @@ const CLIENT = "client/";
 /** The layer of a file; each adapter is a layer of its own. */
 function layerOf(path: string): string {
   if (path === ENTRY_POINT || path === MANIFEST) return path;
-  if (COMPOSERS.includes(path)) return "composer";
+  if (PROCESS_FILES.includes(path) || path.startsWith(COMPOSITION)) return "composer";
   if (path.startsWith(SIMULATOR.folder)) return "simulator";
   if (path.startsWith("cli/")) return "cli";
   if (path.startsWith(CLIENT)) return "client";
@@ -93,7 +82,7 @@ function mayImport(from: string, to: string): boolean {
 function mayUseRuntime(path: string): boolean {
   const layer = layerOf(path);
   if (["simulator", "cli", "client"].includes(layer) || isAdapter(layer)) return true;
-  return COMPOSERS.includes(path);
+  return layer === "composer";
 }
 
 /** How code reaches time, randomness and the outside world. */
@@ -269,9 +258,9 @@ Deno.test("an export is matched with its imports in all forms", () => {
 
 /** A small repository to test the rules with. */
 const LEGAL: Readonly<Record<string, string>> = {
-  "mod.ts": `export { run } from "./src/proxy.ts";`,
-  "src/proxy.ts": `import { a } from "./infrastructure/http/a.ts";
-import manifest from "../deno.json" with { type: "json" };`,
+  "mod.ts": `export { run } from "./src/composition/proxy.ts";`,
+  "src/composition/proxy.ts": `import { a } from "../infrastructure/http/a.ts";
+import manifest from "../../deno.json" with { type: "json" };`,
   "src/domain/a.ts": `export const a = 1; // Deno. in a comment`,
   "src/application/a.ts": `import { a } from "../domain/a.ts";`,
   "src/infrastructure/http/a.ts": `import {
@@ -322,7 +311,7 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
   ],
   [
     "src/infrastructure/http/a.ts",
-    `import { run } from "../../proxy.ts";`,
+    `import { run } from "../../composition/proxy.ts";`,
     /may not import composer/,
   ],
   [
@@ -331,12 +320,12 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
     /simulator may not import domain/,
   ],
   [
-    "src/proxy.ts",
+    "src/composition/proxy.ts",
     `await import("@alpaca-stream-proxy/simulator");`,
     /composer may not import simulator/,
   ],
-  ["src/proxy.ts", `import "../cli/demo.ts";`, /may not import cli/],
-  ["src/proxy.ts", `import "../client/mod.ts";`, /may not import client/],
+  ["src/composition/proxy.ts", `import "../../cli/demo.ts";`, /may not import cli/],
+  ["src/composition/proxy.ts", `import "../../client/mod.ts";`, /may not import client/],
   ["client/mod.ts", `import { a } from "../src/domain/a.ts";`, /client may not import domain/],
   [
     "mod.ts",

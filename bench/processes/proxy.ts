@@ -9,7 +9,7 @@ import { Writable } from "node:stream";
 import { Subscriber } from "../../src/application/broadcast/subscriber.ts";
 import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
-import { startProxy } from "../../src/proxy.ts";
+import { startProxy } from "../../src/composition/proxy.ts";
 import { answerCommands } from "../control.ts";
 import type { ProcessUse, ProxyStart } from "../process_use.ts";
 

@@ -81,8 +81,8 @@ Deno.test("every dependency is pinned and has a reason", () => {
 Deno.test("the proxy itself imports what is said to be needed at run time", async () => {
   const entries = [
     "src/main.ts",
-    "src/proxy.ts",
-    "src/feeds.ts",
+    "src/composition/proxy.ts",
+    "src/composition/feeds.ts",
     "src/domain",
     "src/application",
     "src/infrastructure",

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { tail } from "../../cli/tail.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
-import { startProxy } from "../../src/proxy.ts";
+import { startProxy } from "../../src/composition/proxy.ts";
 import { startSimulator } from "@alpaca-stream-proxy/simulator";
 import { FREE_PORTS } from "../support/harness.ts";
 import { RecordingLog } from "../support/recording_log.ts";

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { createJsonLog } from "../../src/infrastructure/logging/json_log.ts";
-import { startProxy } from "../../src/proxy.ts";
+import { startProxy } from "../../src/composition/proxy.ts";
 import { FaultyUpstream } from "../support/faulty_upstream.ts";
 import { FREE_PORTS } from "../support/harness.ts";
 import { ManualClock } from "../support/manual_clock.ts";

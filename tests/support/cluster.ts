@@ -4,9 +4,9 @@
  * @module
  */
 import type { Clock } from "../../src/application/ports/clock.ts";
-import { type RunningHub, startHub } from "../../src/hub.ts";
+import { type RunningHub, startHub } from "../../src/composition/hub.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
-import { type RunningProxy, startProxy } from "../../src/proxy.ts";
+import { type RunningProxy, startProxy } from "../../src/composition/proxy.ts";
 import {
   type Simulator,
   type SimulatorOptions,

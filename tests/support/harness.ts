@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../src/application/ports/clock.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
-import { type RunningProxy, startProxy } from "../../src/proxy.ts";
+import { type RunningProxy, startProxy } from "../../src/composition/proxy.ts";
 import {
   type Simulator,
   type SimulatorOptions,

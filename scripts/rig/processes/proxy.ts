@@ -7,7 +7,7 @@
 import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
 import { answerCommands } from "../../../bench/control.ts";
 import { main } from "../../../src/main.ts";
-import { type ProxyPorts, startProxy } from "../../../src/proxy.ts";
+import { type ProxyPorts, startProxy } from "../../../src/composition/proxy.ts";
 import type { HeapUse } from "../process_stats.ts";
 
 const ports = Promise.withResolvers<ProxyPorts>();

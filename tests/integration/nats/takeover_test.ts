@@ -1,9 +1,9 @@
 /** Clients of an edge continue when another hub takes over. */
 import assert from "node:assert/strict";
 import { startSimulator } from "@alpaca-stream-proxy/simulator";
-import { startHub } from "../../../src/hub.ts";
+import { startHub } from "../../../src/composition/hub.ts";
 import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
-import { startProxy } from "../../../src/proxy.ts";
+import { startProxy } from "../../../src/composition/proxy.ts";
 import type { StreamQuotesResponse } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { areSubscribed, FREE_PORTS } from "../../support/harness.ts";
 import { NatsServer } from "../../support/nats_server.ts";

@@ -9,7 +9,7 @@ import { QuotaFailureSchema } from "../../../src/gen/google/rpc/error_details_pb
 import type { LoggedRequest, Simulator } from "@alpaca-stream-proxy/simulator";
 import type { Clock } from "../../../src/application/ports/clock.ts";
 import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
-import { startProxy } from "../../../src/proxy.ts";
+import { startProxy } from "../../../src/composition/proxy.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { FREE_PORTS, type Harness } from "../../support/harness.ts";
 import { clientOf, METHODS } from "../../support/streams.ts";

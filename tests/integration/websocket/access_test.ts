@@ -9,7 +9,7 @@ import { digestOf } from "../../support/access.ts";
 import { AlpacaClient } from "../../support/alpaca_client.ts";
 import { startSimulator } from "@alpaca-stream-proxy/simulator";
 import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
-import { startProxy } from "../../../src/proxy.ts";
+import { startProxy } from "../../../src/composition/proxy.ts";
 import { FREE_PORTS, type Harness, startHarness } from "../../support/harness.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { keyPair, PROXY_CA, tlsEnvironment } from "../../support/proxy_certificates.ts";

@@ -4,66 +4,66 @@
  *
  * @module
  */
-import type { Channels } from "./application/broadcast/channels.ts";
-import type { QueueMemory } from "./application/broadcast/queue_memory.ts";
-import { FeedFreshness } from "./application/feeds/feed_freshness.ts";
-import { FeedLink, type FeedLinkOptions } from "./application/feeds/feed_link.ts";
-import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
-import type { OrderBooks } from "./application/orderbooks/order_books.ts";
-import { OrderJournal } from "./application/orders/order_journal.ts";
-import { MessageRelay } from "./application/relay/message_relay.ts";
-import type { MessageFormat } from "./application/relay/relayed_message.ts";
-import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
-import { contractEnds } from "./application/options/contract_ends.ts";
-import { type ExpansionOptions, Expansions } from "./application/options/expansions.ts";
-import type { FeedConnector } from "./application/ports/feed_connector.ts";
-import type { MarketData } from "./application/ports/market_data.ts";
-import type { OrderStore } from "./application/ports/order_store.ts";
-import type { UpstreamTap } from "./application/ports/upstream_tap.ts";
+import type { Channels } from "../application/broadcast/channels.ts";
+import type { QueueMemory } from "../application/broadcast/queue_memory.ts";
+import { FeedFreshness } from "../application/feeds/feed_freshness.ts";
+import { FeedLink, type FeedLinkOptions } from "../application/feeds/feed_link.ts";
+import { SubscriptionManager } from "../application/feeds/subscription_manager.ts";
+import type { OrderBooks } from "../application/orderbooks/order_books.ts";
+import { OrderJournal } from "../application/orders/order_journal.ts";
+import { MessageRelay } from "../application/relay/message_relay.ts";
+import type { MessageFormat } from "../application/relay/relayed_message.ts";
+import { TradeUpdatesSubscription } from "../application/feeds/upstream_subscriptions.ts";
+import { contractEnds } from "../application/options/contract_ends.ts";
+import { type ExpansionOptions, Expansions } from "../application/options/expansions.ts";
+import type { FeedConnector } from "../application/ports/feed_connector.ts";
+import type { MarketData } from "../application/ports/market_data.ts";
+import type { OrderStore } from "../application/ports/order_store.ts";
+import type { UpstreamTap } from "../application/ports/upstream_tap.ts";
 import {
   deliveriesMade,
   messagesReceived,
   type MessageType,
   type ProxyCounters,
-} from "./application/status/counters.ts";
-import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
-import { delayOf, type MarketCalendar } from "./domain/calendar/market_calendar.ts";
-import type { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
-import type { PolicyIdentity } from "./domain/access/policy.ts";
+} from "../application/status/counters.ts";
+import type { UpstreamEvents } from "../application/streaming/upstream_events.ts";
+import { delayOf, type MarketCalendar } from "../domain/calendar/market_calendar.ts";
+import type { UnderlyingDirectory } from "../domain/options/underlying_directory.ts";
+import type { PolicyIdentity } from "../domain/access/policy.ts";
 import {
   type FeedId,
   type FeedKind,
   FEEDS,
   type MarketFeedId,
   perFeed,
-} from "./domain/connection/feed.ts";
-import { RELAY_OF_FEED } from "./domain/market/channels.ts";
-import { type UpstreamChannel, WILDCARD } from "./domain/subscription/pairs.ts";
-import { planLimit } from "./domain/subscription/quota.ts";
-import { createSubscriptions, type Subscriptions } from "./domain/subscription/reconciler.ts";
+} from "../domain/connection/feed.ts";
+import { RELAY_OF_FEED } from "../domain/market/channels.ts";
+import { type UpstreamChannel, WILDCARD } from "../domain/subscription/pairs.ts";
+import { planLimit } from "../domain/subscription/quota.ts";
+import { createSubscriptions, type Subscriptions } from "../domain/subscription/reconciler.ts";
 import type { Hub } from "./edge.ts";
 import {
   receiveMarketFrames,
   receiveTradingFrames,
-} from "./infrastructure/alpaca/forwarded_frames.ts";
-import { createMarketConnector } from "./infrastructure/alpaca/market.ts";
-import { RawFrames } from "./infrastructure/alpaca/raw/raw_frames.ts";
-import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
-import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
-import type { UpstreamProxy } from "./infrastructure/alpaca/tunnel_agent.ts";
-import { RestMarketData } from "./infrastructure/alpaca/rest/market_data.ts";
-import { RestOrderHistory } from "./infrastructure/alpaca/rest/order_history.ts";
-import { AlpacaCatalog } from "./infrastructure/alpaca/rest/option_catalog.ts";
-import type { ApiHosts } from "./infrastructure/alpaca/rest/responses.ts";
-import { RateShare } from "./infrastructure/alpaca/rest/rate_share.ts";
-import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
+} from "../infrastructure/alpaca/forwarded_frames.ts";
+import { createMarketConnector } from "../infrastructure/alpaca/market.ts";
+import { RawFrames } from "../infrastructure/alpaca/raw/raw_frames.ts";
+import { SESSION_DEADLINES } from "../infrastructure/alpaca/session.ts";
+import { createTradingConnector } from "../infrastructure/alpaca/trading.ts";
+import type { UpstreamProxy } from "../infrastructure/alpaca/tunnel_agent.ts";
+import { RestMarketData } from "../infrastructure/alpaca/rest/market_data.ts";
+import { RestOrderHistory } from "../infrastructure/alpaca/rest/order_history.ts";
+import { AlpacaCatalog } from "../infrastructure/alpaca/rest/option_catalog.ts";
+import type { ApiHosts } from "../infrastructure/alpaca/rest/responses.ts";
+import { RateShare } from "../infrastructure/alpaca/rest/rate_share.ts";
+import { RestClient } from "../infrastructure/alpaca/rest/rest_client.ts";
 import {
   type Config,
   type KeyPair,
   requireCredentials,
   secretsOf,
-} from "./infrastructure/config/config.ts";
-import { redact } from "./infrastructure/logging/redaction.ts";
+} from "../infrastructure/config/config.ts";
+import { redact } from "../infrastructure/logging/redaction.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { MARKET_FEED_IDS, MARKET_FEEDS } from "./market_feeds.ts";
 

@@ -5,26 +5,26 @@
  *
  * @module
  */
-import { Administration } from "./application/admin/administration.ts";
-import { Drain } from "./application/admin/drain.ts";
-import { StreamAudit } from "./application/admin/stream_audit.ts";
-import { memoryProblems } from "./application/broadcast/memory_needs.ts";
-import { ConnectionLimits } from "./application/connections/connection_limits.ts";
-import { createCounters } from "./application/status/counters.ts";
+import { Administration } from "../application/admin/administration.ts";
+import { Drain } from "../application/admin/drain.ts";
+import { StreamAudit } from "../application/admin/stream_audit.ts";
+import { memoryProblems } from "../application/broadcast/memory_needs.ts";
+import { ConnectionLimits } from "../application/connections/connection_limits.ts";
+import { createCounters } from "../application/status/counters.ts";
 import { createCore } from "./core.ts";
 import { type Dependencies, openDependencies } from "./dependencies.ts";
 import { openHub } from "./edge.ts";
 import { feedKinds, FRAME_FORMATS, servesWebSocket } from "./feeds.ts";
-import { createAccess } from "./infrastructure/access/create_access.ts";
-import type { Config } from "./infrastructure/config/config.ts";
-import { reportSettings } from "./infrastructure/config/describe_settings.ts";
-import { GrpcServer } from "./infrastructure/grpc/server.ts";
-import { serveHttp } from "./infrastructure/http/serve_http.ts";
-import { redact } from "./infrastructure/logging/redaction.ts";
-import { createMetrics } from "./infrastructure/metrics/metrics.ts";
-import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
-import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
-import { WebSocketApi } from "./infrastructure/websocket/server.ts";
+import { createAccess } from "../infrastructure/access/create_access.ts";
+import type { Config } from "../infrastructure/config/config.ts";
+import { reportSettings } from "../infrastructure/config/describe_settings.ts";
+import { GrpcServer } from "../infrastructure/grpc/server.ts";
+import { serveHttp } from "../infrastructure/http/serve_http.ts";
+import { redact } from "../infrastructure/logging/redaction.ts";
+import { createMetrics } from "../infrastructure/metrics/metrics.ts";
+import { heapLimit } from "../infrastructure/metrics/process_metrics.ts";
+import { AcceptRetry, descriptorProbe } from "../infrastructure/process/descriptor_shortage.ts";
+import { WebSocketApi } from "../infrastructure/websocket/server.ts";
 import { openOrderStore } from "./stored_orders.ts";
 import { buildTls } from "./tls.ts";
 

@@ -3,29 +3,29 @@
  *
  * @module
  */
-import manifest from "../deno.json" with { type: "json" };
-import type { Drain } from "./application/admin/drain.ts";
-import type { StreamAudit } from "./application/admin/stream_audit.ts";
-import { createChannels } from "./application/broadcast/channels.ts";
-import { QueueMemory } from "./application/broadcast/queue_memory.ts";
-import { supervise } from "./application/timing/supervise.ts";
-import { OpeningRate } from "./application/limits/opening_rate.ts";
-import { LastEvents } from "./application/history/last_events.ts";
-import { Outages } from "./application/history/outages.ts";
-import { BookRenewals } from "./application/orderbooks/book_renewals.ts";
-import { OrderBooks } from "./application/orderbooks/order_books.ts";
-import { Activity } from "./application/status/activity.ts";
-import type { ProxyCounters } from "./application/status/counters.ts";
-import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
-import { type ClusterReport, statusSource } from "./application/status/status.ts";
-import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
-import type { OrderStore } from "./application/ports/order_store.ts";
-import { StreamRegistry } from "./application/streaming/stream_registry.ts";
-import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
-import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
-import type { FeedNotice } from "./domain/market/notices.ts";
-import type { FeedId } from "./domain/connection/feed.ts";
-import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
+import manifest from "../../deno.json" with { type: "json" };
+import type { Drain } from "../application/admin/drain.ts";
+import type { StreamAudit } from "../application/admin/stream_audit.ts";
+import { createChannels } from "../application/broadcast/channels.ts";
+import { QueueMemory } from "../application/broadcast/queue_memory.ts";
+import { supervise } from "../application/timing/supervise.ts";
+import { OpeningRate } from "../application/limits/opening_rate.ts";
+import { LastEvents } from "../application/history/last_events.ts";
+import { Outages } from "../application/history/outages.ts";
+import { BookRenewals } from "../application/orderbooks/book_renewals.ts";
+import { OrderBooks } from "../application/orderbooks/order_books.ts";
+import { Activity } from "../application/status/activity.ts";
+import type { ProxyCounters } from "../application/status/counters.ts";
+import { measureEndToEndDelay, measureLoopDelay } from "../application/status/delays.ts";
+import { type ClusterReport, statusSource } from "../application/status/status.ts";
+import { endStalled, reportDropped } from "../application/streaming/monitor_streams.ts";
+import type { OrderStore } from "../application/ports/order_store.ts";
+import { StreamRegistry } from "../application/streaming/stream_registry.ts";
+import type { UpstreamEvents } from "../application/streaming/upstream_events.ts";
+import { MarketCalendar } from "../domain/calendar/market_calendar.ts";
+import type { FeedNotice } from "../domain/market/notices.ts";
+import type { FeedId } from "../domain/connection/feed.ts";
+import { UnderlyingDirectory } from "../domain/options/underlying_directory.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Distribution } from "./distribution.ts";
 import type { Hub } from "./edge.ts";
@@ -38,9 +38,9 @@ import {
   buildRestHosts,
   feedKinds,
 } from "./feeds.ts";
-import { type Config, secretsOf } from "./infrastructure/config/config.ts";
-import { redact } from "./infrastructure/logging/redaction.ts";
-import { readMessageTime } from "./infrastructure/websocket/message_time.ts";
+import { type Config, secretsOf } from "../infrastructure/config/config.ts";
+import { redact } from "../infrastructure/logging/redaction.ts";
+import { readMessageTime } from "../infrastructure/websocket/message_time.ts";
 
 /** Makes what every API reads from; nothing is dialed before it runs. */
 export function createCore(

@@ -3,23 +3,23 @@
  *
  * @module
  */
-import { EdgeDemand } from "./application/cluster/edge_demand.ts";
-import { RestResponder } from "./application/cluster/rest_responder.ts";
-import type { QuotaSource, SubscriptionSink } from "./application/feeds/subscription_manager.ts";
-import { supervise } from "./application/timing/supervise.ts";
-import type { UpstreamTap } from "./application/ports/upstream_tap.ts";
-import type { ProxyCounters } from "./application/status/counters.ts";
-import type { DistributionReport } from "./application/status/status.ts";
-import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
-import { type FeedId, FEEDS, type MarketFeedId } from "./domain/connection/feed.ts";
+import { EdgeDemand } from "../application/cluster/edge_demand.ts";
+import { RestResponder } from "../application/cluster/rest_responder.ts";
+import type { QuotaSource, SubscriptionSink } from "../application/feeds/subscription_manager.ts";
+import { supervise } from "../application/timing/supervise.ts";
+import type { UpstreamTap } from "../application/ports/upstream_tap.ts";
+import type { ProxyCounters } from "../application/status/counters.ts";
+import type { DistributionReport } from "../application/status/status.ts";
+import type { UpstreamEvents } from "../application/streaming/upstream_events.ts";
+import { type FeedId, FEEDS, type MarketFeedId } from "../domain/connection/feed.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { feedKinds } from "./feeds.ts";
-import { apiReader } from "./infrastructure/alpaca/rest/api_reader.ts";
-import type { ApiHosts } from "./infrastructure/alpaca/rest/responses.ts";
-import { type Config, secretsOf } from "./infrastructure/config/config.ts";
-import { redact } from "./infrastructure/logging/redaction.ts";
-import type { FramePublisher } from "./infrastructure/nats/frame_publisher.ts";
-import type { HubService } from "./infrastructure/nats/hub_service.ts";
+import { apiReader } from "../infrastructure/alpaca/rest/api_reader.ts";
+import type { ApiHosts } from "../infrastructure/alpaca/rest/responses.ts";
+import { type Config, secretsOf } from "../infrastructure/config/config.ts";
+import { redact } from "../infrastructure/logging/redaction.ts";
+import type { FramePublisher } from "../infrastructure/nats/frame_publisher.ts";
+import type { HubService } from "../infrastructure/nats/hub_service.ts";
 import { natsAccess } from "./nats.ts";
 
 /** Edges of one hub. */
@@ -62,12 +62,12 @@ export async function openDistribution(
   if (!access) throw new Error("A hub needs servers of NATS");
   const [{ NatsClient }, { BoundedPublisher }, publishing, serving, retaining, protocol] =
     await Promise.all([
-      import("./infrastructure/nats/nats_client.ts"),
-      import("./infrastructure/nats/bounded_publisher.ts"),
-      import("./infrastructure/nats/frame_publisher.ts"),
-      import("./infrastructure/nats/hub_service.ts"),
-      import("./infrastructure/nats/retained_frames.ts"),
-      import("./infrastructure/nats/hub_protocol.ts"),
+      import("../infrastructure/nats/nats_client.ts"),
+      import("../infrastructure/nats/bounded_publisher.ts"),
+      import("../infrastructure/nats/frame_publisher.ts"),
+      import("../infrastructure/nats/hub_service.ts"),
+      import("../infrastructure/nats/retained_frames.ts"),
+      import("../infrastructure/nats/hub_protocol.ts"),
     ]);
   const client = resources.use(
     new NatsClient({ name: "alpaca-stream-proxy hub", access, clock, log }),

@@ -4,17 +4,17 @@
  * @module
  */
 import type { Socket } from "node:net";
-import type { ConnectionLimits } from "./application/connections/connection_limits.ts";
-import type { ConnectionSecurity } from "./application/connections/connection_security.ts";
-import { supervise } from "./application/timing/supervise.ts";
-import type { TlsCounters } from "./application/status/counters.ts";
+import type { ConnectionLimits } from "../application/connections/connection_limits.ts";
+import type { ConnectionSecurity } from "../application/connections/connection_security.ts";
+import { supervise } from "../application/timing/supervise.ts";
+import type { TlsCounters } from "../application/status/counters.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { servesWebSocket } from "./feeds.ts";
-import type { Config } from "./infrastructure/config/config.ts";
-import { filesOf, readKeyMaterial } from "./infrastructure/config/key_material.ts";
-import { isLoopback } from "./infrastructure/config/upstream_urls.ts";
-import { reloadCertificate } from "./infrastructure/tls/certificate_reload.ts";
-import { TlsPorts } from "./infrastructure/tls/tls_ports.ts";
+import type { Config } from "../infrastructure/config/config.ts";
+import { filesOf, readKeyMaterial } from "../infrastructure/config/key_material.ts";
+import { isLoopback } from "../infrastructure/config/upstream_urls.ts";
+import { reloadCertificate } from "../infrastructure/tls/certificate_reload.ts";
+import { TlsPorts } from "../infrastructure/tls/tls_ports.ts";
 
 /** What encrypts each port; undefined where it is not encrypted. */
 interface Tls {

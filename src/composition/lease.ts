@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Clock } from "./application/ports/clock.ts";
-import type { Lease } from "./application/ports/lease.ts";
-import type { Log } from "./application/ports/log.ts";
-import type { Config } from "./infrastructure/config/config.ts";
-import type { KvLease } from "./infrastructure/nats/kv_lease.ts";
+import type { Clock } from "../application/ports/clock.ts";
+import type { Lease } from "../application/ports/lease.ts";
+import type { Log } from "../application/ports/log.ts";
+import type { Config } from "../infrastructure/config/config.ts";
+import type { KvLease } from "../infrastructure/nats/kv_lease.ts";
 import { natsAccess } from "./nats.ts";
 
 /** Makes the lease; NATS is connected in the background, until `resources` is disposed. */
@@ -20,8 +20,8 @@ export async function openLease(
   const access = natsAccess(config);
   if (!access) throw new Error("A hub needs servers of NATS");
   const [clients, leases] = await Promise.all([
-    import("./infrastructure/nats/nats_client.ts"),
-    import("./infrastructure/nats/kv_lease.ts"),
+    import("../infrastructure/nats/nats_client.ts"),
+    import("../infrastructure/nats/kv_lease.ts"),
   ]);
   const client = resources.use(
     new clients.NatsClient({ name: "alpaca-stream-proxy lease", access, clock, log }),

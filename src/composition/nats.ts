@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Config } from "./infrastructure/config/config.ts";
-import type { NatsAccess } from "./infrastructure/nats/nats_client.ts";
+import type { Config } from "../infrastructure/config/config.ts";
+import type { NatsAccess } from "../infrastructure/nats/nats_client.ts";
 
 /** How NATS is reached; `undefined` unless the settings name servers. */
 export function natsAccess({ nats }: Config): NatsAccess | undefined {

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import type { Channel } from "./application/broadcast/channel.ts";
-import type { Channels } from "./application/broadcast/channels.ts";
-import type { OrderBooks } from "./application/orderbooks/order_books.ts";
-import type { FeedKind, MarketFeedId } from "./domain/connection/feed.ts";
-import type { UpstreamChannel } from "./domain/subscription/pairs.ts";
+import type { Channel } from "../application/broadcast/channel.ts";
+import type { Channels } from "../application/broadcast/channels.ts";
+import type { OrderBooks } from "../application/orderbooks/order_books.ts";
+import type { FeedKind, MarketFeedId } from "../domain/connection/feed.ts";
+import type { UpstreamChannel } from "../domain/subscription/pairs.ts";
 import {
   cryptoFormat,
   type MarketFormat,
   newsFormat,
   optionFormat,
   stockFormat,
-} from "./infrastructure/alpaca/market.ts";
-import type { Config } from "./infrastructure/config/config.ts";
+} from "../infrastructure/alpaca/market.ts";
+import type { Config } from "../infrastructure/config/config.ts";
 
 /** Where the messages of feeds are published. */
 interface Sinks {

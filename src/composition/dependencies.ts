@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { Clock } from "./application/ports/clock.ts";
-import type { Log, LogControl } from "./application/ports/log.ts";
-import type { Tracing } from "./application/ports/tracing.ts";
-import { RecentErrors } from "./application/status/recent_errors.ts";
-import { systemClock } from "./infrastructure/clock/system_clock.ts";
-import { type Config, secretsOf } from "./infrastructure/config/config.ts";
-import { createJsonLog } from "./infrastructure/logging/json_log.ts";
-import { redact } from "./infrastructure/logging/redaction.ts";
-import { createTracing } from "./infrastructure/telemetry/tracing.ts";
+import type { Clock } from "../application/ports/clock.ts";
+import type { Log, LogControl } from "../application/ports/log.ts";
+import type { Tracing } from "../application/ports/tracing.ts";
+import { RecentErrors } from "../application/status/recent_errors.ts";
+import { systemClock } from "../infrastructure/clock/system_clock.ts";
+import { type Config, secretsOf } from "../infrastructure/config/config.ts";
+import { createJsonLog } from "../infrastructure/logging/json_log.ts";
+import { redact } from "../infrastructure/logging/redaction.ts";
+import { createTracing } from "../infrastructure/telemetry/tracing.ts";
 
 /** Ports that every part receives; a library user may replace each. */
 export interface Dependencies {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Clock } from "./application/ports/clock.ts";
-import type { Log } from "./application/ports/log.ts";
-import type { OrderStore, StoredEntry } from "./application/ports/order_store.ts";
-import type { OrderStoreCounters } from "./application/status/counters.ts";
-import { supervise } from "./application/timing/supervise.ts";
-import { type Config, requireCredentials } from "./infrastructure/config/config.ts";
-import type { JetStreamOrders } from "./infrastructure/nats/jetstream_orders.ts";
+import type { Clock } from "../application/ports/clock.ts";
+import type { Log } from "../application/ports/log.ts";
+import type { OrderStore, StoredEntry } from "../application/ports/order_store.ts";
+import type { OrderStoreCounters } from "../application/status/counters.ts";
+import { supervise } from "../application/timing/supervise.ts";
+import { type Config, requireCredentials } from "../infrastructure/config/config.ts";
+import type { JetStreamOrders } from "../infrastructure/nats/jetstream_orders.ts";
 import { natsAccess, orderStream } from "./nats.ts";
 
 /** How long the start waits for what is stored, in ms. */
@@ -46,8 +46,8 @@ export async function openOrderStore(
   const access = natsAccess(config);
   if (!access || !config.feeds.has("trading")) return undefined;
   const [clients, stores] = await Promise.all([
-    import("./infrastructure/nats/nats_client.ts"),
-    import("./infrastructure/nats/jetstream_orders.ts"),
+    import("../infrastructure/nats/nats_client.ts"),
+    import("../infrastructure/nats/jetstream_orders.ts"),
   ]);
   const client = new clients.NatsClient({ name: "alpaca-stream-proxy", access, clock, log });
   // Accounts that share a prefix by mistake must not share their orders.

@@ -8,25 +8,25 @@
  *
  * @module
  */
-import { Administration } from "./application/admin/administration.ts";
-import { Drain } from "./application/admin/drain.ts";
-import { StreamAudit } from "./application/admin/stream_audit.ts";
-import { Leadership, type Term } from "./application/cluster/leadership.ts";
-import { ConnectionLimits } from "./application/connections/connection_limits.ts";
-import { Activity } from "./application/status/activity.ts";
-import { createCounters } from "./application/status/counters.ts";
-import type { ProxyStatus } from "./application/status/status.ts";
-import { WallStamp } from "./application/status/wall_stamp.ts";
+import { Administration } from "../application/admin/administration.ts";
+import { Drain } from "../application/admin/drain.ts";
+import { StreamAudit } from "../application/admin/stream_audit.ts";
+import { Leadership, type Term } from "../application/cluster/leadership.ts";
+import { ConnectionLimits } from "../application/connections/connection_limits.ts";
+import { Activity } from "../application/status/activity.ts";
+import { createCounters } from "../application/status/counters.ts";
+import type { ProxyStatus } from "../application/status/status.ts";
+import { WallStamp } from "../application/status/wall_stamp.ts";
 import { createCore } from "./core.ts";
 import { type Dependencies, openDependencies } from "./dependencies.ts";
 import { openDistribution } from "./distribution.ts";
-import { createAccess } from "./infrastructure/access/create_access.ts";
-import type { Config } from "./infrastructure/config/config.ts";
-import { reportSettings } from "./infrastructure/config/describe_settings.ts";
-import { serveHttp } from "./infrastructure/http/serve_http.ts";
-import { redact } from "./infrastructure/logging/redaction.ts";
-import { createMetrics } from "./infrastructure/metrics/metrics.ts";
-import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
+import { createAccess } from "../infrastructure/access/create_access.ts";
+import type { Config } from "../infrastructure/config/config.ts";
+import { reportSettings } from "../infrastructure/config/describe_settings.ts";
+import { serveHttp } from "../infrastructure/http/serve_http.ts";
+import { redact } from "../infrastructure/logging/redaction.ts";
+import { createMetrics } from "../infrastructure/metrics/metrics.ts";
+import { AcceptRetry, descriptorProbe } from "../infrastructure/process/descriptor_shortage.ts";
 import { openLease } from "./lease.ts";
 import type { ProxyPorts } from "./proxy.ts";
 import { openOrderStore } from "./stored_orders.ts";

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { reportFollowedHub } from "./application/cluster/followed_hub.ts";
-import type { FeedLinkOptions } from "./application/feeds/feed_link.ts";
-import type { Clock } from "./application/ports/clock.ts";
-import type { FeedConnector } from "./application/ports/feed_connector.ts";
-import type { Log } from "./application/ports/log.ts";
-import type { StoredEntry } from "./application/ports/order_store.ts";
-import type { ProxyCounters } from "./application/status/counters.ts";
-import type { FollowedHubReport } from "./application/status/reports.ts";
-import { forwardedApi } from "./infrastructure/alpaca/rest/forwarded_api.ts";
-import type { ApiHosts } from "./infrastructure/alpaca/rest/responses.ts";
-import type { Config } from "./infrastructure/config/config.ts";
-import type { HubFeed } from "./infrastructure/nats/hub_session.ts";
+import { reportFollowedHub } from "../application/cluster/followed_hub.ts";
+import type { FeedLinkOptions } from "../application/feeds/feed_link.ts";
+import type { Clock } from "../application/ports/clock.ts";
+import type { FeedConnector } from "../application/ports/feed_connector.ts";
+import type { Log } from "../application/ports/log.ts";
+import type { StoredEntry } from "../application/ports/order_store.ts";
+import type { ProxyCounters } from "../application/status/counters.ts";
+import type { FollowedHubReport } from "../application/status/reports.ts";
+import { forwardedApi } from "../infrastructure/alpaca/rest/forwarded_api.ts";
+import type { ApiHosts } from "../infrastructure/alpaca/rest/responses.ts";
+import type { Config } from "../infrastructure/config/config.ts";
+import type { HubFeed } from "../infrastructure/nats/hub_session.ts";
 import { natsAccess, orderStream } from "./nats.ts";
 import { loadOrders } from "./stored_orders.ts";
 
@@ -63,11 +63,11 @@ export async function openHub(
   if (!access) throw new Error("An edge needs STREAM_PROXY_NATS_URL");
   const [{ NatsClient }, { HubLink }, { HubRest }, { createHubConnector }, { loadStored }] =
     await Promise.all([
-      import("./infrastructure/nats/nats_client.ts"),
-      import("./infrastructure/nats/hub_link.ts"),
-      import("./infrastructure/nats/hub_rest.ts"),
-      import("./infrastructure/nats/hub_session.ts"),
-      import("./infrastructure/nats/stored_order_reader.ts"),
+      import("../infrastructure/nats/nats_client.ts"),
+      import("../infrastructure/nats/hub_link.ts"),
+      import("../infrastructure/nats/hub_rest.ts"),
+      import("../infrastructure/nats/hub_session.ts"),
+      import("../infrastructure/nats/stored_order_reader.ts"),
     ]);
   const client = new NatsClient({ name: "alpaca-stream-proxy-edge", access, clock, log });
   const { nats: { prefix }, limits, heartbeat: { timeoutMs } } = config;
