@@ -122,8 +122,8 @@ export async function startHub(
   const admin = resources.use(
     new Administration({
       ...deps,
-      get streams() {
-        return core.streams;
+      get clients() {
+        return core.clients;
       },
       get links() {
         return core.links;
@@ -140,7 +140,7 @@ export async function startHub(
       ...config,
       ...sources,
       errors: errors.report,
-      streams: () => core.streams.reports(),
+      streams: () => core.clients.reports(),
       renderMetrics: createMetrics({ ...sources, connections: () => connections.figures }),
       access: await createAccess(config.access, { ...shared, signal: ending.signal }),
       connections,

@@ -134,6 +134,7 @@ export async function startProxy(
       connections,
       security: tls.websocket,
       streams: core.streams,
+      clients: core.clients,
       openings: core.openings,
       maxPendingMessageBytes: limits.maxPendingRequestBytes,
       messageTimeoutMs: limits.requestTimeoutMs,
@@ -152,7 +153,7 @@ export async function startProxy(
     await serveHttp({
       ...config,
       ...core,
-      streams: () => core.streams.reports(),
+      streams: () => core.clients.reports(),
       errors: errors.report,
       renderMetrics: createMetrics({ ...core, connections: () => connections.figures }),
       access,

@@ -72,7 +72,7 @@ Deno.test("streams that an operator has drained resume exactly, without a loss",
   await using harness = await startGrpcHarness(made);
   made.streams.carried({ feed: "sip", channel: "trades", symbols: ["AAPL"] });
   await using crowd = new Crowd(`127.0.0.1:${harness.server.port}`, ["AAPL"]);
-  await until("all streams", () => made.streams.count === ALL, PATIENCE_MS);
+  await until("all streams", () => made.clients.count === ALL, PATIENCE_MS);
   let published = 0;
   const publish = () => {
     const trade: TradeEvent = { ...GOLDEN_TRADE, symbol: "AAPL", tradeId: ++published };
@@ -82,8 +82,8 @@ Deno.test("streams that an operator has drained resume exactly, without a loss",
   await until("trades", () => crowd.received.every((ids) => ids.length > 0), PATIENCE_MS);
 
   made.admin.drain(OPERATOR, { reason: "moving", endStreams: true });
-  assert.equal(made.streams.count, ALL, "they do not end together");
-  await until("the end of all streams", () => made.streams.count === 0, PATIENCE_MS);
+  assert.equal(made.clients.count, ALL, "they do not end together");
+  await until("the end of all streams", () => made.clients.count === 0, PATIENCE_MS);
   made.admin.undrain(OPERATOR);
   const resumed = () => crowd.count((each) => each.exactResumes === 1);
   await until(() => `all resumes, not ${resumed()}`, () => resumed() === ALL, PATIENCE_MS);

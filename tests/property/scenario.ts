@@ -261,7 +261,7 @@ export class Scenario {
     await this.#running;
     await clock.advance(0);
     await settle();
-    assert.equal(streams.count, 0, "a stream is left open");
+    assert.equal(streams.clients.count, 0, "a stream is left open");
     assert.equal(clock.sleepers, 0, "a timer is left behind");
     assert.ok(memory.bytes >= 0, "memory is counted out twice");
   }

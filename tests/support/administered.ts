@@ -13,6 +13,7 @@ import { ConnectionLimits } from "../../src/application/connections/connection_l
 import type { Clock } from "../../src/application/ports/clock.ts";
 import type { LogLevel } from "../../src/application/ports/log.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
+import type { ClientStreams } from "../../src/application/streaming/client_streams.ts";
 import { StreamRegistry } from "../../src/application/streaming/stream_registry.ts";
 import { type ChannelName, CHANNELS } from "../../src/domain/market/channels.ts";
 import { ANONYMOUS, type Identity } from "../../src/domain/access/grants.ts";
@@ -56,6 +57,8 @@ export interface Administered {
   /** Feeds that were reconnected. */
   readonly reconnects: string[];
   readonly streams: StreamRegistry;
+  /** The open streams of `streams`. */
+  readonly clients: ClientStreams;
 }
 
 /**
@@ -96,8 +99,9 @@ export function administered(
     reconnect: () => hasSession && reconnects.push(feed) > 0,
   });
   const logControl = { level: "info" as LogLevel, always: log };
+  const { clients } = streams;
   const admin = new Administration({
-    streams,
+    clients,
     connections,
     links: { sip: link("sip"), opra: link("opra") },
     drain,
@@ -110,5 +114,16 @@ export function administered(
     log: new RecordingLog(),
     clock,
   });
-  return { admin, audit, channels, connections, drain, log, logControl, reconnects, streams };
+  return {
+    admin,
+    audit,
+    channels,
+    clients,
+    connections,
+    drain,
+    log,
+    logControl,
+    reconnects,
+    streams,
+  };
 }

@@ -94,6 +94,7 @@ export type GrpcHarnessOptions =
       | "access"
       | "admin"
       | "audit"
+      | "clients"
       | "streams"
       | "clock"
       | "host"
@@ -140,6 +141,7 @@ export async function startGrpcHarness(
     host: "127.0.0.1",
     port: 0,
     streams: market,
+    clients: market,
     status: () => harness.status,
     subscriptions: undefined,
     clock,

@@ -94,8 +94,8 @@ export class MarketClient {
     const context: SessionContext = {
       streams: {
         openRelayed,
-        trackConnection: () => new DisposableStack(),
       } as unknown as SessionContext["streams"],
+      clients: { trackConnection: () => new DisposableStack() },
       access: OPEN_ACCESS,
       isOwnSecret: () => false,
       clock,

@@ -12,7 +12,7 @@ import type { FeedLink } from "../feeds/feed_link.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Log, LOG_LEVELS, type LogControl, type LogLevel } from "../ports/log.ts";
 import type { StreamReport } from "../status/reports.ts";
-import type { StreamRegistry } from "../streaming/stream_registry.ts";
+import type { ClientStreams } from "../streaming/client_streams.ts";
 import type { Drain } from "./drain.ts";
 
 /** Most entries of a page, and those of a page without a size. */
@@ -111,8 +111,8 @@ export interface LogLevelReport {
 
 /** What {@linkcode Administration} needs. */
 interface AdministrationOptions {
-  readonly streams: Pick<
-    StreamRegistry,
+  readonly clients: Pick<
+    ClientStreams,
     "count" | "end" | "endAll" | "endOf" | "idPrefix" | "page" | "reports"
   >;
   readonly connections: Pick<ConnectionLimits, "close" | "reports">;
@@ -154,12 +154,12 @@ export class Administration {
    * @throws {AdminError}
    */
   listStreams(query: PageQuery, identity: string = ""): Page<StreamReport> {
-    const { streams } = this.#options;
+    const { clients } = this.#options;
     const limit = pageSize(query.size);
     const after = this.#numberOf(query.token, "", "page_token");
-    const { reports, isLast } = streams.page({ after, limit, identity });
+    const { reports, isLast } = clients.page({ after, limit, identity });
     const nextToken = isLast ? "" : reports.at(-1)?.id ?? "";
-    return { entries: reports, nextToken, total: streams.count };
+    return { entries: reports, nextToken, total: clients.count };
   }
 
   /**
@@ -168,13 +168,13 @@ export class Administration {
    * @throws {AdminError}
    */
   listConnections(query: PageQuery): Page<ListedConnection> {
-    const { connections, streams } = this.#options;
+    const { connections, clients } = this.#options;
     const limit = pageSize(query.size);
     const after = this.#numberOf(query.token, "c", "page_token");
     const all = connections.reports();
     const rest = all.filter(({ number }) => number > after);
     const page = rest.slice(0, limit);
-    const byPeer = Map.groupBy(streams.reports(), ({ peer }) => peer);
+    const byPeer = Map.groupBy(clients.reports(), ({ peer }) => peer);
     const entries = page.map(({ number, ...connection }) => {
       const own = byPeer.get(connection.peer) ?? [];
       const identities = new Set(own.map(({ identity = "" }) => identity));
@@ -198,7 +198,7 @@ export class Administration {
   endStream(actor: Actor, id: string, reason: string): void {
     this.#act(actor, "end_stream", { stream: truncated(id), reason: truncated(reason) }, () => {
       const text = `Ended by the operator${because(reason)}`;
-      const ended = this.#options.streams.end(id, text);
+      const ended = this.#options.clients.end(id, text);
       if (ended) return streamFields(ended);
       throw new AdminError(
         { kind: "not_found" },
@@ -214,7 +214,7 @@ export class Administration {
    * @throws {AdminError}
    */
   closeConnection(actor: Actor, id: string, reason: string): number {
-    const { connections, streams } = this.#options;
+    const { connections, clients } = this.#options;
     const fields = { connection: truncated(id), reason: truncated(reason) };
     const { ended } = this.#act(actor, "close_connection", fields, () => {
       const text = `Its connection was closed by the operator${because(reason)}`;
@@ -224,7 +224,7 @@ export class Administration {
         const hint = `No connection with the id ${quoted(id)} is open; list the connections`;
         throw new AdminError({ kind: "not_found" }, hint);
       }
-      const ended = found.peer === undefined ? 0 : streams.endOf(found.peer, text);
+      const ended = found.peer === undefined ? 0 : clients.endOf(found.peer, text);
       void this.#close(number);
       return { peer_closed: found.peer, ended };
     });
@@ -240,14 +240,14 @@ export class Administration {
     readonly reason: string;
     readonly endStreams: boolean;
   }): void {
-    const { drain, drainMs, streams } = this.#options;
+    const { drain, drainMs, clients } = this.#options;
     const fields = { reason: truncated(reason), end_streams: endStreams };
     this.#act(actor, "drain", fields, () => {
       const text = `The proxy accepts no new streams${because(reason)}`;
       this.#requireRunning();
       drain.begin(text);
-      if (endStreams) void streams.endAll(text, drainMs, this.#ending.signal);
-      return { streams: streams.count };
+      if (endStreams) void clients.endAll(text, drainMs, this.#ending.signal);
+      return { streams: clients.count };
     });
   }
 
@@ -268,8 +268,8 @@ export class Administration {
 
   /** Whether new streams are refused, and how many are open. */
   get drainState(): { readonly isDraining: boolean; readonly streams: number } {
-    const { drain, streams } = this.#options;
-    return { isDraining: drain.reason !== undefined, streams: streams.count };
+    const { drain, clients } = this.#options;
+    return { isDraining: drain.reason !== undefined, streams: clients.count };
   }
 
   /**
@@ -416,7 +416,7 @@ export class Administration {
   }
 
   #idOf(prefix: string, number: number): string {
-    return `${this.#options.streams.idPrefix}-${prefix}${number}`;
+    return `${this.#options.clients.idPrefix}-${prefix}${number}`;
   }
 
   /** The number in an id; 0 for "". @throws {AdminError} for one of another kind */

@@ -146,18 +146,6 @@ export interface MarketStreams {
    * @returns whether the stream is open and of this identity
    */
   acknowledge(streamId: string, sequence: number, identity?: string): boolean;
-  /**
-   * Sends a notice to the streams with notices of a client that it has to leave within `graceMs`.
-   *
-   * @param peer address and port of the client
-   */
-  announceEnd(peer: string, reason: string, graceMs: number): void;
-  /**
-   * Ends every open stream, and every tracked connection, within `graceMs`, one after the other;
-   * streams with notices receive one first. Resolves when the last one was asked to end, or when
-   * the signal fires: those that are left stay open then.
-   */
-  endAll(reason: string, graceMs: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** The proxy accepts no new streams; its message is the reason. */

@@ -45,7 +45,7 @@ export async function endStalled(
     memory.sweep();
     streams.releaseRetained();
     if (stalledMs === 0) continue;
-    const ended = streams.endStalled(stalledMs);
+    const ended = streams.clients.endStalled(stalledMs);
     for (const { channel, filter, queued } of ended.slice(0, LOGGED)) {
       const fields = { channel, filter, queued, stalledMs };
       log.warn("Ended a stalled stream: its client does not read", fields);
@@ -65,7 +65,7 @@ export async function reportDropped(
 ): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(DROPPED_INTERVAL_MS, signal);
-    const reports = streams.takeDropped().sort((a, b) => b.dropped - a.dropped);
+    const reports = streams.clients.takeDropped().sort((a, b) => b.dropped - a.dropped);
     for (const { channel, filter, dropped } of reports.slice(0, LOGGED)) {
       log.warn("Dropped messages of a slow stream", { channel, filter, dropped });
     }

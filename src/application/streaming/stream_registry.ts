@@ -10,7 +10,6 @@ import {
   type ChannelName,
   CHANNELS,
   RELAY_OF_FEED,
-  type StreamKind,
 } from "../../domain/market/channels.ts";
 import {
   CHANNEL_SOURCES,
@@ -39,15 +38,12 @@ import type { Clock } from "../ports/clock.ts";
 import type { MessageRelay } from "../relay/message_relay.ts";
 import { RelayedStream } from "../relay/relayed_stream.ts";
 import type { ProxyCounters } from "../status/counters.ts";
-import { truncate } from "../status/recent_errors.ts";
-import type { OptionsReport, StreamReport } from "../status/reports.ts";
-import { WallStamp } from "../status/wall_stamp.ts";
 import { AnnotatedStream, type FillOutage } from "./annotated_stream.ts";
-import { endStreams } from "./end_streams.ts";
+import { ClientStreams, type TrackedStream } from "./client_streams.ts";
+import { FilterSizes } from "./filter_sizes.ts";
 import type { FetchLast, PresentState } from "./opening.ts";
-import { OnlySelected, type SelectedContracts, Selections } from "./selections.ts";
+import { type SelectedContracts, Selections } from "./selections.ts";
 import {
-  type ClientConnection,
   Draining,
   FeedDisabled,
   type MarketStreams,
@@ -57,25 +53,10 @@ import {
   type OpenStream,
   type StreamClient,
   type StreamFilter,
-  TooManySymbols,
 } from "./market_streams.ts";
+import { acceptedOrders, describeFilter, describeRelayed, onlySelected } from "./stream_filters.ts";
 import type { StreamOptions } from "./stream_options.ts";
 import type { Carriage, SymbolChange, UpstreamEvents } from "./upstream_events.ts";
-
-/**
- * Symbols that count as one when other streams of the same channel have them: such a symbol takes
- * about 40 bytes, a new one 440.
- */
-const REPEATED_AS_ONE = 10;
-
-/** The size of a filter. */
-interface FilterSize {
-  readonly symbols: number;
-  /** Symbols that no other stream of the channel has. */
-  readonly distinct: number;
-  /** Underlyings and order ids. */
-  readonly secondary: number;
-}
 
 /** Dependencies and limits of a {@linkcode StreamRegistry}. */
 interface StreamRegistryOptions {
@@ -150,136 +131,16 @@ export interface LastEventSource {
 /** How long events are retained after the last stream with options has ended, in ms. */
 const RETAINED_MS = 600_000;
 
-/** Stalled streams that one call ends: each costs some 30 µs. */
-const MOST_STALLED = 500;
-
-/** Characters that are kept of a client's name for itself. */
-const MAX_AGENT = 80;
-
 /** Characters of the epoch in the ids of streams. */
 const PREFIX_LENGTH = 6;
 
-/** Symbols and ids that a report shows of a filter; the others are counted. */
-const SHOWN = 3;
-
-/** Which contracts pass the filter of a stream that receives only those it names or selects. */
-function onlySelected(
-  ...of: ConstructorParameters<typeof OnlySelected>
-): Pick<ChannelFilter, "accepts" | "selected"> {
-  const selected = new OnlySelected(...of);
-  const accepts = (event: unknown) => selected.has((event as { readonly symbol: string }).symbol);
-  return { accepts, selected };
-}
-
-/** What a stream has requested, as a report shows it. */
-type RequestReport = Pick<StreamReport, "filter" | "filterSize">;
-
-function describeFilter(filter: StreamFilter): RequestReport {
-  const names = [
-    ...filter.symbols,
-    ...(filter.underlyings ?? []).map((name) => `underlying ${name}`),
-    ...(filter.orderIds ?? []).map((id) => `order ${id}`),
-    ...(filter.clientOrderIdPrefixes ?? []).map((prefix) => `client order id ${prefix}…`),
-    ...(filter.events ?? []).map((event) => `event ${event}`),
-  ];
-  const text = names.length === 0 ? "everything" : shorten(names.slice(0, SHOWN), names.length);
-  return { filter: text, filterSize: sizeOf(filter) };
-}
-
-/** Describes the present subscriptions of a stream of messages. */
-function describeRelayed(stream: RelayedStream): RequestReport {
-  const { size } = stream;
-  const filter = size === 0 ? "nothing" : shorten([...stream.names().take(SHOWN)], size);
-  return { filter, filterSize: size };
-}
-
-function shorten(names: readonly string[], count: number): string {
-  const shown = names.join(", ");
-  const others = count - names.length;
-  return others > 0 ? `${shown} and ${others} more` : shown;
-}
-
-/** Symbols, underlyings and order ids of a filter. */
-function sizeOf({ symbols, underlyings = [], orderIds = [] }: StreamFilter): number {
-  return symbols.length + underlyings.length + orderIds.length;
-}
-
-const any = () => true;
-
-/** Which order updates pass the filters beside the keys; `undefined` for all. */
-function acceptedOrders(
-  { clientOrderIdPrefixes: prefixes = [], events = [] }: StreamFilter,
-): ((update: unknown) => boolean) | undefined {
-  if (prefixes.length + events.length === 0) return undefined;
-  const words = new Set(events);
-  return (update) => {
-    const { event, order: { clientOrderId } } = update as OrderUpdate;
-    if (words.size > 0 && !words.has(event)) return false;
-    return prefixes.length === 0 || prefixes.some((prefix) => clientOrderId.startsWith(prefix));
-  };
-}
-
-/** What the registry needs of a stream. */
-interface TrackedStream extends Disposable {
-  readonly sent: number;
-  readonly queued: number;
-  readonly dropped: number;
-  readonly fill: number;
-  /** The event that is taken next. */
-  readonly oldest: Envelope<unknown> | undefined;
-  /** Only of a stream with options. */
-  readonly optionsReport?: OptionsReport;
-  shorten(length: number): void;
-  end(): void;
-}
-
-/** A client's stream, what it requested and when it last progressed. */
-interface ClientStream {
-  readonly id: string;
-  readonly number: number;
-  readonly stream: TrackedStream;
-  readonly channel: StreamKind;
-  readonly describe: () => RequestReport;
-  readonly opened: WallStamp;
-  readonly client: StreamClient;
-  /** Monotonic ms at which the queue was last seen empty or an event was taken. */
-  progressAt: number;
-  /** Value of `sent` at that time. */
-  sentThen: number;
-  /** Value of `dropped` at the last call of `takeDropped`. */
-  droppedThen: number;
-}
-
-/** Reports how many events a stream was sent and has dropped. */
-function reportOf(open: ClientStream): StreamReport {
-  const { stream, channel, describe, client, opened } = open;
-  const { sent, queued, dropped, oldest, optionsReport } = stream;
-  return {
-    id: open.id,
-    channel,
-    identity: client.identity,
-    credential: client.credential,
-    rpc: client.rpc,
-    peer: client.peer,
-    userAgent: client.userAgent,
-    ...describe(),
-    openedAt: opened.at,
-    sent,
-    bytes: client.written?.bytes,
-    queued,
-    dropped,
-    oldestQueuedAt: oldest?.receivedAt,
-    options: optionsReport,
-  };
-}
-
-/** Opens and tracks streams. */
+/** Opens streams, and informs them of what changes upstream. */
 export class StreamRegistry implements MarketStreams, UpstreamEvents {
   readonly #options: StreamRegistryOptions;
   /** Changes whenever sequences start again: with the process. */
   readonly epoch: string;
-  /** Start of the ids by which operators name streams: another process has another one. */
-  readonly idPrefix: string;
+  /** The streams and connections that are open. */
+  readonly clients: ClientStreams;
   /** Streams with options, by their ids. */
   readonly #annotated = new Map<
     string,
@@ -291,22 +152,22 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   readonly #selections: Selections;
   /** Monotonic ms at which a channel last had a stream with options. */
   readonly #observedAt = new Map<ChannelName, number>();
-  readonly #open = new Set<ClientStream>();
-  /** Connections that end with all streams, also without one. */
-  readonly #connections = new Set<ClientConnection>();
   readonly #usage: IdentityUsage;
-  /** Streams opened so far. */
-  #opened = 0;
-  /** Sum of the symbols of all open streams, repeated ones included. */
-  #symbols = 0;
-  /** Sum of the underlyings and order ids of all open streams. */
-  #secondary = 0;
+  readonly #sizes: FilterSizes;
 
   constructor(options: StreamRegistryOptions) {
     this.#options = options;
     this.epoch = options.newId();
     this.#usage = new IdentityUsage(options.openings);
-    this.idPrefix = this.epoch.slice(0, PREFIX_LENGTH);
+    const { audit, counters, clean, channels, relays = {}, maxSymbols } = options;
+    const idPrefix = this.epoch.slice(0, PREFIX_LENGTH);
+    this.clients = new ClientStreams({ clock: options.clock, idPrefix, audit, counters, clean });
+    this.#sizes = new FilterSizes({
+      channels,
+      relays: Object.values(relays),
+      limit: maxSymbols,
+      counters,
+    });
     const { underlyings, lastEvents, firstEvents = lastEvents, sinks, clock } = options;
     this.#selections = new Selections({
       clock,
@@ -318,88 +179,12 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     });
   }
 
-  /** Number of open streams. */
-  get count(): number {
-    return this.#open.size;
-  }
-
   /**
    * Symbols, underlyings and order ids of all open streams. A symbol that another stream of the
    * same channel has counts as a tenth.
    */
   get symbols(): number {
-    return this.#countWith({ symbols: 0, distinct: 0, secondary: 0 });
-  }
-
-  /** Reports how many events every open stream was sent and has dropped. */
-  reports(): readonly StreamReport[] {
-    return Array.from(this.#open, reportOf);
-  }
-
-  /** Reports a page of the open streams, the oldest first. */
-  page({ after, limit, identity }: {
-    /** Number of the last stream of the page before; 0 for the first page. */
-    readonly after: number;
-    readonly limit: number;
-    /** Only streams of this identity; "" for all. */
-    readonly identity: string;
-  }): { readonly reports: readonly StreamReport[]; readonly isLast: boolean } {
-    const reports: StreamReport[] = [];
-    for (const open of this.#open) {
-      if (open.number <= after || (identity !== "" && open.client.identity !== identity)) continue;
-      if (reports.length === limit) return { reports, isLast: false };
-      reports.push(reportOf(open));
-    }
-    return { reports, isLast: true };
-  }
-
-  /** The fill of the fullest queue of each kind of stream, 0 to 1; none without streams. */
-  fullestQueues(): ReadonlyMap<StreamKind, number> {
-    const fullest = new Map<StreamKind, number>();
-    for (const { channel, stream: { fill } } of this.#open) {
-      if (fill >= (fullest.get(channel) ?? 0)) fullest.set(channel, fill);
-    }
-    return fullest;
-  }
-
-  /** Reports the streams that have dropped events since the last call, and how many. */
-  takeDropped(): StreamReport[] {
-    const reports: StreamReport[] = [];
-    for (const open of this.#open) {
-      const dropped = open.stream.dropped - open.droppedThen;
-      if (dropped === 0) continue;
-      open.droppedThen += dropped;
-      reports.push({ ...reportOf(open), dropped });
-    }
-    return reports;
-  }
-
-  /**
-   * Ends, counts and reports the streams with messages queued of which none was taken for
-   * `stalledMs`, at most {@linkcode MOST_STALLED} of them. To be called regularly: progress is the
-   * difference to the last call.
-   */
-  endStalled(stalledMs: number): StreamReport[] {
-    const { clock, counters: { refusals } } = this.#options;
-    const now = clock.monotonic();
-    const ended: StreamReport[] = [];
-    for (const open of [...this.#open]) {
-      const { stream, client: { onStall } } = open;
-      const { queued, sent } = stream;
-      if (queued === 0 || sent !== open.sentThen) {
-        open.sentThen = sent;
-        open.progressAt = now;
-      }
-      const stalled = { queued, stalledMs: now - open.progressAt };
-      if (stalled.stalledMs < stalledMs || ended.length >= MOST_STALLED) continue;
-      ended.push(reportOf(open));
-      refusals.stalled++;
-      // What is queued counts as dropped.
-      stream.shorten(0);
-      onStall?.(stalled);
-      stream.end();
-    }
-    return ended;
+    return this.#sizes.total;
   }
 
   open<C extends ChannelName>(
@@ -487,26 +272,22 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
           throw error;
         }
         const distinct = relay.countUnsubscribed(added);
-        this.#checkSymbols({ symbols: size, distinct, secondary: 0 });
+        this.#sizes.check({ symbols: size, distinct, secondary: 0 });
         this.#countExceeded(() => sink.checkPairs(pairsOf(added), holder));
       },
       onChange: (symbols) => {
-        this.#symbols += symbols;
+        this.#sizes.add(symbols);
         this.#usage.add(client, symbols);
       },
       onEnd: () => closing.dispose(),
     });
     this.#relayed.set(stream, feed);
     closing.defer(() => this.#relayed.delete(stream));
-    closing.defer(() => this.#symbols -= stream.size);
-    this.#register(closing, {
-      stream: stream.queue,
-      channel,
-      describe: () => describeRelayed(stream),
-      client,
-      symbols: 0,
-      onClose: () => this.#usage.add(client, -stream.size),
-    });
+    closing.defer(() => this.#sizes.add(-stream.size));
+    closing.defer(this.#usage.open(client, 0));
+    closing.defer(() => this.#usage.add(client, -stream.size));
+    const describe = () => describeRelayed(stream);
+    this.clients.add(closing, { stream: stream.queue, channel, describe, client });
     return stream;
   }
 
@@ -546,64 +327,6 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     return true;
   }
 
-  announceEnd(peer: string, reason: string, graceMs: number): void {
-    for (const { stream, client } of this.#open) {
-      if (client.peer === peer && stream instanceof AnnotatedStream) {
-        stream.draining(reason, graceMs);
-      }
-    }
-  }
-
-  /** Ends a connection together with all streams from now on; disposing the result undoes it. */
-  trackConnection(connection: ClientConnection): Disposable {
-    this.#connections.add(connection);
-    return { [Symbol.dispose]: () => void this.#connections.delete(connection) };
-  }
-
-  async endAll(reason: string, graceMs: number, signal?: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const all = this.#open;
-    const connections = this.#connections;
-    const tracked = [...connections];
-    const streams = Array.from(all, (open) => {
-      const { stream, client } = open;
-      const isNoticed = stream instanceof AnnotatedStream && stream.options.notices;
-      return {
-        get isOpen() {
-          return all.has(open);
-        },
-        announce: isNoticed ? (text: string, ms: number) => stream.draining(text, ms) : undefined,
-        end: (text: string) => client.onEnd?.(text),
-      };
-    });
-    const idle = tracked.filter(({ hasStream }) => !hasStream).map((connection) => ({
-      get isOpen() {
-        return connections.has(connection);
-      },
-      announce: undefined,
-      end: (text: string) => connection.shutDown(text),
-    }));
-    await endStreams([...streams, ...idle], { reason, graceMs, clock, signal });
-    if (signal?.aborted) return;
-    // Clients may have ended their streams meanwhile, and not their connections.
-    for (const connection of tracked) connection.shutDown(reason);
-  }
-
-  /**
-   * Ends one stream.
-   *
-   * @returns its report; `undefined` when no stream with this id is open
-   */
-  end(id: string, reason: string): StreamReport | undefined {
-    for (const open of this.#open) {
-      if (open.id !== id) continue;
-      const report = reportOf(open);
-      open.client.onEnd?.(reason);
-      return report;
-    }
-    return undefined;
-  }
-
   freshness(feed: FeedId, channel: UpstreamChannel | undefined, notice: FeedNotice): void {
     for (const stream of this.#annotatedOf(feed, channel)) stream.feed(notice);
   }
@@ -636,19 +359,6 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     }
     const notices = this.#subscriptionNotices(changes);
     for (const stream of this.#annotatedOf(feed, channel)) stream.subscriptions(notices);
-  }
-
-  /**
-   * Ends the streams of a client, and its tracked connection, by its address and port; returns the
-   * number of streams.
-   */
-  endOf(peer: string, reason: string): number {
-    const own = Array.from(this.#open).filter(({ client }) => client.peer === peer);
-    for (const { client } of own) client.onEnd?.(reason);
-    for (const connection of [...this.#connections]) {
-      if (connection.peer === peer) connection.shutDown(reason);
-    }
-    return own.length;
   }
 
   /** Releases what channels retain without a stream with options; to be called regularly. */
@@ -721,7 +431,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       : new Set(filter.underlyings ?? filter.orderIds ?? []);
     const size = symbols.size + secondary.size;
     this.#checkIdentity(client, size);
-    this.#checkSymbols({
+    this.#sizes.check({
       symbols: symbols.size,
       distinct: source.countUnsubscribed(symbols),
       secondary: secondary.size,
@@ -744,7 +454,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
           accepts: acceptedOrders(filter),
           // The state of an order is not one of the events that the stream requests.
           ...filter.events?.length &&
-            { acceptsState: acceptedOrders({ ...filter, events: [] }) ?? any },
+            { acceptsState: acceptedOrders({ ...filter, events: [] }) ?? (() => true) },
         },
     };
     const stream = opening.use(subscribe(source, keys, () => closing.dispose()));
@@ -756,14 +466,11 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     if (stream instanceof AnnotatedStream) {
       for (const contracts of selections) closing.defer(contracts.join(stream));
     }
-    this.#symbols += symbols.size;
-    this.#secondary += secondary.size;
-    closing.defer(() => {
-      this.#symbols -= symbols.size;
-      this.#secondary -= secondary.size;
-    });
+    this.#sizes.add(symbols.size, secondary.size);
+    closing.defer(() => this.#sizes.add(-symbols.size, -secondary.size));
+    closing.defer(this.#usage.open(client, size));
     const describe = () => describeFilter(filter);
-    this.#register(closing, { stream, channel, describe, client, symbols: size });
+    this.clients.add(closing, { stream, channel, describe, client });
     opening.move();
     return stream;
   }
@@ -774,41 +481,6 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     if (drain?.reason !== undefined) throw new Draining(drain.reason);
     const reason = absence?.();
     if (reason !== undefined) throw new NoHub(reason);
-  }
-
-  /** Adds an open stream, until `closing` is disposed. */
-  #register(
-    closing: DisposableStack,
-    { symbols, onClose, ...own }:
-      & Pick<ClientStream, "stream" | "channel" | "describe" | "client">
-      & {
-        /** Symbols that the identity uses by the stream, as long as it is open. */
-        readonly symbols: number;
-        /** Called before its identity is released. @default does nothing */
-        readonly onClose?: () => void;
-      },
-  ): void {
-    const { clock, audit, clean = (text) => text } = this.#options;
-    const { client } = own;
-    const { userAgent } = client;
-    const open: ClientStream = {
-      ...own,
-      id: `${this.idPrefix}-${++this.#opened}`,
-      number: this.#opened,
-      opened: new WallStamp(clock),
-      client: { ...client, userAgent: userAgent && truncate(clean(userAgent), MAX_AGENT) },
-      progressAt: clock.monotonic(),
-      sentThen: 0,
-      droppedThen: 0,
-    };
-    this.#open.add(open);
-    closing.defer(this.#usage.open(client, symbols));
-    if (onClose) closing.defer(onClose);
-    audit?.opened(reportOf(open));
-    closing.defer(() => {
-      audit?.ended(reportOf(open), client.end?.() ?? { by: "client" });
-      this.#open.delete(open);
-    });
   }
 
   /** The streams with options of an upstream channel, or of a whole feed. */
@@ -856,28 +528,6 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       else if (error instanceof OpenedTooOften) refusals.stream_openings++;
       throw error;
     }
-  }
-
-  /** @throws TooManySymbols when a stream of this size exceeds the limit */
-  #checkSymbols(size: FilterSize): void {
-    const { maxSymbols: limit = Infinity, counters: { refusals } } = this.#options;
-    const used = this.symbols;
-    const requested = this.#countWith(size) - used;
-    if (requested === 0 || used + requested <= limit) return;
-    refusals.symbols++;
-    throw new TooManySymbols({ limit, used, requested });
-  }
-
-  /** Counts the entries of open streams together with a new stream. */
-  #countWith({ symbols, distinct, secondary }: FilterSize): number {
-    let all = distinct;
-    for (const channel of CHANNELS) {
-      all += this.#options.channels[channel].symbols;
-    }
-    for (const relay of Object.values(this.#options.relays ?? {})) all += relay.symbols;
-    const repeated = this.#symbols + symbols - all;
-    return all + Math.ceil(repeated / REPEATED_AS_ONE) + this.#secondary +
-      secondary;
   }
 
   /** Allocates slots again, now and when a stream that has requested symbols ends. */

@@ -29,6 +29,7 @@ import type { Tracing } from "../../application/ports/tracing.ts";
 import type { ProxyCounters } from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/reports.ts";
+import type { ClientStreams } from "../../application/streaming/client_streams.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
 import { AdminService } from "../../gen/cream/v1/admin_pb.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
@@ -73,6 +74,8 @@ export interface ServeGrpcOptions extends RequestLimits {
   /** 0 for a free port. */
   readonly port: number;
   readonly streams: MarketStreams;
+  /** The open streams, to end them. */
+  readonly clients: Pick<ClientStreams, "announceEnd" | "endAll">;
   readonly status: StatusSource;
   /** Subscriptions of each feed, for the status on request. @default not reported */
   readonly subscriptions: SubscriptionSource | undefined;
@@ -155,7 +158,7 @@ export class GrpcServer implements AsyncDisposable {
       ...options,
       ...shared,
       calls: this.#calls,
-      announceEnd: (...end) => options.streams.announceEnd(...end),
+      announceEnd: (...end) => options.clients.announceEnd(...end),
       limits: admission,
       methods: new Map([
         ...methodKinds(StreamProxyService),
@@ -245,7 +248,7 @@ export class GrpcServer implements AsyncDisposable {
     const done = new AbortController();
     const expired = clock.sleep(graceMs, done.signal);
     void this.#closeIdle(done.signal);
-    await Promise.race([this.#options.streams.endAll(reason, graceMs), expired]);
+    await Promise.race([this.#options.clients.endAll(reason, graceMs), expired]);
     // Those of other services, and those that were being opened.
     this.#calls.endAll(unavailable(reason));
     await Promise.race([this.#calls.whenEmpty(), expired]);

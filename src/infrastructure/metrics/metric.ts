@@ -19,7 +19,7 @@ export interface MetricsSources {
   /** Times of the last data; without it, no ages are reported. */
   readonly activity?: Pick<Activity, "lastMessageAt">;
   /** Open client streams; without them, every queue is empty. */
-  readonly streams?: { fullestQueues(): ReadonlyMap<StreamKind, number> };
+  readonly clients?: { fullestQueues(): ReadonlyMap<StreamKind, number> };
   /** Symbol quotas of the market data feeds; without it, none are reported. */
   readonly quotas?: QuotaSource;
   /** Underlyings whose contracts are selected. @default none */

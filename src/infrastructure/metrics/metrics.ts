@@ -436,8 +436,8 @@ export const METRICS = {
     type: "gauge",
     help: "Share of its capacity that the fullest queue of a client stream holds, by type",
     labels: ["message_type"],
-    read: ({ streams }) => {
-      const fullest = streams?.fullestQueues();
+    read: ({ clients }) => {
+      const fullest = clients?.fullestQueues();
       return [...CHANNELS, ...RELAYS].map((channel) => ({
         labels: { message_type: MESSAGE_TYPE_LABELS[channel] },
         value: fullest?.get(channel) ?? 0,

@@ -15,6 +15,7 @@ import type { StreamAudit, StreamEnd } from "../../application/admin/stream_audi
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span } from "../../application/ports/tracing.ts";
+import type { ClientStreams } from "../../application/streaming/client_streams.ts";
 import type { StreamRegistry } from "../../application/streaming/stream_registry.ts";
 import type { ClientConnection, StreamClient } from "../../application/streaming/market_streams.ts";
 import type { Identity } from "../../domain/access/grants.ts";
@@ -42,7 +43,8 @@ export const CLOSE = {
 
 /** What all sessions share. */
 export interface SessionContext {
-  readonly streams: Pick<StreamRegistry, "open" | "openRelayed" | "trackConnection">;
+  readonly streams: Pick<StreamRegistry, "open" | "openRelayed">;
+  readonly clients: Pick<ClientStreams, "trackConnection">;
   readonly access: Access;
   /** Whether a text is a key or secret of the proxy for Alpaca. */
   readonly isOwnSecret: (text: string) => boolean;
@@ -128,9 +130,9 @@ export abstract class ClientSession implements SocketReader, FlushedClient, Clie
    * @param login of the upgrade request; messages wait until it is answered
    */
   start(login?: HeaderLogin): void {
-    const { clock, streams } = this.context;
+    const { clock, clients } = this.context;
     this.client.socket.attach(this);
-    this.#tracking = streams.trackConnection(this);
+    this.#tracking = clients.trackConnection(this);
     void clock.sleep(LOGIN_MS, this.#ended.signal).then(() => {
       if (this.identity === undefined && !this.isEnded) this.loginExpired();
     });

@@ -144,9 +144,9 @@ Deno.test("streams are listed with client, filter, options and what they were se
   await using proxy = await start();
   const reader = proxy.client("reader");
   const plain = reader.open({ symbols: ["AAPL", "MSFT", "NVDA", "TSLA"] });
-  await until("the stream", () => proxy.streams.count === 1);
+  await until("the stream", () => proxy.streams.clients.count === 1);
   reader.open({ symbols: ["AAPL"], options: { delivery: DeliveryPolicy.LATEST, meta: true } });
-  await until("both streams", () => proxy.streams.count === 2);
+  await until("both streams", () => proxy.streams.clients.count === 2);
   proxy.channels.stockQuotes.publish(GOLDEN_QUOTE, Date.now());
   await until("the quote", () => plain.received.length === 1);
 
@@ -183,14 +183,14 @@ Deno.test("a stream that is ended has the reason; others continue; the log has b
   const reader = proxy.client("reader");
   const stream = reader.open({ symbols: ["AAPL"] });
   const other = reader.open({ symbols: ["MSFT"] });
-  await until("both streams", () => proxy.streams.count === 2);
+  await until("both streams", () => proxy.streams.clients.count === 2);
   const { streams } = await proxy.operator.listStreams({});
   const id = streams.find(({ filter }) => filter === "AAPL")?.id ?? "";
   await proxy.operator.endStream({ id, reason: "moved to another replica" });
   const { code, rawMessage } = await stream.end;
   assert.equal(code, Code.Unavailable);
   assert.equal(rawMessage, "Ended by the operator: moved to another replica");
-  await until("the other stream", () => proxy.streams.count === 1);
+  await until("the other stream", () => proxy.streams.clients.count === 1);
   proxy.channels.stockQuotes.publish({ ...GOLDEN_QUOTE, symbol: "MSFT" }, Date.now());
   await until("its quote", () => other.received.length === 1);
 
@@ -214,7 +214,7 @@ Deno.test("a connection is closed after its streams have their status", async ()
   await using proxy = await start();
   const reader = proxy.client("reader");
   const ends = ["AAPL", "MSFT"].map((symbol) => reader.open({ symbols: [symbol] }).end);
-  await until("both streams", () => proxy.streams.count === 2);
+  await until("both streams", () => proxy.streams.clients.count === 2);
   const { connections } = await proxy.operator.listConnections({});
   const id = connections.find(({ streams }) => streams === 2)?.id ?? "";
   const { streams } = await proxy.operator.closeConnection({ id, reason: "too many streams" });
@@ -225,7 +225,7 @@ Deno.test("a connection is closed after its streams have their status", async ()
   }
   await until("the end of the connection", () => proxy.harness.server.connections === 1);
   const again = reader.open({ symbols: ["AAPL"] });
-  await until("the next connection", () => proxy.streams.count === 1);
+  await until("the next connection", () => proxy.streams.clients.count === 1);
   assert.equal(again.received.length, 0);
 });
 
@@ -233,7 +233,7 @@ Deno.test("a draining proxy refuses streams with the reason, and accepts them ag
   await using proxy = await start();
   const reader = proxy.client("reader");
   const open = reader.open({ symbols: ["AAPL"] });
-  await until("the stream", () => proxy.streams.count === 1);
+  await until("the stream", () => proxy.streams.clients.count === 1);
   const begun = await proxy.operator.drain({ action: Action.BEGIN, reason: "upgrade" });
   assert.deepEqual([begun.draining, begun.streams], [true, 1]);
   const { code, rawMessage } = await reader.open({ symbols: ["MSFT"] }).end;
@@ -244,7 +244,7 @@ Deno.test("a draining proxy refuses streams with the reason, and accepts them ag
   const undone = await proxy.operator.drain({ action: Action.UNDO });
   assert.deepEqual([undone.draining, undone.streams], [false, 1]);
   reader.open({ symbols: ["MSFT"] });
-  await until("the new stream", () => proxy.streams.count === 2);
+  await until("the new stream", () => proxy.streams.clients.count === 2);
   await proxy.operator.drain({ action: Action.BEGIN, endStreams: true });
   assert.equal((await open.end).code, Code.Unavailable);
   const invalid = await failure(proxy.operator.drain({}));

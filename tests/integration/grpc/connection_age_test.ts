@@ -19,9 +19,10 @@ import { until } from "../../support/until.ts";
 const limits = { ...DEFAULT_ADMISSION, maxConnectionAgeMs: 200 };
 
 Deno.test("streams of an old connection end with UNAVAILABLE after the grace period", async () => {
-  const { streams, log } = administered(systemClock);
+  const { clients, streams, log } = administered(systemClock);
   await using harness = await startGrpcHarness({
     streams,
+    clients,
     admission: { ...limits, connectionGraceMs: 300 },
   });
   await using client = await FrameClient.connect(harness.server.port);
@@ -41,9 +42,10 @@ Deno.test("streams of an old connection end with UNAVAILABLE after the grace per
 });
 
 Deno.test("streams with notices receive one before the end of their connection", async () => {
-  const { streams } = administered(systemClock);
+  const { clients, streams } = administered(systemClock);
   await using harness = await startGrpcHarness({
     streams,
+    clients,
     admission: { ...limits, connectionGraceMs: 60_000 },
   });
   await using client = await FrameClient.connect(harness.server.port);

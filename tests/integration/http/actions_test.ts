@@ -10,7 +10,7 @@ const OWN = { "x-stream-proxy-action": "1" };
 async function serve(access = NAMED_ACCESS) {
   const made = administered(systemClock);
   const servers = await serveConnected({
-    streams: () => made.streams.reports(),
+    streams: () => made.streams.clients.reports(),
     access,
     admin: made.admin,
   });

@@ -90,7 +90,7 @@ Deno.test("a stream whose client reads nothing is ended, logged and counted", as
   await watch.clock.advance(1_000);
   assert.deepEqual(stalls, [{ queued: 4, stalledMs: 10_000 }]);
   assert.equal((await batches.next()).done, true);
-  assert.equal(watch.streams.count, 0);
+  assert.equal(watch.streams.clients.count, 0);
   assert.equal(watch.counters.refusals.stalled, 1);
   assert.equal(stream.dropped, 4, "what was queued is lost");
   assert.equal(watch.counters.channels.stockQuotes.dropped, 4);
@@ -112,7 +112,7 @@ Deno.test("a stream without waiting messages is never stalled", async () => {
   assert.equal(await take(), 1);
   await watch.clock.advance(86_400_000 / 100);
   assert.deepEqual(stalls, []);
-  assert.equal(watch.streams.count, 1);
+  assert.equal(watch.streams.clients.count, 1);
   stream[Symbol.dispose]();
 });
 
@@ -156,10 +156,10 @@ Deno.test("thousands of stalled streams are ended over several passes", async ()
   const left: number[] = [];
   await watch.clock.advance(10_000);
   for (let pass = 0; pass < 4; pass++) {
-    left.push(watch.streams.count);
+    left.push(watch.streams.clients.count);
     await watch.clock.advance(1_000);
   }
   const ended = left.map((count, i) => (left[i - 1] ?? 1_200) - count);
-  assert.equal(watch.streams.count, 0, `${left}`);
+  assert.equal(watch.streams.clients.count, 0, `${left}`);
   assert(Math.max(...ended) <= 500, `${ended}`);
 });

@@ -54,7 +54,7 @@ Deno.test("a stream above a limit of its identity is refused, counted and opened
   open("page", limits, "C");
   assert.throws(() => open("page", limits, "D"), IdentityLimitExceeded);
   assert.equal(refusals.identity, 3);
-  assert.equal(streams.count, 2);
+  assert.equal(streams.clients.count, 2);
   open("other", limits, "A", "B");
   first[Symbol.dispose]();
   first[Symbol.dispose]();
@@ -89,7 +89,7 @@ Deno.test("10 000 refused and opened streams of one identity leave nothing behin
     stream[Symbol.dispose]();
     assert.throws(() => open("page", limits, "A", "B", "C", "D", "E", "F"));
   }
-  assert.equal(streams.count, 0);
+  assert.equal(streams.clients.count, 0);
   assert.equal(manager.reportQuota().used, 0);
   assert.deepEqual(manager.reportQuota().shares?.map(({ used }) => used), [0, 0]);
   open("bot", {}, ..."ABCDEFGHIJ");

@@ -155,10 +155,10 @@ Deno.test("disposing a stream is idempotent", () => {
   one[Symbol.dispose]();
   one[Symbol.dispose]();
   assert.deepEqual(sip.wanted, ["quotes AAPL 1"]);
-  assert.equal(streams.count, 1);
+  assert.equal(streams.clients.count, 1);
   assert.equal(channels.stockQuotes.symbols, 1);
   other[Symbol.dispose]();
-  assert.equal(streams.count, 0);
+  assert.equal(streams.clients.count, 0);
 });
 
 Deno.test("a stream of a disabled feed is rejected", () => {
@@ -180,7 +180,7 @@ Deno.test("a stream of a disabled feed is rejected", () => {
   assert.equal(channels.stockQuotes.symbols, 0);
   using orders = streams.open("orderUpdates", { symbols: [] });
   assert.equal(orders.dropped, 0);
-  assert.equal(streams.count, 1);
+  assert.equal(streams.clients.count, 1);
 });
 
 Deno.test("losses are reported once per stream", () => {
@@ -192,10 +192,10 @@ Deno.test("losses are reported once per stream", () => {
   for (let i = 0; i < 12; i++) channels.orderUpdates.publish(update, i);
   assert.equal(slow.dropped, 2);
   assert.deepEqual(
-    streams.takeDropped().map(({ filter, dropped }) => [filter, dropped]),
+    streams.clients.takeDropped().map(({ filter, dropped }) => [filter, dropped]),
     [["AAPL", 2]],
   );
-  assert.deepEqual(streams.takeDropped(), []);
+  assert.deepEqual(streams.clients.takeDropped(), []);
 });
 
 Deno.test("a report has the client of a stream, its name of limited length", () => {
@@ -206,14 +206,14 @@ Deno.test("a report has the client of a stream, its name of limited length", () 
   });
   using _unknown = streams.open("orderUpdates", { symbols: [] });
   assert.deepEqual(
-    streams.reports().map(({ peer, userAgent }) => [peer, userAgent?.length]),
+    streams.clients.reports().map(({ peer, userAgent }) => [peer, userAgent?.length]),
     [["10.0.0.7:53122", 81], [undefined, undefined]],
   );
 });
 
 Deno.test("the fullest queue of each channel has the largest share of its capacity", () => {
   const { streams, channels } = proxy();
-  assert.deepEqual([...streams.fullestQueues()], []);
+  assert.deepEqual([...streams.clients.fullestQueues()], []);
   const update = { order: { id: "1", symbol: "AAPL" } } as Parameters<
     typeof channels.orderUpdates.publish
   >[0];
@@ -222,7 +222,7 @@ Deno.test("the fullest queue of each channel has the largest share of its capaci
   using _late = streams.open("orderUpdates", { symbols: [] });
   for (let i = 0; i < 4; i++) channels.orderUpdates.publish(update, 0);
   using _quiet = streams.open("stockBars", { symbols: ["AAPL"] });
-  assert.deepEqual([...streams.fullestQueues()], [["orderUpdates", 0.7], ["stockBars", 0]]);
+  assert.deepEqual([...streams.clients.fullestQueues()], [["orderUpdates", 0.7], ["stockBars", 0]]);
 });
 
 Deno.test("a stream receives events from its opening on, not from the first read", async () => {
@@ -268,11 +268,11 @@ Deno.test("requested symbols are those of the open streams after any opens and c
               underlyings ? { symbols, underlyings } : { symbols },
             ));
           }
-          assert.equal(streams.count, held.length);
+          assert.equal(streams.clients.count, held.length);
         }
         for (const stream of held) stream[Symbol.dispose]();
         assert.deepEqual([...sip.wanted, ...opra.wanted], []);
-        assert.equal(streams.count, 0);
+        assert.equal(streams.clients.count, 0);
         for (const name of CHANNELS) {
           assert.equal(channels[name].symbols, 0);
           for (const symbol of ["", "A270115C00172500", "B270115C00172500"]) {
@@ -331,7 +331,7 @@ Deno.test("a stream over the quota is not opened and changes nothing", () => {
     { name: "QuotaExceeded", excess },
   );
   assert.deepEqual(calls, []);
-  assert.equal(streams.count, 0);
+  assert.equal(streams.clients.count, 0);
   assert.equal(channels.stockQuotes.symbols, 0);
   assert.equal(channels.stockQuotes.mayHaveSubscribers("ANY"), false);
 });
@@ -478,7 +478,7 @@ Deno.test("only the identity that opened a stream can acknowledge it", () => {
   const open = (identity?: string) => {
     const client = identity === undefined ? {} : { identity };
     streams.openWithOptions("stockQuotes", { symbols: ["A"] }, WITH_NOTICES, client);
-    const id = streams.reports().at(-1)?.options?.streamId;
+    const id = streams.clients.reports().at(-1)?.options?.streamId;
     assert(id !== undefined);
     return id;
   };

@@ -24,7 +24,7 @@ function connections(clock: ManualClock) {
       },
     };
     const tracking = new DisposableStack();
-    tracking.use(streams.trackConnection(connection));
+    tracking.use(streams.clients.trackConnection(connection));
     const client: StreamClient = { peer, onEnd: (reason) => connection.shutDown(reason) };
     const stream = hasStream ? streams.open("orderUpdates", { symbols: [] }, client) : undefined;
     return { stream, tracking };
@@ -36,7 +36,7 @@ Deno.test("connections without a stream are closed one after the other", async (
   const clock = new ManualClock();
   const { streams, connect, closedAt } = connections(clock);
   for (let i = 0; i < 200; i++) connect(i % 2 === 0);
-  const ending = streams.endAll("moving", 10_000);
+  const ending = streams.clients.endAll("moving", 10_000);
   await clock.advance(10_000);
   await ending;
   const times = closedAt.map((at = NaN) => at);
@@ -49,7 +49,7 @@ Deno.test("a connection is closed although its stream has ended before that", as
   const clock = new ManualClock();
   const { streams, connect, closedAt } = connections(clock);
   const clients = Array.from({ length: 20 }, () => connect(true));
-  const ending = streams.endAll("moving", 10_000);
+  const ending = streams.clients.endAll("moving", 10_000);
   clients.at(-1)?.stream?.[Symbol.dispose]();
   await clock.advance(10_000);
   await ending;
@@ -61,7 +61,7 @@ Deno.test("a connection that has ended is not closed, nor one that opens later",
   const { streams, connect, closedAt } = connections(clock);
   connect(false).tracking.dispose();
   connect(false);
-  const ending = streams.endAll("moving", 10_000);
+  const ending = streams.clients.endAll("moving", 10_000);
   connect(false);
   await clock.advance(10_000);
   await ending;
@@ -71,7 +71,7 @@ Deno.test("a connection that has ended is not closed, nor one that opens later",
 Deno.test("the connection of a peer is closed with its streams, which are counted", () => {
   const { streams, connect, closedAt } = connections(new ManualClock());
   for (const hasStream of [true, false, true]) connect(hasStream);
-  assert.equal(streams.endOf("127.0.0.1:0", "moving"), 1);
-  assert.equal(streams.endOf("127.0.0.1:1", "moving"), 0);
+  assert.equal(streams.clients.endOf("127.0.0.1:0", "moving"), 1);
+  assert.equal(streams.clients.endOf("127.0.0.1:1", "moving"), 0);
   assert.deepEqual(closedAt, [0, 0, undefined]);
 });

@@ -380,7 +380,7 @@ Deno.test("ages, times in a state, fullest queues and event-loop delays are repo
     }),
     calendar: new MarketCalendar(),
     activity: { lastMessageAt: (feed) => feed === "sip" ? status.now - 2_000 : undefined },
-    streams: { fullestQueues: () => new Map([["stockQuotes", 0.25], ["stockTrades", 0.1]]) },
+    clients: { fullestQueues: () => new Map([["stockQuotes", 0.25], ["stockTrades", 0.1]]) },
   });
   counters.loopDelay.counts[0] = 4;
   counters.loopDelay.sum = 0.5;
