@@ -23,7 +23,7 @@ const USAGE = `Usage: deno task chaos [options]
   --lease N        seconds of the lease (3)
   --ghost N        seconds in which Alpaca keeps the session of a killed process (5)
   --markdown FILE  also writes the result as Markdown
-  --logs FOLDER    writes the logs of all hubs and edges into it
+  --logs FOLDER    writes the logs of all hubs and edges, and all problems, into it
   --help           this text
 
 Needs nats-server on the PATH. The exit code is 1 when a message is missing that was not
@@ -100,6 +100,8 @@ async function run({ markdown: path, logs, ...options }: Options): Promise<numbe
       const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
       await Deno.writeTextFile(`${logs}/${name.replace(" ", "-")}.jsonl`, text);
     }
+    const problems = result.problems.map((problem) => `${problem}\n`).join("");
+    await Deno.writeTextFile(`${logs}/problems.txt`, problems);
   }
   if (path !== undefined) await Deno.writeTextFile(path, markdown(result));
   return result.problems.length > 0 ? 1 : 0;
