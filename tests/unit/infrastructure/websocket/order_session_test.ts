@@ -83,7 +83,8 @@ async function serve() {
   };
   const context = {
     turns,
-    streams: { open, trackConnection: () => new DisposableStack() },
+    streams: { open },
+    clients: { trackConnection: () => new DisposableStack() },
     access: OPEN_ACCESS,
     isOwnSecret: () => false,
     clock: systemClock,
