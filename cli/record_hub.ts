@@ -123,7 +123,7 @@ async function recordRetained(
     if (signal.aborted) return;
     if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) {
       throw new CannotRecord(
-        `NATS has no stream ${stream}: set STREAM_PROXY_NATS_RETAIN_BYTES of the hub, ` +
+        `NATS has no stream ${stream}: set STREAM_PROXY_NATS_RETAIN_MB of the hub, ` +
           "or record without --since",
       );
     }

@@ -67,7 +67,7 @@ export class RecordSummary {
     for (const { kind, receivedAt } of entries) {
       this.#from = Math.min(this.#from, receivedAt);
       this.#to = Math.max(this.#to, receivedAt);
-      if (kind === "frame") summary.frames++;
+      if (kind === "frame" || kind === "end") summary.frames++;
       if (kind === "down") summary.outages++;
     }
   }

@@ -78,7 +78,8 @@ export class FakeHub implements AsyncDisposable {
 
   /** Connects and answers requests. */
   static async start(url: string): Promise<FakeHub> {
-    const hub = new FakeHub(await connect({ servers: url }));
+    const reconnecting = { maxReconnectAttempts: -1, reconnectTimeWait: 200 };
+    const hub = new FakeHub(await connect({ servers: url, ...reconnecting }));
     hub.answer();
     await hub.flush();
     return hub;

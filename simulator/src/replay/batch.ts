@@ -10,7 +10,7 @@
  */
 
 /** What an entry is; `other` is a kind of a later version. */
-export type EntryKind = "frame" | "up" | "down" | "beacon" | "part" | "other";
+export type EntryKind = "frame" | "up" | "down" | "beacon" | "part" | "end" | "other";
 
 /** One entry of a batch. */
 export interface Entry {
@@ -37,7 +37,7 @@ export class DamagedBatch extends Error {
 const VERSION = 1;
 const HEADER_BYTES = 17;
 const ENTRY_BYTES = 13;
-const KINDS: readonly EntryKind[] = ["frame", "up", "down", "beacon", "part"];
+const KINDS: readonly EntryKind[] = ["frame", "up", "down", "beacon", "part", "end"];
 /** Far above what a term can have, and far below what a number can be. */
 const MAX_NUMBER = 2n ** 52n;
 /** The times that a Date can have. */

@@ -61,7 +61,12 @@ export class FeedOrder {
       case "part":
         this.#keep(payload);
         return undefined;
+      case "end":
+        // Its beginning is missing.
+        if (this.#parts.length === 0) return undefined;
+        return { bytes: this.#join(payload), receivedAt };
       case "frame":
+        // Also the last part, from a hub of an earlier version.
         return { bytes: this.#join(payload), receivedAt };
       case "up":
       case "down":

@@ -16,16 +16,17 @@
 /**
  * What an entry is:
  *
- * - `frame`: a frame after the login, or the last part of one. Replies to the hub's own requests
- *   are among them; receivers ignore those.
+ * - `frame`: a frame after the login. Replies to the hub's own requests are among them; receivers
+ *   ignore those.
  * - `up`: the hub has a session with Alpaca.
  * - `down`: the hub has none; the payload is JSON (`hub_protocol.ts`).
  * - `beacon`: nothing else was sent for a second; its number is that of the next entry.
- * - `part`: the beginning of a frame that continues with the next entry.
+ * - `part`: the beginning of a frame, or a further part, that continues with the next entry.
+ * - `end`: the last part of a frame; a hub of an earlier version sends it as `frame`.
  */
 type EntryKind = typeof KINDS[number];
 
-const KINDS = ["frame", "up", "down", "beacon", "part"] as const;
+const KINDS = ["frame", "up", "down", "beacon", "part", "end"] as const;
 
 /** What one entry carries. */
 export interface EntryContent {
@@ -138,7 +139,7 @@ export function isTerm(term: bigint): boolean {
   return term >= 0n && term <= MAX_TERM;
 }
 
-/** Splits a frame into entries with payloads of at most `maxBytes`: `part` … `frame`. */
+/** Splits a frame into entries with payloads of at most `maxBytes`: `part` … `end`. */
 export function frameEntries(
   frame: Uint8Array,
   receivedAt: number,
@@ -149,12 +150,18 @@ export function frameEntries(
   for (; frame.length - at > maxBytes; at += maxBytes) {
     entries.push({ kind: "part", receivedAt, payload: frame.subarray(at, at + maxBytes) });
   }
-  entries.push({ kind: "frame", receivedAt, payload: at === 0 ? frame : frame.subarray(at) });
+  const payload = frame.subarray(at);
+  entries.push({ kind: at === 0 ? "frame" : "end", receivedAt, payload });
   return entries;
 }
 
 /** Bytes of the largest frame that is joined from parts. */
 const MAX_FRAME_BYTES = 64 * 1_048_576;
+
+/** Whether an entry may be in a frame of which earlier parts exist. */
+export function isInFrame(kind: EntryKind): boolean {
+  return kind === "part" || kind === "end";
+}
 
 /** Joins the parts of frames; for entries without a hole in their numbers. */
 export class FrameJoiner {

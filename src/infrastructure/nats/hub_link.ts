@@ -73,6 +73,11 @@ export class HubLink {
     return `${cause}; open streams continue as soon as one does`;
   }
 
+  /** How often the connection to NATS was lost. */
+  get interruptions(): number {
+    return this.#options.client.interruptions;
+  }
+
   /** Whether a hub answered a moment ago: if it has stopped, another one takes over. */
   get expectsTakeover(): boolean {
     return this.#hasAnswered && this.#silentMs < TAKEOVER_MS;

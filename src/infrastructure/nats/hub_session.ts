@@ -8,7 +8,6 @@
  *
  * @module
  */
-import type { Subscription } from "@nats-io/nats-core";
 import type { Clock } from "../../application/ports/clock.ts";
 import type {
   ConnectOptions,
@@ -20,40 +19,27 @@ import type { Log } from "../../application/ports/log.ts";
 import type { EdgeFeedCounters } from "../../application/status/counters.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
 import { FeedFailure } from "../../domain/connection/failure.ts";
-import {
-  type Pair,
-  pairKey,
-  type SubscriptionRequest,
-  type SymbolSets,
-} from "../../domain/subscription/pairs.ts";
-import { EntryQueue } from "./entry_queue.ts";
-import { type BatchEntry, FrameJoiner } from "./frame_batch.ts";
+import type { SubscriptionRequest, SymbolSets } from "../../domain/subscription/pairs.ts";
+import { Attachment } from "./attachment.ts";
+import { EntryOrder, type Position, positionAt } from "./entry_order.ts";
+import { FeedArrivals } from "./feed_arrivals.ts";
+import type { BatchEntry } from "./frame_batch.ts";
+import { closed, noNats, noSession, otherProduct } from "./hub_failures.ts";
 import type { HubLink } from "./hub_link.ts";
 import {
   type AttachReply,
   type EdgeState,
-  encodeAttach,
   encodeSubscribe,
-  PairDigest,
-  readAttachReply,
   readDown,
   readSubscribeReply,
-  type SubscribeReply,
 } from "./hub_protocol.ts";
-import { NoAnswer, NoHub } from "./hub_requests.ts";
+import { HubSubscriptions } from "./hub_subscriptions.ts";
 import { messageOf } from "./nats_client.ts";
 
 /** How long NATS may take to be connected, and a hub to have a session, in ms. */
 const CONNECT_MS = 5_000;
-const ATTACH_MS = 2_000;
-/** Pause before the next request while another hub is about to take over, in ms. */
-const TAKEOVER_PAUSE_MS = 50;
 /** A hub answers within five seconds. */
 const SUBSCRIBE_MS = 8_000;
-/** Interval in which this edge renews its subscriptions at the hub, in ms. */
-const KEEP_ALIVE_MS = 2_000;
-/** Unanswered ones in a row that end the session: by then the hub may have forgotten the edge. */
-const MAX_UNANSWERED = 3;
 /** The hub sends an entry or a beacon every second. */
 const SILENCE_MS = 3_000;
 const CHECK_MS = 500;
@@ -86,66 +72,8 @@ export interface HubFeed {
 
 /** Opens sessions of one feed with whichever hub has the lease. */
 export function createHubConnector(feed: HubFeed): FeedConnector {
-  const arrivals = new Arrivals(feed);
+  const arrivals = new FeedArrivals(feed);
   return { connect: (options) => new HubSession(feed, arrivals, options).open() };
-}
-
-/** An entry with which a session continues. */
-interface Position {
-  readonly term: bigint;
-  readonly next: number;
-  /** Whether the hub has a session there; `undefined` where that is not known. */
-  readonly isUp: boolean | undefined;
-  /** When the hub received it, in wall clock ms. */
-  readonly at: number;
-}
-
-/**
- * What arrives on one feed, over all sessions: a session that follows another one takes what has
- * arrived in between, so that it starts where the hub has started and not where it has attached.
- */
-class Arrivals {
-  readonly queue: EntryQueue;
-  /** Where the next session continues; `undefined` where it attaches. */
-  position: Position | undefined;
-  /** Monotonic ms at which something arrived last. */
-  at: number;
-  readonly #feed: HubFeed;
-  #subscription: Subscription | undefined;
-
-  constructor(feed: HubFeed) {
-    const { clock, log, deliveries, maxWaitingBytes } = feed;
-    this.#feed = feed;
-    this.at = clock.monotonic();
-    this.queue = new EntryQueue({
-      clock,
-      deliveries,
-      maxBytes: maxWaitingBytes,
-      onInvalid: (error) => {
-        log.warn("A batch of the hub is not valid", { cause: messageOf(error) });
-      },
-    });
-  }
-
-  /** Subscribes, unless what arrived since the last session is to be continued. */
-  open(): void {
-    const { link, feed, clock, counters } = this.#feed;
-    this.at = clock.monotonic();
-    if (this.position && this.#subscription && !this.#subscription.isClosed()) return;
-    this.close();
-    this.#subscription = link.subscribe(feed, (batch) => {
-      this.at = clock.monotonic();
-      counters.lastEntryAt = clock.now();
-      if (!this.queue.add(batch)) counters.dropped++;
-    });
-  }
-
-  /** Drops what has arrived. */
-  close(): void {
-    this.#subscription?.unsubscribe();
-    this.#subscription = this.position = undefined;
-    this.queue.close();
-  }
 }
 
 class HubSession implements FeedSession {
@@ -154,14 +82,13 @@ class HubSession implements FeedSession {
   lastFrameAt: number;
   readonly #feed: HubFeed;
   readonly #options: ConnectOptions;
-  readonly #arrivals: Arrivals;
-  readonly #joiner = new FrameJoiner();
+  readonly #arrivals: FeedArrivals;
+  readonly #order = new EntryOrder();
+  readonly #subscriptions: HubSubscriptions;
+  readonly #attachment: Attachment;
   readonly #failed = Promise.withResolvers<FeedFailure>();
   readonly #up = Promise.withResolvers<void>();
   readonly #over = new AbortController();
-  #term = 0n;
-  /** Number of the next entry. */
-  #next = 0;
   #isUp = false;
   /** Number of the next entry when the session was attached. */
   #attachedAt = 0;
@@ -174,24 +101,28 @@ class HubSession implements FeedSession {
   #reason = "";
   /** Whether entries wait for the first subscriptions of the session. */
   #isHeld = false;
-  /** What the hub has subscribed for this edge, by pair; it has a digest of the same. */
-  readonly #held = new Set<string>();
-  readonly #digest = new PairDigest();
-  /** A request has had no answer: the hub may have applied it. */
-  #isUncertain = false;
-  #requests = 0;
-  /** A state that arrived while a request was in flight. */
-  #pushed: Pick<EdgeState, "state" | "since"> | undefined;
-  /** States that have arrived without a request. */
-  #states = 0;
-  #unanswered = 0;
 
-  constructor(feed: HubFeed, arrivals: Arrivals, options: ConnectOptions) {
+  constructor(feed: HubFeed, arrivals: FeedArrivals, options: ConnectOptions) {
+    const { subscriptions } = options;
     this.#feed = feed;
     this.#arrivals = arrivals;
     this.#options = options;
     this.ended = this.#failed.promise;
     this.lastFrameAt = feed.clock.monotonic();
+    this.#subscriptions = new HubSubscriptions({
+      acknowledged: (carried) => this.#acknowledge(carried),
+      rejected: (error, pair) => subscriptions.rejected(error, pair),
+      onUnknown: () => this.fail(closed("The hub does not know this edge any more")),
+    });
+    this.#attachment = new Attachment({
+      ...feed,
+      held: () => ({ term: this.#order.term, digest: this.#subscriptions.digest }),
+      states: () => this.#subscriptions.states,
+      inOrder: (action) => this.#inOrder(action),
+      onConfirmed: (reply) => this.#onConfirmed(reply),
+      fail: (failure) => this.fail(failure),
+      signal: this.#over.signal,
+    });
   }
 
   /**
@@ -209,16 +140,16 @@ class HubSession implements FeedSession {
       this.#arrivals.open();
       link.onMessage(feed, (message) => {
         // One that arrives before the session is attached is of the last one.
-        if (message.term !== this.#term) return;
+        if (message.term !== this.#order.term) return;
         this.#inOrder(() => {
-          if ("state" in message) this.#onState(message);
+          if ("state" in message) this.#subscriptions.push(message);
           else this.#onQuota(message);
         });
       });
       onOpened();
-      this.#attach();
+      this.#attachment.begin((reply) => this.#onAttached(reply));
       const late = clock.sleep(CONNECT_MS, ended).then(() => {
-        throw signal.aborted ? aborted() : this.#noSession();
+        throw signal.aborted ? closed("Connection attempt aborted") : noSession(this.#reason);
       });
       late.catch(() => {});
       const failed = this.ended.then((failure) => {
@@ -231,28 +162,32 @@ class HubSession implements FeedSession {
     } finally {
       done.abort();
     }
-    void this.#keepAlive();
+    void this.#attachment.keep();
     void this.#watchSilence();
     void this.#hold();
     return this;
   }
 
-  request({ action, pairs, probe }: SubscriptionRequest): void {
+  request(request: SubscriptionRequest): void {
     if (this.#over.signal.aborted) return;
     const { feed, link } = this.#feed;
-    if (feed === "trading") return this.#continue();
-    const request = { edge: link.edge, feed, term: this.#term, action, pairs };
-    this.#requests++;
-    link.request("subscribe", encodeSubscribe(request), {
+    if (feed === "trading") return this.#attachment.renew();
+    const { action, pairs } = request;
+    const message = { edge: link.edge, feed, term: this.#order.term, action, pairs };
+    const onReply = this.#subscriptions.begin(request);
+    link.request("subscribe", encodeSubscribe(message), {
       timeoutMs: SUBSCRIBE_MS,
       read: readSubscribeReply,
       onReply: (reply) => {
-        const handle = () => this.#onSubscribed(reply, probe ? [] : pairs, action);
+        const handle = () => {
+          if ("state" in reply || "error" in reply) this.frames++;
+          onReply(reply);
+        };
         // What has arrived before waits for this reply.
         if (!this.#isHeld) return this.#inOrder(handle);
         handle();
         // A rejected request is followed by others.
-        if (this.#requests === 0) this.#release();
+        if (!this.#subscriptions.isWaiting) this.#release();
       },
     });
   }
@@ -268,19 +203,18 @@ class HubSession implements FeedSession {
     return Promise.resolve();
   }
 
-  /** Ends the session; another one continues with the entry `next`. */
-  #endBefore(
-    failure: FeedFailure,
-    { term = this.#term, ...position }: Omit<Position, "term"> & { readonly term?: bigint },
-  ): void {
+  /** Ends the session; another one continues at a position, or attaches afresh. */
+  #endAt(position: Position | undefined, failure: FeedFailure): void {
+    if (!position) return this.fail(failure);
     this.#end(failure);
-    this.#arrivals.position = { term, ...position };
+    this.#arrivals.keepFrom(position);
   }
 
   #end(failure: FeedFailure): void {
     const { feed, link } = this.#feed;
     this.#over.abort();
     this.#arrivals.queue.stop();
+    this.#arrivals.onInterruption = undefined;
     link.onMessage(feed, undefined);
     this.#failed.resolve(failure);
   }
@@ -306,7 +240,7 @@ class HubSession implements FeedSession {
     // The first requests are sent as soon as the session is open.
     await Promise.resolve();
     await new Promise((resolve) => setTimeout(resolve, 0));
-    if (this.#requests > 0) await clock.sleep(HOLD_MS, signal);
+    if (this.#subscriptions.isWaiting) await clock.sleep(HOLD_MS, signal);
     this.#release();
   }
 
@@ -323,52 +257,40 @@ class HubSession implements FeedSession {
     try {
       await link.open(late.signal);
     } catch {
-      throw new FeedFailure("NATS is not connected", {
-        errorType: "dial",
-        remedy: "Check STREAM_PROXY_NATS_URL and the credentials for NATS",
-      });
+      throw noNats();
     }
-  }
-
-  #attach(): void {
-    const { link, feed, kind } = this.#feed;
-    link.request("attach", encodeAttach({ edge: link.edge, feed, kind }), {
-      timeoutMs: ATTACH_MS,
-      read: readAttachReply,
-      onReply: (reply) => {
-        if (this.#over.signal.aborted) return;
-        if (reply instanceof NoHub && link.expectsTakeover) void this.#attachLater();
-        else if (reply instanceof NoAnswer) this.fail(noHub(reply));
-        else this.#onAttached(reply);
-      },
-    });
-  }
-
-  /** Waits for the hub that takes over: until then each attempt would fail. */
-  async #attachLater(): Promise<void> {
-    const { signal } = this.#over;
-    await this.#feed.clock.sleep(TAKEOVER_PAUSE_MS, signal);
-    if (!signal.aborted) this.#attach();
   }
 
   #onAttached(reply: AttachReply): void {
     const { term, next, at, isUp, isKnown, kind, reason } = reply;
-    const own = this.#feed.kind;
-    if (kind !== own) return this.fail(otherProduct(this.#feed, kind));
+    if (kind !== this.#feed.kind) return this.fail(otherProduct(this.#feed, kind));
     if (!isKnown) return this.fail(new FeedFailure(reason, { errorType: "upstream_error" }));
     this.#onQuota(reply);
-    const { position } = this.#arrivals;
-    const continued = position?.term === term && position.next <= next ? position : undefined;
-    this.#term = term;
+    const continued = this.#arrivals.takePosition(term, next);
+    this.#order.begin(term, continued?.next ?? next);
     this.#attachedAt = next;
-    this.#next = continued?.next ?? next;
     this.#since = continued?.at ?? at;
-    this.#arrivals.position = undefined;
     this.#reason = reason;
     this.#recordTerm(Number(term));
+    // What the hub has sent before its reply has arrived before it.
+    this.#inOrder(() => this.#order.settle());
+    this.#arrivals.onInterruption = () => this.#confirm();
     if (continued?.isUp ?? isUp) this.#setUp();
     // Entries that have arrived since the subscription wait.
     else this.#start();
+  }
+
+  /** Handles nothing until the hub has confirmed that it continues the session. */
+  #confirm(): void {
+    if (this.#over.signal.aborted) return;
+    this.#arrivals.queue.stop();
+    this.#attachment.confirm(() => this.#start());
+  }
+
+  #onConfirmed(reply: AttachReply): void {
+    this.#onQuota(reply);
+    // Proves that the hub replies, which the heartbeat of the trading feed asks for.
+    if (this.#feed.feed === "trading") this.frames++;
   }
 
   #recordTerm(term: number): void {
@@ -392,26 +314,24 @@ class HubSession implements FeedSession {
   }
 
   readonly #onEntry = (entry: BatchEntry, term: bigint): boolean => {
-    const { kind, number, receivedAt: at } = entry;
-    // A hub whose lease has just expired may still send.
-    if (term < this.#term) return true;
-    if (term > this.#term) {
-      const position = { term, next: number, isUp: isUpBefore(kind), at };
-      this.#endBefore(closed("Another hub has taken over"), position);
-      return false;
+    switch (this.#order.follow(entry, term)) {
+      case "known":
+        return true;
+      case "next":
+        if (entry.kind === "up") this.#onUp(entry);
+        else if (entry.kind === "down") this.#onDown(entry);
+        else this.#onFrame(entry);
+        return true;
+      case "hole":
+        this.#onHole(entry);
+        return false;
+      case "other_term":
+        this.#endAt(positionAt(entry, term), closed("Another hub has taken over"));
+        return false;
+      case "restart":
+        this.fail(closed("The hub counts from the beginning"));
+        return false;
     }
-    if (number > this.#next) {
-      this.#failMissing(number - this.#next);
-      // The end of the hub's session may be missing too.
-      this.#arrivals.position = { term, next: number, isUp: isUpBefore(kind), at };
-      return false;
-    }
-    if (number < this.#next || kind === "beacon") return true;
-    this.#next++;
-    if (kind === "up") this.#onUp(entry);
-    else if (kind === "down") this.#onDown(entry);
-    else this.#onFrame(entry);
-    return true;
   };
 
   #onUp({ number, receivedAt }: BatchEntry): void {
@@ -424,7 +344,7 @@ class HubSession implements FeedSession {
   #onFrame(entry: BatchEntry): void {
     const { clock, receiver } = this.#feed;
     try {
-      const frame = this.#joiner.add(entry);
+      const frame = this.#order.frameOf(entry);
       if (!frame) return;
       this.frames++;
       const { receivedAt } = entry;
@@ -444,68 +364,21 @@ class HubSession implements FeedSession {
     }
     // Otherwise `up` is still awaited.
     if (!this.#isUp) return;
-    this.#endBefore(this.#noSession("closed"), { next: this.#next, isUp: false, at });
+    const { term, next } = this.#order;
+    this.#endAt({ term, next, isUp: false, at }, noSession(this.#reason, "closed"));
   }
 
-  #failMissing(count: number): void {
+  #onHole(entry: BatchEntry): void {
     const { counters, log } = this.#feed;
+    const { term, next } = this.#order;
+    const count = entry.number - next;
     counters.missing += count;
     log.warn("Entries from the hub are missing", { entries: count });
-    this.#end(closed(`${count} entries from the hub are missing`));
-  }
-
-  #onSubscribed(
-    reply: SubscribeReply | NoAnswer,
-    pairs: readonly Pair[],
-    action: SubscriptionRequest["action"],
-  ): void {
-    const { subscriptions } = this.#options;
-    this.#requests--;
-    if (reply instanceof NoAnswer) {
-      // The manager repeats the request; the hub may have applied it.
-      this.#isUncertain = true;
-      return;
-    }
-    if ("unknown" in reply) return this.fail(closed("The hub does not know this edge any more"));
-    this.frames++;
-    if ("error" in reply) subscriptions.rejected(reply.error, reply.pair);
-    else {
-      for (const pair of pairs) this.#record(pair, action === "subscribe");
-      this.#pushed = undefined;
-      this.#acknowledge(reply);
-    }
-    this.#flushState();
-  }
-
-  /** Records what the hub has of this edge. */
-  #record(pair: Pair, isHeld: boolean): void {
-    const key = pairKey(pair);
-    if (isHeld === this.#held.has(key)) return;
-    if (isHeld) {
-      this.#held.add(key);
-      this.#digest.add(pair);
-    } else {
-      this.#held.delete(key);
-      this.#digest.remove(pair);
-    }
-  }
-
-  /** Takes a state that no request has asked for; during a request it is not the reply to that. */
-  #onState(state: EdgeState): void {
-    this.#states++;
-    this.#pushed = state;
-    this.#flushState();
+    this.#endAt(positionAt(entry, term), closed(`${count} entries from the hub are missing`));
   }
 
   #onQuota({ quota }: Pick<AttachReply, "quota">): void {
     this.#options.subscriptions.quotaReported?.(quota);
-  }
-
-  #flushState(): void {
-    const state = this.#pushed;
-    if (!state || this.#requests > 0) return;
-    this.#pushed = undefined;
-    this.#acknowledge(state);
   }
 
   #acknowledge({ state, since }: Pick<EdgeState, "state" | "since">): void {
@@ -514,99 +387,17 @@ class HubSession implements FeedSession {
     this.#options.subscriptions.acknowledged(state, Math.max(this.#since, since));
   }
 
-  /** Renews the lease of what this edge has subscribed. */
-  async #keepAlive(): Promise<void> {
-    const { clock } = this.#feed;
-    const { signal } = this.#over;
-    while (!signal.aborted) {
-      await clock.sleep(KEEP_ALIVE_MS, signal);
-      this.#continue();
-    }
-  }
-
-  #continue(): void {
-    const { link, feed, kind } = this.#feed;
-    if (this.#over.signal.aborted) return;
-    const isSettled = this.#requests === 0 && !this.#isUncertain;
-    const digest = isSettled ? String(this.#digest) : undefined;
-    const held = { term: this.#term, digest };
-    link.request("attach", encodeAttach({ edge: link.edge, feed, kind, held }), {
-      timeoutMs: ATTACH_MS,
-      read: readAttachReply,
-      onReply: (reply) => {
-        this.#inOrder(() => this.#onContinued(reply));
-      },
-    });
-  }
-
-  #onContinued(reply: AttachReply | NoAnswer): void {
-    if (reply instanceof NoAnswer) {
-      if (++this.#unanswered >= MAX_UNANSWERED) this.fail(noHub(reply));
-      return;
-    }
-    this.#unanswered = 0;
-    if (reply.term !== this.#term || !reply.isKnown) {
-      const { reason } = reply;
-      return this.fail(closed(reason || "The hub does not know this edge any more"));
-    }
-    // What the hub has sent before its reply has arrived before it.
-    if (reply.states !== undefined && reply.states !== this.#states) {
-      return this.fail(closed("A state from the hub is missing"));
-    }
-    this.#onQuota(reply);
-    // Proves that the hub replies, which the heartbeat of the trading feed asks for.
-    if (this.#feed.feed === "trading") this.frames++;
-  }
-
   async #watchSilence(): Promise<void> {
     const { clock } = this.#feed;
     const { signal } = this.#over;
-    const silentMs = () => clock.monotonic() - this.#arrivals.at;
     while (!signal.aborted) {
       await clock.sleep(CHECK_MS, signal);
-      if (silentMs() < SILENCE_MS) continue;
+      if (this.#arrivals.silentMs < SILENCE_MS) continue;
       await clock.sleep(RECHECK_MS, signal);
-      const ms = silentMs();
+      const ms = this.#arrivals.silentMs;
       if (ms < SILENCE_MS) continue;
       const message = `Nothing from the hub for ${Math.round(ms)} ms`;
       this.fail(new FeedFailure(message, { errorType: "heartbeat" }));
     }
   }
-
-  /** Types that change how the link retries are not used: the hub is what waits. */
-  #noSession(errorType: "closed" | "dial" = "dial"): FeedFailure {
-    const reason = this.#reason || "it is still connecting";
-    return new FeedFailure(`The hub has no session: ${reason}`, { errorType });
-  }
-}
-
-/** Whether the hub has a session before an entry; `undefined` where that is not known. */
-function isUpBefore(kind: BatchEntry["kind"]): boolean | undefined {
-  if (kind === "beacon") return undefined;
-  return kind === "frame" || kind === "part";
-}
-
-function closed(message: string): FeedFailure {
-  return new FeedFailure(message, { errorType: "closed" });
-}
-
-function aborted(): FeedFailure {
-  return closed("Connection attempt aborted");
-}
-
-function noHub({ message }: NoAnswer): FeedFailure {
-  return new FeedFailure(message, {
-    errorType: "dial",
-    remedy: "Start a hub with the same STREAM_PROXY_NATS_URL and STREAM_PROXY_NATS_PREFIX",
-  });
-}
-
-function otherProduct({ feed, kind }: HubFeed, served: FeedKind | undefined): FeedFailure {
-  const message = served === undefined
-    ? `The hub does not have the ${feed} feed`
-    : `The hub has ${served} on the ${feed} feed, this edge is configured for ${kind}`;
-  return new FeedFailure(message, {
-    errorType: "upstream_error",
-    remedy: "Give hub and edges the same STREAM_PROXY_FEEDS, ALPACA_FEED and ALPACA_OPTIONS_FEED",
-  });
 }

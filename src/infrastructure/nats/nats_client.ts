@@ -59,6 +59,7 @@ export class NatsClient implements AsyncDisposable {
   readonly #over = new AbortController();
   #connection: Promise<NatsConnection> | undefined;
   #open: NatsConnection | undefined;
+  #interruptions = 0;
 
   constructor(options: NatsClientOptions) {
     this.#options = options;
@@ -67,6 +68,11 @@ export class NatsClient implements AsyncDisposable {
   /** Whether there is a connection now; requests over one that is lost fail. */
   get isConnected(): boolean {
     return this.#open !== undefined;
+  }
+
+  /** How often the connection was lost. */
+  get interruptions(): number {
+    return this.#interruptions;
   }
 
   /** The connection, if there is one now. */
@@ -132,6 +138,7 @@ export class NatsClient implements AsyncDisposable {
     for await (const status of connection.status()) {
       if (status.type === "disconnect") {
         this.#open = undefined;
+        this.#interruptions++;
         if (!this.#over.signal.aborted) log.warn("NATS connection lost, reconnecting");
       } else if (status.type === "reconnect") {
         this.#open = connection;

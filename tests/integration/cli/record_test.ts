@@ -111,7 +111,7 @@ Deno.test(requires(["nats-server"], {
     await using target = await freePath();
     const before = new RecordingTerminal({ env });
     assert.equal(await record([target.path, "--since", "1h"], before), 1);
-    assert.match(before.errorLines.join("\n"), /no stream ALPACA_FRAMES: set .*RETAIN_BYTES/);
+    assert.match(before.errorLines.join("\n"), /no stream ALPACA_FRAMES: set .*RETAIN_MB/);
     const { streams } = await jetstreamManager(nats, { checkAPI: false });
     await streams.add({ name: "ALPACA_FRAMES", subjects: ["alpaca.feed.>"] });
     for (let number = 1; number <= 1_200; number++) publish(nats, number);

@@ -166,7 +166,7 @@ nats("a batch has at most 64 KiB; frames above the limit of NATS are in parts", 
   await hub.received(9);
   const joiner = new FrameJoiner();
   const joined = hub.entries.flatMap((entry) =>
-    entry.kind === "frame" || entry.kind === "part" ? joiner.add(entry) ?? [] : []
+    ["frame", "part", "end"].includes(entry.kind) ? joiner.add(entry) ?? [] : []
   );
   assert.deepEqual(joined.map((frame) => new Uint8Array(frame)), frames);
   for (const { bytes, entries } of hub.batches) {

@@ -287,6 +287,66 @@ test("after missing entries a session continues with the next one", async (rig, 
   assert.deepEqual(rig.texts, ["one", "three", "four"]);
 });
 
+test("the rest of a frame whose beginning is missing is not decoded", async (rig, hub) => {
+  const session = await rig.connect();
+  await rigged(rig, hub);
+  const [first, ...rest] = frameEntries(new TextEncoder().encode("abcdefgh"), 1_000, 3);
+  assert.equal(first?.kind, "part");
+  hub.next++;
+  for (const entry of rest) hub.publish("sip", [entry]);
+  assert.equal((await session.ended).message, "1 entries from the hub are missing");
+  await session.close();
+  await settled(hub);
+  await rig.connect();
+  hub.frame("sip", "whole");
+  await rig.untilFrames(2);
+  assert.deepEqual(rig.texts, ["rigged", "whole"]);
+});
+
+test("a hub that counts from 1 again under the same term is another one", async (rig, hub) => {
+  hub.next = 5;
+  const session = await rig.connect();
+  await rigged(rig, hub);
+  hub.next = 1;
+  hub.up("sip");
+  hub.next = 6;
+  hub.frame("sip", "no continuation");
+  assert.equal((await session.ended).message, "The hub counts from the beginning");
+  assert.deepEqual(rig.texts, ["rigged"]);
+});
+
+test(
+  "after the loss of the connection the hub confirms the session before its entries are handled",
+  async (rig, hub, server) => {
+    const session = await rig.connect();
+    await rigged(rig, hub);
+    await server.stop("SIGKILL");
+    await server.run();
+    // As after the loss of all that NATS had stored: the same term, other entries.
+    hub.onContinue = () => false;
+    const frames = setInterval(() => hub.publishRaw("sip", encodeBatch(7n, 2, entries("x"))), 20);
+    const { message } = await session.ended;
+    clearInterval(frames);
+    assert.equal(message, "The hub does not know this edge any more");
+    assert.deepEqual(rig.texts, ["rigged"]);
+  },
+);
+
+test("a session goes on after a short loss of the connection", async (rig, hub, server) => {
+  const session = await rig.connect();
+  await rigged(rig, hub);
+  let ended = false;
+  session.ended.then(() => ended = true);
+  await server.stop("SIGKILL");
+  await server.run();
+  const beacons = setInterval(() => hub.beacon("sip"), 100);
+  await until("the hub confirms the session", () => hub.attached.length > 1);
+  clearInterval(beacons);
+  hub.frame("sip", "two");
+  await rig.untilFrames(2);
+  assert.equal(ended, false);
+});
+
 test("the end of the hub's session may be among missing entries", async (rig, hub) => {
   const session = await rig.connect();
   await rigged(rig, hub);

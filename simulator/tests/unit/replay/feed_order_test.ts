@@ -56,4 +56,10 @@ Deno.test("parts are joined to a frame, unless one of them is missing", () => {
     { first: 6, entries: [{ payload: "f" }] },
   ]);
   assert.deepEqual(frames, ["abcde", "f"]);
+  const next = framesOf(order, [
+    { first: 7, entries: [{ kind: "part", payload: "ab" }, { kind: "end", payload: "c" }] },
+    { first: 10, entries: [{ kind: "end", payload: "its beginning is missing" }] },
+    { first: 11, entries: [{ payload: "g" }] },
+  ]);
+  assert.deepEqual(next, ["abc", "g"]);
 });

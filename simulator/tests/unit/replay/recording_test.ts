@@ -9,7 +9,7 @@ import {
 import { batchBytes, recordingBytes, sourceOf } from "./recordings.ts";
 
 const entry = fc.record({
-  kind: fc.constantFrom("frame", "up", "down", "beacon", "part", "other"),
+  kind: fc.constantFrom("frame", "up", "down", "beacon", "part", "end", "other"),
   at: fc.double({ min: 0, max: 2e12, noNaN: true }),
   payload: fc.uint8Array({ maxLength: 40 }),
 }) as fc.Arbitrary<{ kind: "frame"; at: number; payload: Uint8Array }>;

@@ -9,7 +9,7 @@ export interface WrittenEntry {
   readonly payload: Uint8Array | string;
 }
 
-const KINDS: readonly EntryKind[] = ["frame", "up", "down", "beacon", "part", "other"];
+const KINDS: readonly EntryKind[] = ["frame", "up", "down", "beacon", "part", "end", "other"];
 const UTF8 = new TextEncoder();
 
 export function batchBytes(

@@ -15,7 +15,7 @@ import {
 const TERM = fc.bigInt(0n, 2n ** 64n - 1n);
 const NUMBER = fc.integer({ min: 1, max: 2 ** 52 });
 const ENTRY: fc.Arbitrary<EntryContent> = fc.record({
-  kind: fc.constantFrom("frame", "up", "down", "beacon", "part"),
+  kind: fc.constantFrom("frame", "up", "down", "beacon", "part", "end"),
   receivedAt: fc.double({ noNaN: true, noDefaultInfinity: true }),
   payload: fc.uint8Array({ maxLength: 40 }),
 });
@@ -103,7 +103,7 @@ Deno.test("each violation of the format is named", () => {
     [changed(0, 2), /Version 2/],
     [changed(9, 0), /^0 is not the number/],
     [changed(9, ...new Array(8).fill(255)), /is not the number/],
-    [changed(17, 5), /Kind 5/],
+    [changed(17, 6), /Kind 6/],
     [changed(18, ...NAN), /no valid time/],
     [changed(26, 255, 255, 255, 255), /cut off/],
   ];
@@ -136,4 +136,6 @@ Deno.test("a frame in too many parts is an error, and the next one is joined", (
   joiner.add(part);
   joiner.reset();
   assert.equal(joiner.add({ kind: "frame", payload: new Uint8Array(3) })?.length, 3);
+  joiner.add(part);
+  assert.equal(joiner.add({ kind: "end", payload: new Uint8Array(3) })?.length, 9);
 });
