@@ -76,6 +76,7 @@ export class Remote implements AsyncDisposable {
    * @param options.flags flags of `deno run`: permissions, V8 flags
    * @param options.under a command prefix, for example `["nice", "-n", "5"]`
    * @param options.interpreter runs the script instead of Deno
+   * @param options.isProgram whether the script is a program that needs no interpreter
    */
   constructor(
     script: string | URL,
@@ -84,11 +85,14 @@ export class Remote implements AsyncDisposable {
       readonly env?: Readonly<Record<string, string>>;
       readonly under?: readonly string[];
       readonly interpreter?: string;
+      readonly isProgram?: boolean;
     },
   ) {
     const url = new URL(script, new URL("./processes/", import.meta.url));
     this.name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
-    const run = options.interpreter === undefined
+    const run = options.isProgram
+      ? [fileURLToPath(url), ...options.flags]
+      : options.interpreter === undefined
       ? ["deno", "run", "-q", ...options.flags, url.href]
       : [options.interpreter, ...options.flags, fileURLToPath(url)];
     const [command = "deno", ...args] = [...options.under ?? [], ...run];

@@ -1,5 +1,4 @@
 /**
- * Measures the proxy: starts feeder, proxy and readers as processes on loopback
  * and prints one table per scenario, with the floors measured in the same run.
  *
  * @module
@@ -8,11 +7,12 @@ import { parseArgs } from "node:util";
 import { print, runCommand } from "../scripts/rig/command_line.ts";
 import { describeMachine, machineText } from "./report/machine.ts";
 import { type ScenarioResult, tableText } from "./report/result.ts";
-import { fanOuts, held, naive, withMeta } from "./scenarios/fan_out.ts";
-import { footprint } from "./scenarios/footprint.ts";
+import { fanOuts, frames, held, naive, withMeta } from "./scenarios/fan_out.ts";
+import { footprints } from "./scenarios/footprint.ts";
 import { ingests } from "./scenarios/ingest.ts";
 import { latencies } from "./scenarios/latency.ts";
 import { manyStreams, quietStreams } from "./scenarios/many_streams.ts";
+import { pacedIngests } from "./scenarios/paced_ingest.ts";
 import { saturation } from "./scenarios/saturation.ts";
 import type { Effort, Scenario } from "./scenarios/scenario.ts";
 import { slowClients } from "./scenarios/slow_clients.ts";
@@ -22,13 +22,15 @@ import { websockets } from "./scenarios/websocket.ts";
 const SCENARIOS: readonly Scenario[] = [
   saturation,
   ...fanOuts,
+  ...frames,
   ...websockets,
   manyStreams,
   quietStreams,
   ...ingests,
+  ...pacedIngests,
   latencies,
   slowClients,
-  footprint,
+  ...footprints,
   withMeta,
   held,
   naive,
@@ -37,7 +39,6 @@ const SCENARIOS: readonly Scenario[] = [
 
 const USAGE = `Usage: deno task bench [options]
 
-  --only NAME[,NAME]  only scenarios whose name starts with one of these
   --quick             fewer and shorter repetitions
   --soak MINUTES      length of the run that measures memory growth (0.5)
   --json              one JSON object instead of tables
@@ -67,7 +68,6 @@ function parseBench(args: readonly string[]) {
   });
   if (values.help) return "help";
   const names = values.only?.split(",") ?? [""];
-  const chosen = SCENARIOS.filter(({ name }) => names.some((start) => name.startsWith(start)));
   if (chosen.length === 0) {
     throw new Error(`--only: no scenario "${values.only}"; see --help`);
   }

@@ -54,11 +54,13 @@ interface ProxyCounts {
   readonly dropped: number;
 }
 
-const NET = "--allow-net=127.0.0.1";
+/** Permission of every helper process. */
+export const NET = "--allow-net=127.0.0.1";
 
-function proxyEnv(
+/** Settings of a proxy that is fed from `port`. */
+export function proxyEnv(
   port: number,
-  { format, env }: RigOptions,
+  { format, env }: Pick<RigOptions, "format" | "env">,
   websocketPort: number,
 ): Record<string, string> {
   const feed = format === "json" ? "sip" : "opra";

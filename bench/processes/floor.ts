@@ -19,6 +19,7 @@ let run = 0;
 let writes = 0;
 let written = 0;
 let skipped = 0;
+let frames = 0;
 
 const server = createServer({ maxSessionMemory: 1_000_000 });
 server.on("session", (session) => session.on("error", () => {}));
@@ -32,7 +33,7 @@ server.on("stream", (incoming) => {
 });
 
 /** `count` gRPC messages as the proxy would frame them, back to back. */
-function framedQuotes(count: number): Uint8Array {
+function framedQuotes(count: number): Uint8Array<ArrayBuffer> {
   const encode = createEncoders().stockQuotes;
   const parts: number[] = [];
   for (let i = 0; i < count; i++) {
@@ -78,15 +79,45 @@ async function writePaced(
       for (let i = 0; i < atOnce; i++, turn++) {
         const stream = all[(turn * STRIDE) % all.length];
         if (stream === undefined) return;
-        if (stream.writableNeedDrain) skipped++;
-        else {
-          stream.write(bytes);
-          writes++;
-          written += batch;
-        }
+        write(stream, bytes, batch);
       }
     }
     await new Promise((resolve) => setTimeout(resolve, Math.min(1, due - now)));
+  }
+}
+
+/** What is written for the frames of an upstream. */
+let fed = { bytes: new Uint8Array(0), batch: 0, credit: 0 };
+
+/**
+ * Reads an upstream with the proxy's WebSocket client and writes a batch to every stream as soon as
+ * its frames have as many messages; decodes nothing.
+ */
+async function follow(url: string, perFrame: number): Promise<void> {
+  const { WebSocket } = await import("ws");
+  const upstream = new WebSocket(url, { perMessageDeflate: false });
+  upstream.on("error", () => {});
+  let replies = 0;
+  upstream.on("message", () => {
+    if (++replies === 1) upstream.send('{"action":"auth","key":"k","secret":"s"}');
+    else if (replies === 2) upstream.send('{"action":"subscribe","quotes":["*"]}');
+    else if (replies > 3) {
+      frames++;
+      fed.credit += perFrame;
+      for (; fed.credit >= fed.batch && fed.batch > 0; fed.credit -= fed.batch) {
+        for (const stream of streams) write(stream, fed.bytes, fed.batch);
+      }
+    }
+  });
+}
+
+/** Writes to a stream unless it is full. */
+function write(stream: ServerHttp2Stream, bytes: Uint8Array, batch: number): void {
+  if (stream.writableNeedDrain) skipped++;
+  else {
+    stream.write(bytes);
+    writes++;
+    written += batch;
   }
 }
 
@@ -165,6 +196,11 @@ await answerCommands({
     else writeUnpaced({ bytes, batch }, id);
   },
   stop: () => void run++,
+  follow: ({ url, perFrame }: { url: string; perFrame: number }) => follow(url, perFrame),
+  /** @param batch messages per write for the frames of the upstream */
+  batches({ batch }: { batch: number }): void {
+    fed = { bytes: framedQuotes(batch), batch, credit: 0 };
+  },
   skipped: () => skipped,
   use(): ProcessUse {
     const { user, system } = process.cpuUsage();
@@ -177,7 +213,7 @@ await answerCommands({
       external,
       writes,
       written,
-      frames: 0,
+      frames,
       at: performance.now(),
     };
   },

@@ -20,6 +20,7 @@ const clients = new Set<WebSocket>();
 let run = 0;
 let writes = 0;
 let written = 0;
+let frames = 0;
 let format: FeedFormat = "json";
 
 function control(message: Readonly<Record<string, unknown>>): string | Uint8Array {
@@ -54,6 +55,7 @@ function relay(url: string): void {
     if (++replies === 1) upstream.send('{"action":"auth","key":"k","secret":"s"}');
     else if (replies === 2) upstream.send('{"action":"subscribe","quotes":["*"]}');
     else if (replies > 3) {
+      frames++;
       for (const client of clients) {
         if (client.bufferedAmount > BUSY_BYTES) continue;
         client.send(frame, { binary });
@@ -102,7 +104,7 @@ await answerCommands({
       external,
       writes,
       written,
-      frames: 0,
+      frames,
       at: performance.now(),
     };
   },

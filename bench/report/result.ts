@@ -24,6 +24,8 @@ export interface ScenarioResult {
   readonly scenario: string;
   readonly about: string;
   readonly figures: readonly Figure[];
+  /** What the figures do not show, for example a lane that was left out. */
+  readonly notes?: readonly string[];
 }
 
 /** A figure from repeated values; `aim` is judged by the median. */
@@ -54,5 +56,6 @@ export function tableText(result: ScenarioResult): string {
     "  " +
     row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd()
   );
-  return [`${result.scenario}: ${result.about}`, ...body, ""].join("\n");
+  const notes = (result.notes ?? []).map((note) => `  ${note}`);
+  return [`${result.scenario}: ${result.about}`, ...body, ...notes, ""].join("\n");
 }

@@ -1,17 +1,143 @@
 /**
- * Memory of idle streams.
+ * Memory of the proxy, of raw HTTP/2 and of the reference: without clients, with idle streams, and
+ * after a flood.
  *
  * @module
  */
-import { figure } from "../report/result.ts";
+import { Reference } from "../reference.ts";
+import { figure, type ScenarioResult } from "../report/result.ts";
 import { Floor, type Lane, pause, Rig } from "../rig.ts";
-import type { Scenario } from "./scenario.ts";
+import { referenceNote } from "./reference_figures.ts";
+import type { Effort, Scenario } from "./scenario.ts";
 
 const STREAMS = 10_000;
 const CONNECTIONS = 20;
+const CLIENTS = [100, 500] as const;
 const V8 = ["--v8-flags=--expose-gc"];
+const SHAPE = { format: "json", perFrame: 20, symbols: 1_000 } as const;
+const FLOOD_SHAPE = { ...SHAPE, perFrame: 50 };
+const FLOOD_MS = 5_000;
+/** Messages per write of the floor in a flood. */
+const FLOOD_BATCH = 512;
+/** Time after which memory of a start, and of streams that were opened, is sampled, in ms. */
+const CALM_MS = 1_500;
+const AFTER_FLOOD_MS = 60_000;
 
-async function memory(lane: Lane) {
+/** A process whose memory is measured. */
+interface Subject extends AsyncDisposable {
+  /** Prefix of its figures. */
+  readonly prefix: string;
+  readonly lane: Lane;
+  startFlood(): Promise<unknown>;
+  stopFlood(): Promise<unknown>;
+}
+
+type Start = (v8: readonly string[]) => Promise<Subject | undefined>;
+
+const SUBJECTS: readonly Start[] = [
+  async (v8) => {
+    const rig = await Rig.start({ ...FLOOD_SHAPE, v8 });
+    return {
+      prefix: "",
+      lane: rig.proxy,
+      startFlood: () => rig.startFeed(0),
+      stopFlood: () => rig.stopFeed(),
+      [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
+    };
+  },
+  async (v8) => {
+    const floor = await Floor.start(v8);
+    return {
+      prefix: "floor: ",
+      lane: floor.lane,
+      startFlood: () => floor.startFeed({ batch: FLOOD_BATCH, everyMs: 0 }),
+      stopFlood: () => floor.stopFeed(),
+      [Symbol.asyncDispose]: () => floor[Symbol.asyncDispose](),
+    };
+  },
+  async () => {
+    const reference = await Reference.start(FLOOD_SHAPE);
+    return reference && {
+      prefix: "Go: ",
+      lane: reference.lane,
+      startFlood: () => reference.startFeed(0),
+      stopFlood: () => reference.stopFeed(),
+      [Symbol.asyncDispose]: () => reference[Symbol.asyncDispose](),
+    };
+  },
+];
+
+/** Values of one repetition by the name of their figure. */
+type Values = Record<string, { readonly value: number; readonly unit: string }>;
+
+const mib = (bytes: number) => ({ value: bytes / 2 ** 20, unit: "MiB" });
+const kib = (bytes: number) => ({ value: bytes / 1024, unit: "KiB" });
+
+/** Values of a subject, and those that take a wait beside the other subjects. */
+interface Measured {
+  readonly values: Values;
+  readonly later?: Promise<Values>;
+}
+
+/** Measures each subject in a process of its own, and makes figures of all repetitions. */
+async function repeat(
+  repetitions: number,
+  measure: (subject: Subject) => Promise<Measured>,
+  v8: readonly string[] = [],
+): Promise<ScenarioResult["figures"]> {
+  const seen = new Map<string, { unit: string; values: number[] }>();
+  const add = (prefix: string, values: Values) => {
+    for (const [name, { value, unit }] of Object.entries(values)) {
+      const { values } = seen.get(prefix + name) ?? { values: [] };
+      seen.set(prefix + name, { unit, values: [...values, value] });
+    }
+  };
+  for (let i = 0; i < repetitions; i++) {
+    await using subjects = new AsyncDisposableStack();
+    const waiting: Promise<void>[] = [];
+    for (const start of SUBJECTS) {
+      const subject = subjects.use(await start(v8));
+      if (!subject) continue;
+      const { values, later } = await measure(subject);
+      add(subject.prefix, values);
+      if (later) waiting.push(later.then((values) => add(subject.prefix, values)));
+    }
+    await Promise.all(waiting);
+  }
+  return [...seen].map(([what, { unit, values }]) => figure(what, unit, values));
+}
+
+/** Opens idle streams with one symbol each, whose first one is number `first`. */
+function open(
+  lane: Lane,
+  plan: { readonly connections: number; readonly each: number; readonly first: number },
+): Promise<void> {
+  return lane.open({
+    market: "quiet",
+    connections: plan.connections,
+    streamsPerConnection: plan.each,
+    symbolsPerStream: 1,
+    firstSymbol: plan.first,
+  });
+}
+
+/** Memory without clients, and with more and more idle ones. */
+async function measureClients({ lane }: Subject): Promise<Measured> {
+  const resident = async () => {
+    await pause(CALM_MS);
+    return mib((await lane.usage()).rss);
+  };
+  const values: Values = { "RSS without clients": await resident() };
+  let opened = 0;
+  for (const clients of CLIENTS) {
+    await open(lane, { connections: clients - opened, each: 1, first: opened });
+    opened = clients;
+    values[`RSS with ${clients} clients`] = await resident();
+  }
+  return { values };
+}
+
+async function collected(lane: Lane) {
   for (let i = 0; i < 3; i++) {
     await lane.server.call("collect");
     await pause(200);
@@ -19,66 +145,81 @@ async function memory(lane: Lane) {
   return await lane.usage();
 }
 
-/** Opens the streams; measures memory before and after, and the time. */
-async function openAll(lane: Lane) {
-  const open = (streamsPerConnection: number, connections: number) =>
-    lane.open({
-      market: "quiet",
-      connections,
-      streamsPerConnection,
-      symbolsPerStream: 1,
-    });
-  await open(1, 1);
-  const before = await memory(lane);
+/** Memory and time of many idle streams on few connections. */
+async function measureStreams({ lane }: Subject): Promise<Measured> {
+  await open(lane, { connections: 1, each: 1, first: STREAMS });
+  const before = await collected(lane);
   const start = performance.now();
-  await open(STREAMS / CONNECTIONS, CONNECTIONS);
+  await open(lane, { connections: CONNECTIONS, each: STREAMS / CONNECTIONS, first: 0 });
   const ms = performance.now() - start;
-  return { before, ms, after: () => memory(lane) };
+  // Until the proxy has subscribed to their symbols.
+  await pause(CALM_MS);
+  const after = await collected(lane);
+  const values = {
+    "RSS per stream": kib((after.rss - before.rss) / STREAMS),
+    "heap per stream": kib((after.heapUsed - before.heapUsed) / STREAMS),
+    "RSS with them": mib(after.rss),
+    "RSS before": mib(before.rss),
+    "to open them all": { value: ms, unit: "ms" },
+  };
+  return { values };
 }
 
-/** 10 000 idle streams, of the proxy and of raw HTTP/2. */
-export const footprint: Scenario = {
-  name: "footprint",
-  async run() {
-    await using rig = await Rig.start({
-      format: "json",
-      perFrame: 20,
-      symbols: 1_000,
-      v8: V8,
-    });
-    const proxy = await openAll(rig.proxy);
-    await rig.untilSubscribed(STREAMS);
-    const after = await proxy.after();
-    await using floor = await Floor.start(V8);
-    const raw = await openAll(floor.lane);
-    const rawAfter = await raw.after();
-    const each = (bytes: number) => [bytes / STREAMS / 1024];
-    return [{
-      scenario: "footprint",
-      about: `${STREAMS} idle streams on ${CONNECTIONS} connections, each ` +
-        `with a symbol of its own`,
-      figures: [
-        figure("RSS per stream", "KiB", each(after.rss - proxy.before.rss)),
-        figure(
-          "JavaScript heap per stream",
-          "KiB",
-          each(after.heapUsed - proxy.before.heapUsed),
-        ),
-        figure(
-          "floor: RSS per stream",
-          "KiB",
-          each(rawAfter.rss - raw.before.rss),
-        ),
-        figure(
-          "floor: JavaScript heap per stream",
-          "KiB",
-          each(rawAfter.heapUsed - raw.before.heapUsed),
-        ),
-        figure("RSS with them", "MiB", [after.rss / 2 ** 20]),
-        figure("RSS before", "MiB", [proxy.before.rss / 2 ** 20]),
-        figure("to open them all", "ms", [proxy.ms]),
-        figure("floor: to open them all", "ms", [raw.ms]),
-      ],
-    }];
+/** Memory after a flood to one stream, and a minute later. */
+async function measureFlood({ lane, startFlood, stopFlood }: Subject): Promise<Measured> {
+  await lane.open({ market: "stock", connections: 1, streamsPerConnection: 1 });
+  await pause(CALM_MS);
+  const before = await lane.usage();
+  await startFlood();
+  await pause(FLOOD_MS);
+  await stopFlood();
+  await pause(CALM_MS);
+  const after = await lane.usage();
+  const aMinuteLater = async (): Promise<Values> => {
+    await pause(AFTER_FLOOD_MS);
+    const { rss, heapUsed } = await lane.usage();
+    return { "RSS 60 s later": mib(rss), "heap 60 s later": mib(heapUsed) };
+  };
+  return {
+    values: {
+      "RSS before": mib(before.rss),
+      "peak RSS": mib(after.peakRss),
+      "RSS after it": mib(after.rss),
+    },
+    later: aMinuteLater(),
+  };
+}
+
+/** Half of the repetitions of other scenarios: each starts processes of its own. */
+const fewer = ({ repetitions }: Effort) => Math.ceil(repetitions / 2);
+
+/** Clients, streams and a flood. */
+export const footprints: readonly Scenario[] = [
+  {
+    name: "footprint-clients",
+    run: async (effort) => [{
+      scenario: "footprint-clients",
+      about: "idle clients with a connection and a symbol each",
+      figures: await repeat(fewer(effort), measureClients),
+      notes: [await referenceNote()],
+    }],
   },
-};
+  {
+    name: "footprint-streams",
+    run: async (effort) => [{
+      scenario: "footprint-streams",
+      about: `${STREAMS} idle streams on ${CONNECTIONS} connections, each with a symbol of its own`,
+      figures: await repeat(fewer(effort), measureStreams, V8),
+      notes: [await referenceNote()],
+    }],
+  },
+  {
+    name: "footprint-flood",
+    run: async () => [{
+      scenario: "footprint-flood",
+      about: `one stream of all symbols, fed without pause for ${FLOOD_MS / 1000} s`,
+      figures: await repeat(1, measureFlood),
+      notes: [await referenceNote()],
+    }],
+  },
+];

@@ -4,15 +4,19 @@
  *
  * @module
  */
+import { Reference } from "../reference.ts";
 import { figure } from "../report/result.ts";
 import { Floor, pause, Rig } from "../rig.ts";
+import { referenceLoad, referenceNote } from "./reference_figures.ts";
 import {
   alternate,
   batchSize,
   cores,
   cpuPerMessage,
+  type Effort,
   measure,
   perSecond,
+  type Round,
   type Scenario,
   WARM_UP_MS,
 } from "./scenario.ts";
@@ -61,12 +65,26 @@ function floorLoadOf(floor: Floor) {
   };
 }
 
+/** Rounds of two references; none without them. */
+async function alternateReferences(
+  many: Reference | undefined,
+  few: Reference | undefined,
+  effort: Effort,
+): Promise<Round[]> {
+  const [first, second] = [referenceLoad(many, RATE), referenceLoad(few, RATE)];
+  if (!first || !second) return [];
+  for (const load of [first, second]) await measure(load, WARM_UP_MS / 2);
+  return await alternate([first, second], effort);
+}
+
 /** 2,000 streams of one symbol and 20 streams of a hundred, on proxy and floor. */
 export const manyStreams: Scenario = {
   name: "many-streams",
   async run(effort) {
     await using many = await Rig.start(SHAPE);
     await using few = await Rig.start(SHAPE);
+    await using manyGo = await Reference.start(SHAPE);
+    await using fewGo = await Reference.start(SHAPE);
     await using manyRaw = await Floor.start();
     await using fewRaw = await Floor.start();
     for (const { lane } of [{ lane: many.proxy }, manyRaw]) {
@@ -75,6 +93,8 @@ export const manyStreams: Scenario = {
     for (const { lane } of [{ lane: few.proxy }, fewRaw]) {
       await lane.open(streamsOf(1));
     }
+    await manyGo?.lane.open(streamsOf(SYMBOLS / CONNECTIONS));
+    await fewGo?.lane.open(streamsOf(1));
     await Promise.all([
       many.untilSubscribed(SYMBOLS),
       few.untilSubscribed(SYMBOLS),
@@ -85,6 +105,7 @@ export const manyStreams: Scenario = {
     for (const raw of raws) await measure(raw, WARM_UP_MS / 2);
     const rounds = await alternate(loads, effort);
     const rawRounds = await alternate(raws, effort);
+    const goRounds = await alternateReferences(manyGo, fewGo, effort);
     await many.untilDrained();
     const { dropped } = await many.counts();
     const first = rounds.map((round) => round.first);
@@ -121,6 +142,15 @@ export const manyStreams: Scenario = {
           "×",
           rawRounds.map(({ first, second }) => cpuPerMessage(first) / cpuPerMessage(second)),
         ),
+        ...goRounds.length === 0 ? [] : [
+          figure("Go, 2 000 streams", "µs", goRounds.map((round) => cpuPerMessage(round.first))),
+          figure("Go, 20 streams", "µs", goRounds.map((round) => cpuPerMessage(round.second))),
+          figure(
+            "Go delivered, 2 000 streams",
+            "messages/s",
+            goRounds.map((r) => perSecond(r.first)),
+          ),
+        ],
         figure("delivered, 2 000 streams", "messages/s", first.map(perSecond)),
         figure("delivered, 20 streams", "messages/s", second.map(perSecond)),
         figure("messages per write, 2 000 streams", "", first.map(batchSize)),
@@ -129,6 +159,7 @@ export const manyStreams: Scenario = {
         figure("cores used, 20 streams", "", second.map(cores)),
         figure("lost by queues", "messages", [dropped]),
       ],
+      notes: [await referenceNote()],
     }];
   },
 };

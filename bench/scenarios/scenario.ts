@@ -24,12 +24,12 @@ export interface Scenario {
 }
 
 /** Time for a changed load to become a steady one, in ms. */
-const SETTLE_MS = 500;
+export const SETTLE_MS = 500;
 /** Time for the optimizing compiler, once per process, in ms. */
 export const WARM_UP_MS = 2_500;
 
 /** A load that can be started and stopped. */
-interface Load {
+export interface Load {
   readonly lane: Lane;
   /** @param before window of the other load of the same round, if any */
   start(before?: Window): Promise<unknown>;
@@ -51,17 +51,26 @@ export async function measure(
   return window;
 }
 
-/** Measures two loads alternately, so that other load affects both equally. */
+/** One round of loads that were measured one after the other. */
+export interface Round {
+  readonly first: Window;
+  readonly second: Window;
+  /** Window of the third load, if there is one. */
+  readonly third: Window | undefined;
+}
+
+/** Measures loads alternately, so that other load affects all equally. */
 export async function alternate(
-  [first, second]: readonly [Load, Load],
+  [first, second, third]: readonly [Load, Load, (Load | undefined)?],
   { repetitions, windowMs }: Effort,
-): Promise<{ first: Window; second: Window }[]> {
-  const rounds = [];
+): Promise<Round[]> {
+  const rounds: Round[] = [];
   for (let i = 0; i < repetitions; i++) {
     const window = await measure(first, windowMs);
     rounds.push({
       first: window,
       second: await measure(second, windowMs, window),
+      third: third && await measure(third, windowMs, window),
     });
   }
   return rounds;

@@ -1,0 +1,62 @@
+/** The reference in Go is measured beside the proxy, so it has to serve the same messages. */
+import assert from "node:assert/strict";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { FramePool } from "../../../bench/feed/frame_pool.ts";
+import { stockSymbol } from "../../../bench/feed/symbols.ts";
+import { buildReference, Reference } from "../../../bench/reference.ts";
+import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { connectTo } from "../../support/grpc_client.ts";
+import { requires } from "../../support/requires.ts";
+
+const SHAPE = { format: "json", perFrame: 4, symbols: 8 } as const;
+const SYMBOL = stockSymbol(3);
+
+/** The quotes of a pool without their times, as text. */
+function quotesOf(pool: FramePool): Set<string> {
+  const frames = Array.from({ length: pool.length }, (_, i) => pool.payload(i));
+  const quotes = frames.flatMap((frame) => JSON.parse(new TextDecoder().decode(frame)));
+  return new Set(quotes.map(({ S, bx, bp, bs, ax, ap, as, c, z }) =>
+    JSON.stringify({
+      symbol: S,
+      bidExchange: bx,
+      bidPrice: bp,
+      bidSize: bs,
+      askExchange: ax,
+      askPrice: ap,
+      askSize: as,
+      conditions: c,
+      tape: z,
+    })
+  ));
+}
+
+Deno.test(requires(["go"], {
+  name: "the reference in Go serves the quotes of the feed to the streams that ask for them",
+  async fn() {
+    await using reference = await Reference.start(SHAPE);
+    assert(reference, (await buildReference()).about);
+    const sent = quotesOf(new FramePool(SHAPE));
+    using client = connectTo(
+      { url: `http://127.0.0.1:${reference.lane.port}` },
+      StreamProxyService,
+    );
+    const responses = client.streamQuotes({ symbols: [SYMBOL] })[Symbol.asyncIterator]();
+    const first = responses.next();
+    await reference.startFeed(400);
+    const { value } = await first;
+    const quote = value?.quote;
+    assert(quote?.timestamp);
+    assert(Math.abs(Date.now() - timestampDate(quote.timestamp).getTime()) < 60_000);
+    const { symbol, bidExchange, bidPrice, bidSize } = quote;
+    const { askExchange, askPrice, askSize, conditions, tape } = quote;
+    const fields = { symbol, bidExchange, bidPrice, bidSize };
+    const received = { ...fields, askExchange, askPrice, askSize, conditions, tape };
+    assert.equal(symbol, SYMBOL);
+    assert(sent.has(JSON.stringify(received)), JSON.stringify(received));
+    // Before the client, whose timers would outlive the test otherwise.
+    await reference[Symbol.asyncDispose]();
+    await assert.rejects(async () => {
+      while (!(await responses.next()).done);
+    });
+  },
+}));
