@@ -1,4 +1,5 @@
 /**
+ * Measures the proxy: starts feeder, proxy and readers as processes on loopback
  * and prints one table per scenario, with the floors measured in the same run.
  *
  * @module
@@ -16,6 +17,7 @@ import { pacedIngests } from "./scenarios/paced_ingest.ts";
 import { saturation } from "./scenarios/saturation.ts";
 import type { Effort, Scenario } from "./scenarios/scenario.ts";
 import { slowClients } from "./scenarios/slow_clients.ts";
+import { starts } from "./scenarios/start.ts";
 import { encrypted } from "./scenarios/encrypted.ts";
 import { websockets } from "./scenarios/websocket.ts";
 
@@ -31,6 +33,7 @@ const SCENARIOS: readonly Scenario[] = [
   latencies,
   slowClients,
   ...footprints,
+  ...starts,
   withMeta,
   held,
   naive,
@@ -39,6 +42,7 @@ const SCENARIOS: readonly Scenario[] = [
 
 const USAGE = `Usage: deno task bench [options]
 
+  --only NAME[,NAME]  only scenarios whose name starts with one of these
   --quick             fewer and shorter repetitions
   --soak MINUTES      length of the run that measures memory growth (0.5)
   --json              one JSON object instead of tables
@@ -68,6 +72,7 @@ function parseBench(args: readonly string[]) {
   });
   if (values.help) return "help";
   const names = values.only?.split(",") ?? [""];
+  const chosen = SCENARIOS.filter(({ name }) => names.some((start) => name.startsWith(start)));
   if (chosen.length === 0) {
     throw new Error(`--only: no scenario "${values.only}"; see --help`);
   }
