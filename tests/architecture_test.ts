@@ -10,6 +10,7 @@ import {
   importCycles,
   importedNames,
   importsOf,
+  loadedWith,
   readSources,
   type Sources,
   withoutComments,
@@ -21,7 +22,9 @@ const GENERATED = "src/gen/";
 /** The files of the process itself; with {@link COMPOSITION} they may import every layer. */
 const PROCESS_FILES = [
   "src/command_line.ts",
+  "src/exit.ts",
   "src/main.ts",
+  "src/run.ts",
   "src/start.ts",
   "src/stop_signals.ts",
 ];
@@ -154,6 +157,39 @@ Deno.test("the entry point loads nothing but the signal handlers before it liste
     ).map(({ specifier }) => specifier);
   assert.deepEqual(eager("src/start.ts"), ["./stop_signals.ts"]);
   assert.deepEqual(eager("src/stop_signals.ts"), []);
+});
+
+Deno.test("the texts of the command line need no package and no part of the program", () => {
+  const needed = loadedWith("src/main.ts", importsOf(sources));
+  assert.deepEqual(needed.filter(({ specifier }) => /^(?!\.|node:)/.test(specifier)), []);
+  const layers = new Set(needed.map(({ to }) => to === undefined ? "domain" : layerOf(to)));
+  layers.delete(MANIFEST);
+  // What settings are, and the types of their values.
+  const expected = ["application", "composer", "domain", "infrastructure/config"];
+  assert.deepEqual([...layers].sort(), expected);
+  assert.ok(needed.every(({ to }) => !to?.startsWith(COMPOSITION) && to !== "src/run.ts"));
+});
+
+Deno.test("everything that is loaded later can be loaded", async () => {
+  const later = importsOf(sources).filter(({ from, loads }) =>
+    from.startsWith("src/") && loads === "later"
+  );
+  assert.ok(later.length > 10, "imports found");
+  for (const { to, specifier } of later) {
+    const exported = await import(to === undefined ? specifier : new URL(to, ROOT).href);
+    assert.ok(Object.keys(exported).length > 0, specifier);
+  }
+});
+
+Deno.test("what is switched off by default is not loaded by a process that serves clients", () => {
+  const needed = loadedWith("src/composition/roles.ts", importsOf(sources));
+  for (const part of [/infrastructure\/nats/, /^jose$/, /^@connectrpc/, /grpc\/web\//, /composition\/hub/]) {
+    assert.deepEqual(
+      needed.filter(({ specifier, to }) => part.test(to ?? specifier)).map(({ from }) => from),
+      [],
+      `${part}`,
+    );
+  }
 });
 
 Deno.test("there is no import cycle", () => {

@@ -5,7 +5,7 @@
  */
 import type { Dependencies } from "./dependencies.ts";
 import type { Config } from "../infrastructure/config/config.ts";
-import type { Runnable } from "../main.ts";
+import type { Runnable } from "../run.ts";
 import { startProxy } from "./proxy.ts";
 
 /** Starts a hub, which is loaded only then, or a process that serves clients. */

@@ -80,7 +80,7 @@ Deno.test("every dependency is pinned and has a reason", () => {
 
 Deno.test("the proxy itself imports what is said to be needed at run time", async () => {
   const entries = [
-    "src/main.ts",
+    "src/run.ts",
     "src/composition/proxy.ts",
     "src/composition/feeds.ts",
     "src/domain",

@@ -13,6 +13,8 @@ export interface ImportEdge {
   readonly specifier: string;
   /** Path from the root; `undefined` for packages and runtime modules. */
   readonly to: string | undefined;
+  /** When the target is loaded: with the file, by `import()`, or not at all for types alone. */
+  readonly loads: "first" | "later" | "never";
 }
 
 /** Source text by path from the root of the repository. */
@@ -20,6 +22,7 @@ export type Sources = ReadonlyMap<string, string>;
 
 const STATIC = /^[ \t]*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm;
 const BARE = /^[ \t]*import\s*["']([^"']+)["']/gm;
+const TYPES = /^\s*(?:import|export)\s+type\b/;
 const DYNAMIC = /\bimport\(\s*(?:["'`]([^"'`]+)["'`])?/g;
 
 /** Reads every TypeScript file of the given files and folders. */
@@ -71,15 +74,31 @@ export function importsOf(sources: Sources): ImportEdge[] {
   for (const [from, text] of sources) {
     const code = withoutComments(text);
     for (const pattern of [STATIC, BARE, DYNAMIC]) {
-      for (const [, specifier = "*"] of code.matchAll(pattern)) {
+      for (const [found, specifier = "*"] of code.matchAll(pattern)) {
         const to = specifier.startsWith(".")
           ? posix.join(posix.dirname(from), specifier)
           : undefined;
-        edges.push({ from, specifier, to });
+        const loads = pattern === DYNAMIC ? "later" : TYPES.test(found) ? "never" : "first";
+        edges.push({ from, specifier, to, loads });
       }
     }
   }
   return edges;
+}
+
+/** The imports of a file and of all files that are loaded together with it. */
+export function loadedWith(file: string, edges: readonly ImportEdge[]): ImportEdge[] {
+  const files = new Set([file]);
+  const found: ImportEdge[] = [];
+  // A set also iterates over what is added meanwhile.
+  for (const loaded of files) {
+    for (const edge of edges) {
+      if (edge.from !== loaded || edge.loads !== "first") continue;
+      found.push(edge);
+      if (edge.to !== undefined) files.add(edge.to);
+    }
+  }
+  return found;
 }
 
 const EXPORT =

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { main, type Runnable } from "../../../src/main.ts";
+import { main } from "../../../src/main.ts";
+import type { Runnable } from "../../../src/run.ts";
 
 const script = Deno.env.get("SCRIPTED");
 const failing = Promise.withResolvers<void>();
