@@ -165,7 +165,7 @@ export async function startProxy(
       maxViewersPerAddress: limits.maxViewersPerAddress,
       allowedHosts: limits.allowedHosts,
       admin,
-      rpc: config.web.enabled ? grpc.webEndpoint({ ...config.web, ...limits }) : undefined,
+      rpc: config.web.enabled ? await grpc.webEndpoint({ ...config.web, ...limits }) : undefined,
       onError: (cause) => log.error("An HTTP response failed", { cause }),
     }),
   );

@@ -48,7 +48,11 @@ export async function startWebHarness(options: WebHarnessOptions = {}): Promise<
     onError: (cause) => {
       throw cause;
     },
-    rpc: harness.server.webEndpoint({ origins, maxHttpConnections, maxHttpConnectionsPerAddress }),
+    rpc: await harness.server.webEndpoint({
+      origins,
+      maxHttpConnections,
+      maxHttpConnectionsPerAddress,
+    }),
     ...(allowedHosts && { allowedHosts }),
     ...(idleMs && { idleMs }),
   });

@@ -52,7 +52,7 @@ import { addService, methodKinds, serve, type ServedService } from "./register_s
 import type { RequestLimits } from "./request_filters.ts";
 import { largestRequest } from "./request_validator.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
-import { WebEndpoint } from "./web/web_endpoint.ts";
+import type { WebEndpoint } from "./web/web_endpoint.ts";
 import { WriteTicker } from "./stream_pump.ts";
 import { PendingResponses } from "./unary_responses.ts";
 
@@ -127,7 +127,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #admission: Admission;
   readonly #tcpServer: TcpServer;
-  readonly #serveWeb: (options: WebOptions) => WebEndpoint;
+  readonly #serveWeb: (options: WebOptions) => Promise<WebEndpoint>;
   readonly #endSessions: () => void;
   #port = 0;
   #stopped: Promise<void> | undefined;
@@ -175,8 +175,9 @@ export class GrpcServer implements AsyncDisposable {
     });
     this.#endSessions = () => injector.destroy();
     const { openings = new OpeningRate(0, clock) } = options;
-    this.#serveWeb = (web) =>
-      new WebEndpoint({
+    this.#serveWeb = async (web) => {
+      const { WebEndpoint } = await import("./web/web_endpoint.ts");
+      return new WebEndpoint({
         ...options,
         ...shared,
         ...web,
@@ -186,11 +187,12 @@ export class GrpcServer implements AsyncDisposable {
         services: services.filter(({ desc }) => desc !== AdminService),
         calls: this.#calls,
       });
+    };
   }
 
-  /** Returns what serves the same services over HTTP/1.1, on an HTTP port. */
-  webEndpoint(options: WebOptions): WebEndpoint {
-    return this.#serveWeb(options);
+  /** Loads what serves the same services over HTTP/1.1, on an HTTP port. */
+  async webEndpoint(options: WebOptions): Promise<WebEndpoint> {
+    return await this.#serveWeb(options);
   }
 
   /**
