@@ -183,7 +183,15 @@ Deno.test("everything that is loaded later can be loaded", async () => {
 
 Deno.test("what is switched off by default is not loaded by a process that serves clients", () => {
   const needed = loadedWith("src/composition/roles.ts", importsOf(sources));
-  for (const part of [/infrastructure\/nats/, /^jose$/, /^@connectrpc/, /grpc\/web\//, /composition\/hub/]) {
+  for (
+    const part of [
+      /infrastructure\/nats/,
+      /^jose$/,
+      /^@connectrpc/,
+      /grpc\/web\//,
+      /composition\/hub/,
+    ]
+  ) {
     assert.deepEqual(
       needed.filter(({ specifier, to }) => part.test(to ?? specifier)).map(({ from }) => from),
       [],
