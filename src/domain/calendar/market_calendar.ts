@@ -127,6 +127,15 @@ export class MarketCalendar {
   }
 
   /**
+   * Whether a day would have trading but for a closure that was passed in.
+   *
+   * @param day as `exchangeDay` counts it
+   */
+  isAnnouncedClosure(day: number): boolean {
+    return this.#closures.has(day) && this.#usualCloseOf(day) !== undefined;
+  }
+
+  /**
    * Whether a connected feed must be receiving data: its market is open, and was so
    * before the feed's delay.
    */
@@ -145,8 +154,13 @@ export class MarketCalendar {
 
   /** Minutes since midnight of the regular close; `undefined` without trading. */
   #closeOf(day: number): number | undefined {
+    return this.#closures.has(day) ? undefined : this.#usualCloseOf(day);
+  }
+
+  /** The same by the rules alone, without closures that are announced. */
+  #usualCloseOf(day: number): number | undefined {
     const weekday = weekdayOf(day);
-    if (weekday === SATURDAY || weekday === SUNDAY || this.#closures.has(day)) return undefined;
+    if (weekday === SATURDAY || weekday === SUNDAY) return undefined;
     const year = yearOf(day);
     let special = this.#years.get(year);
     if (!special) {

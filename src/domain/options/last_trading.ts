@@ -18,7 +18,8 @@
  *
  * An expiration day without trading (a third Friday that is Good Friday, or the Saturdays of old
  * contracts) counts as the trading day before it. On an early close, all times are three hours
- * earlier.
+ * earlier. A closure of the expiration day that is announced later ends no AM-settled contract a
+ * day earlier: it may have traded until the day before when the closure was announced.
  *
  * @module
  */
@@ -73,7 +74,8 @@ export function lastTradingMoment(contract: Terms, calendar: MarketCalendar): nu
   const expiry = closeUpTo(expiryDay, calendar);
   const afterClose = AM_SETTLED.get(root);
   if (afterClose !== undefined) {
-    return closeUpTo(expiry.day - 1, calendar).closesAt + afterClose * MS_PER_MINUTE;
+    const settledOn = calendar.isAnnouncedClosure(expiryDay) ? expiryDay : expiry.day;
+    return closeUpTo(settledOn - 1, calendar).closesAt + afterClose * MS_PER_MINUTE;
   }
   return expiry.closesAt + (LATE_FUNDS.has(underlying) ? LATE_CLOSE * MS_PER_MINUTE : 0);
 }

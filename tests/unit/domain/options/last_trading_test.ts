@@ -62,6 +62,23 @@ Deno.test("an announced closure moves the last trade", () => {
   assert.equal(momentOf("AAPL", "2026-12-17", closures), newYork("2026-12-16 16:00"));
 });
 
+for (
+  const [name, root, closures, expected] of [
+    ["SPX", "SPX", ["2026-12-18"], "2026-12-17 17:00"],
+    ["NDX", "NDX", ["2026-12-18"], "2026-12-17 16:15"],
+    ["both days before", "SPX", ["2026-12-18", "2026-12-17"], "2026-12-16 17:00"],
+    ["SPXW, which ends with the last session", "SPXW", ["2026-12-18"], "2026-12-17 16:00"],
+  ] as const
+) {
+  Deno.test(`an announced closure of the expiration day: ${name}`, () => {
+    assert.equal(momentOf(root, "2026-12-18", closures), newYork(expected));
+  });
+}
+
+Deno.test("a holiday that is passed in as a closure too is a holiday", () => {
+  assert.equal(momentOf("SPX", "2030-04-19", ["2030-04-19"]), newYork("2030-04-17 17:00"));
+});
+
 Deno.test("a contract trades last on a trading day, not after its expiration", () => {
   const calendar = new MarketCalendar();
   const roots = fc.constantFrom("SPX", "SPXW", "VIX", "NDX", "SPY", "AAPL");
