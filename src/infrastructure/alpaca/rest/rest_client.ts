@@ -85,6 +85,7 @@ type Outcome =
     readonly status?: number;
     /** Least ms before a retry; absent when a retry cannot help. */
     readonly retryAfterMs?: number;
+    readonly isTimeout?: boolean;
   };
 
 /** Reads JSON from the REST endpoints of one account, by HTTP. */
@@ -126,6 +127,7 @@ export class RestClient implements ApiClient {
         if ("body" in outcome) return outcome.body;
         ({ error, status } = outcome);
         if (outcome.retryAfterMs === undefined || attempt + 1 === MAX_ATTEMPTS) break;
+        if (outcome.isTimeout && isRepeatedLater(url, purpose)) break;
         const backoffMs = FIRST_DELAY_MS * 2 ** attempt;
         const delayMs = Math.min(Math.max(outcome.retryAfterMs, backoffMs), MAX_DELAY_MS);
         log.debug("REST request failed, retrying", {
@@ -167,7 +169,8 @@ export class RestClient implements ApiClient {
       return await this.#read(response, pair, read);
     } catch (error) {
       if (late.signal.aborted) {
-        return { error: `no complete response within ${TIMEOUT_MS} ms`, retryAfterMs: 0 };
+        const error = `no complete response within ${TIMEOUT_MS} ms`;
+        return { error, retryAfterMs: 0, isTimeout: true };
       }
       if (error instanceof BodyTooLarge) return { error: error.message };
       const text = textOf(error);
@@ -211,6 +214,15 @@ export class RestClient implements ApiClient {
 function checkedText(body: string, serverTime: number): ApiText {
   JSON.parse(body);
   return { body, serverTime };
+}
+
+/**
+ * Whether a request that has timed out is left to its caller: the catalog is read again with pauses
+ * of its own, and retries would keep the lists of other underlyings waiting for more than a minute.
+ * A later page is worth them.
+ */
+function isRepeatedLater({ searchParams }: URL, purpose: RestPurpose): boolean {
+  return purpose === "catalog" && !searchParams.has("page_token");
 }
 
 function outcomeLabel(outcome: Outcome): RestOutcome {

@@ -152,7 +152,7 @@ Deno.test("a missing response times out", async () => {
     async () => (await gate.promise, new Response()),
     OK,
   ]);
-  const answer = api.get();
+  const answer = api.get("/", api.signal, "prices");
   await api.arrived(1);
   await api.pass(15_000);
   await api.pass(1_000);
@@ -168,7 +168,7 @@ Deno.test("an incomplete body times out", async () => {
     return new Response(body);
   };
   await using api = new ScriptedApi([stuck, OK]);
-  const answer = api.get();
+  const answer = api.get("/", api.signal, "prices");
   await api.arrived(1);
   await api.pass(15_000);
   await api.pass(1_000);
@@ -181,7 +181,7 @@ Deno.test("an error after only timeouts names the timeout", async () => {
     async () => (await gate.promise, new Response()),
   ]);
   const failed = assert.rejects(
-    api.get(),
+    api.get("/", api.signal, "prices"),
     /no complete response within 15000 ms/,
   );
   for (const pauseMs of [1_000, 2_000, 4_000, 8_000, undefined]) {
@@ -189,6 +189,24 @@ Deno.test("an error after only timeouts names the timeout", async () => {
     if (pauseMs !== undefined) await api.pass(pauseMs);
   }
   await failed;
+  gate.resolve();
+});
+
+Deno.test("a list is requested once again after a timeout from its second page on", async () => {
+  const gate = Promise.withResolvers<void>();
+  const stuck = async () => (await gate.promise, new Response());
+  await using api = new ScriptedApi([stuck, OK, stuck, OK]);
+  const first = assert.rejects(api.get("/list?limit=1000"), /no complete response within 15000 ms/);
+  const next = api.get("/other?limit=1000");
+  await api.arrived(1);
+  await api.pass(15_000);
+  await first;
+  assert.deepEqual(await next, { fine: true }, "it waits for no retry");
+  const later = api.get("/list?limit=1000&page_token=2");
+  await api.arrived(3);
+  await api.pass(15_000);
+  await api.pass(1_000);
+  assert.deepEqual(await later, { fine: true });
   gate.resolve();
 });
 

@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { RestPurpose } from "../../../../../src/application/status/counters.ts";
 import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { RestClient } from "../../../../../src/infrastructure/alpaca/rest/rest_client.ts";
 import { ManualClock, settle } from "../../../../support/manual_clock.ts";
@@ -65,8 +66,12 @@ export class ScriptedApi implements AsyncDisposable {
   }
 
   /** Asks for a path. */
-  get(path = "/", signal: AbortSignal = this.signal): Promise<unknown> {
-    return this.client.get(new URL(path, this.url), signal, "catalog");
+  get(
+    path = "/",
+    signal: AbortSignal = this.signal,
+    purpose: RestPurpose = "catalog",
+  ): Promise<unknown> {
+    return this.client.get(new URL(path, this.url), signal, purpose);
   }
 
   /** Waits until the client sleeps for exactly `ms`, then advances the clock. */
