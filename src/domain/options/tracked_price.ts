@@ -20,9 +20,10 @@
  *
  * @module
  */
-import { exchangeDay } from "../calendar/exchange_time.ts";
 import type { MarketCalendar } from "../calendar/market_calendar.ts";
 import { agree, isPrice, type TimedPrice } from "./implied_price.ts";
+import { isOld } from "./price_age.ts";
+import { PriceBasis } from "./price_basis.ts";
 import { RejectedTrades } from "./rejected_trades.ts";
 
 /** A change above this fraction is confirmed first. */
@@ -32,17 +33,10 @@ const STEP = 0.01;
 const STEP_STRIKES = 2;
 /** Prices within this fraction of each other confirm each other. */
 const AGREEMENT = 0.05;
-/** Time of regular sessions after which a trade or a quote is old. */
-const MAX_AGE_MS = 30 * 60_000;
 /** After it, an unconfirmed trade is taken where options are not quoted. */
 const UNCONFIRMED_MS = 60_000;
 /** A trade some strikes away that is confirmed within it is no problem of the price. */
 const QUIET_MS = 2_000;
-/** For how long a persistent difference of trades and options is assumed, and how large. */
-const BASIS_MS = 86_400_000;
-const MAX_BASIS = 0.5;
-/** A trade before it is old without a look at the sessions. */
-const LONGEST_CLOSURE_MS = 10 * 86_400_000;
 
 /** A price, its source and its age. */
 export interface UnderlyingPrice {
@@ -85,8 +79,7 @@ export class TrackedPrice {
   readonly #before: UnderlyingPrice | undefined;
   /** What options imply, corrected by the basis. */
   #parity: Observation | undefined;
-  /** The price of trades that persisted, in multiples of the implied one, until a time in ms. */
-  #basis = { ratio: 1, until: -Infinity };
+  readonly #basis = new PriceBasis();
   /** Not confirmed: far from what is known, or the first trade. */
   #suspect: (Observation & { readonly since: number; readonly isHeld: boolean }) | undefined;
   /** Whether no price is known, or that of a first trade which nothing has confirmed. */
@@ -175,7 +168,7 @@ export class TrackedPrice {
   noteQuotes(parity: TimedPrice | undefined, moment: PriceMoment): void {
     this.#hasReply.quotes = true;
     this.#failure.quotes = undefined;
-    const price = parity && parity.price * this.#ratio(moment);
+    const price = parity && this.#basis.correct(parity.price, moment.now);
     this.#parity = parity && isPrice(price)
       ? observed({ price, at: parity.at }, "parity", moment)
       : undefined;
@@ -212,7 +205,7 @@ export class TrackedPrice {
 
   #settleTrade(trade: Observation, moment: PriceMoment): void {
     const parity = this.#parity;
-    if (parity && this.#rejected.persistWith(trade)) this.#learnBasis(trade, parity, moment);
+    if (parity && this.#rejected.persistWith(trade)) this.#basis.learn(trade, parity, moment.now);
     if (this.#isConfirmed(trade)) return this.#accept(trade);
     const isExpected = this.#isExpected(trade, moment);
     if (isExpected && this.#isNear(trade, moment)) return this.#accept(trade);
@@ -267,17 +260,6 @@ export class TrackedPrice {
   #isNews({ at, price }: Observation): boolean {
     const { asOf = 0, price: known } = this.#value ?? {};
     return at > asOf || (at === asOf && price !== known);
-  }
-
-  #learnBasis(trade: Observation, parity: Observation, moment: PriceMoment): void {
-    const price = parity.price / this.#ratio(moment);
-    // A larger difference is an error, for example of a split: nothing is to be assumed after it.
-    const ratio = agree({ price }, trade, MAX_BASIS) ? trade.price / price : 1;
-    this.#basis = { ratio, until: moment.now + BASIS_MS };
-  }
-
-  #ratio({ now }: PriceMoment): number {
-    return now < this.#basis.until ? this.#basis.ratio : 1;
   }
 
   #doubt(observation: Observation, { now }: PriceMoment, isHeld = false): void {
@@ -411,16 +393,4 @@ function isLater(observation: Observation, before: Observation): boolean {
   return observation.source === "trade"
     ? observation.at > before.at
     : observation.receivedAt > before.receivedAt;
-}
-
-/** Whether the stock market was open for `MAX_AGE_MS` since. */
-function isOld(at: number | undefined, { now, calendar }: PriceMoment): boolean {
-  if (at === undefined || now - at > LONGEST_CLOSURE_MS) return true;
-  if (now - at <= MAX_AGE_MS) return false;
-  let openMs = 0;
-  for (let day = exchangeDay(at); day <= exchangeDay(now); day++) {
-    const { opensAt, closesAt } = calendar.hours("regular", day) ?? { opensAt: now, closesAt: now };
-    openMs += Math.max(0, Math.min(closesAt, now) - Math.max(opensAt, at));
-  }
-  return openMs > MAX_AGE_MS;
 }
