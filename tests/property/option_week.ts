@@ -30,9 +30,11 @@ const MONTHLY = [1, 29, 120];
 const MORNINGS = [1, 4, 5, 6].map((day) => minuteAt(day, 8, 58));
 /** Contracts that a fault leaves tradable. */
 const LEFT_TRADABLE = 6;
-/** Listed on Monday at 07:00. */
-const NEW_EXPIRY = 15;
-const NEW_EXPIRY_AT = minuteAt(4, 7, 0);
+/** Listed for some underlyings, on Monday at 07:00 and on Tuesday at 11:40. */
+const NEW_EXPIRIES = [
+  { after: 15, from: minuteAt(4, 7, 0) },
+  { after: 22, from: minuteAt(5, 11, 40) },
+];
 /** The weekly root, and how long the monthly one trades after the close of its last day. */
 const INDEXES = new Map([
   ["SPX", { weekly: "SPXW", price: 5_700, afterClose: 60 }],
@@ -114,7 +116,8 @@ export class Underlying {
     const days = EXPIRIES.filter(() => index || random() < 0.7);
     this.#expiries = [
       ...[...days, 29, 120].map((after) => ({ day: FIRST_DAY + after, from: 0 })),
-      ...random() < 0.5 ? [{ day: FIRST_DAY + NEW_EXPIRY, from: NEW_EXPIRY_AT }] : [],
+      ...NEW_EXPIRIES.filter(() => random() < 0.5)
+        .map(({ after, from }) => ({ day: FIRST_DAY + after, from })),
     ];
     this.listStrikes(0);
   }

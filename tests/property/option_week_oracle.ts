@@ -32,6 +32,8 @@ const RELOAD = 15;
 const FIRST_READ_AGAIN = [3, 9, 21, 45];
 /** Minutes until what was listed is known without any sign of it: from 07:00 to the open. */
 const LISTED_LONG = 150;
+/** Oldest list while options trade, in minutes: it is renewed each hour. */
+const OLDEST_LIST = 65;
 /** Minutes after a fault in which nothing need be renewed. */
 const AFTER_FAULT = 30;
 
@@ -72,7 +74,7 @@ export class WeekOracle {
 
   /** Checks a minute; in a session, everything, otherwise what always holds. */
   check(moment: Moment): void {
-    const { carried, named, reports } = moment;
+    const { carried, traded, named, reports } = moment;
     const week = this.#week;
     assert.ok(carried.size <= this.#budget, `${carried.size} slots of ${this.#budget}`);
     for (const symbol of named) {
@@ -81,6 +83,8 @@ export class WeekOracle {
       const isDue = endsAt > week.minute + 1;
       assert.ok(carried.has(symbol) || !isDue, `${symbol} was named and is not subscribed`);
     }
+    const selected = new Set(reports.flatMap((report) => [...report.selected]));
+    assert.deepEqual([...selected.symmetricDifference(traded)], [], "trades of the same contracts");
     if (!week.isOpenSince(1)) this.#streak.clear();
     for (const [at, stream] of this.#streams.entries()) {
       const report = reports[at] ?? assert.fail();
@@ -193,7 +197,10 @@ export class WeekOracle {
     this.#expect(off <= GRACE, judged, `the centre ${centre} is not a price ${low} to ${high}`);
   }
 
-  /** The list has both sides of the price when they are listed, and is of this morning. */
+  /**
+   * The list has both sides of the price when they are listed, is of this morning, and an hour old
+   * while options trade.
+   */
   #checkRenewal(judged: Judged): void {
     const week = this.#week;
     const { underlying: { name, prices, pricedAt = week.minute }, known, live: [known0] } = judged;
@@ -211,6 +218,8 @@ export class WeekOracle {
       judged,
       `the list is of minute ${known.reply.minute}`,
     );
+    const isOld = week.isOpenSince(OLDEST_LIST) && known.reply.minute < week.minute - OLDEST_LIST;
+    this.#expect(wasFaulty || !isOld, judged, `the list is of minute ${known.reply.minute}`);
   }
 
   /** A first list with a fault is stated, and replaced when one of the later ones has none. */

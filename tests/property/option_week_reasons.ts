@@ -32,6 +32,8 @@ export interface Moment {
   readonly reports: readonly ExpansionReport[];
   /** Symbols that upstream has subscribed. */
   readonly carried: ReadonlySet<string>;
+  /** Symbols of which upstream has subscribed the trades, which use no slots. */
+  readonly traded: ReadonlySet<string>;
   readonly named: ReadonlySet<string>;
 }
 

@@ -207,6 +207,7 @@ export class WeekRig implements AsyncDisposable {
     const scope = { channel: "optionQuotes", upstream: "quotes", underlying, selection } as const;
     const { contracts } = this.#opened.use(selections.open(scope));
     this.#opened.defer(contracts.join(stream));
+    this.#opened.use(this.#expansions.open("trades", underlying, selection));
     return stream;
   }
 
@@ -250,9 +251,12 @@ export class WeekRig implements AsyncDisposable {
   }
 
   moment(): Moment {
+    const reports = this.#expansions.reports();
+    const { state } = this.#upstream;
     return {
-      reports: this.#expansions.reports(),
-      carried: this.#upstream.state.get("quotes") ?? new Set(),
+      reports: reports.filter(({ channel }) => channel === "quotes"),
+      carried: state.get("quotes") ?? new Set(),
+      traded: state.get("trades") ?? new Set(),
       named: this.named,
     };
   }
