@@ -49,6 +49,10 @@ export interface SelectionOutcome {
   readonly hasFewExpiries?: boolean | undefined;
   /** Whether an expiry lists fewer strikes than requested, or lacks a right. @default false */
   readonly hasFewStrikes?: boolean | undefined;
+  /** Whether more strikes would be selected if they were listed. @default false */
+  readonly hasOpenRange?: boolean | undefined;
+  /** Whether options trade now: strikes and expiries are added meanwhile. @default false */
+  readonly areTrading?: boolean | undefined;
   /** USD; `undefined` when unknown. */
   readonly price: number | undefined;
 }
@@ -171,11 +175,14 @@ export class ChainEntry {
     // An empty chain is loaded again anyway.
     if (!this.chain || this.chain.contracts.length === 0) return false;
     const { isEmpty, outlook = "later", hasFewExpiries, hasFewStrikes, price } = outcome;
-    if (price !== undefined) this.#noteStrikes(price, hasFewStrikes === true);
+    const { hasOpenRange, areTrading } = outcome;
+    const areFew = hasFewStrikes === true || hasOpenRange === true;
+    if (price !== undefined) this.#noteStrikes(price, areFew);
     return [
       isEmpty && this.#noteEmpty(outlook),
       hasFewExpiries === true && this.#wantConfirmed("expiries"),
-      hasFewStrikes === true && this.#wantConfirmed("contracts"),
+      areFew && this.#wantConfirmed(hasFewStrikes ? "contracts" : "range"),
+      areTrading === true && this.#want("routine"),
       this.#notePrice(price),
     ].includes(true);
   }
@@ -305,7 +312,7 @@ export class ChainEntry {
   }
 
   /** Requests a load if the list had changed within 45 minutes before the last load. */
-  #wantConfirmed(what: "contracts" | "expiries"): boolean {
+  #wantConfirmed(what: Parameters<ListConfirmation["nextOf"]>[0]): boolean {
     const at = this.#confirmation.nextOf(what);
     return at !== undefined && this.#wantAt("unconfirmed", at);
   }

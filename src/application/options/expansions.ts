@@ -15,12 +15,6 @@
  * @module
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import {
-  countUntradable,
-  hasFewExpiries,
-  listingOutlook,
-  missingParts,
-} from "../../domain/options/listing_outlook.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
@@ -34,6 +28,7 @@ import type { ExpansionReport } from "../status/reports.ts";
 import { Expansion, scopeKey, type SelectionWatcher } from "./expansion.ts";
 import { type Chain, type ChainState, OptionChainCache } from "./option_chain_cache.ts";
 import { type DeltaSelection, OptionDeltas } from "./option_deltas.ts";
+import { selectionOutcome } from "./selection_outcome.ts";
 import { type PendingPart, type SelectionReasons, selectionReasons } from "./selection_reasons.ts";
 import { SlotAllocation } from "./slot_allocation.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
@@ -253,12 +248,12 @@ export class Expansions {
     expansion: Expansion,
     { now, maxKept }: { readonly now: number; readonly maxKept: number },
   ): boolean {
-    const { underlying, selection } = expansion.scope;
+    const { underlying } = expansion.scope;
     const state = this.#chainState(underlying);
     if (state.at !== "ready") return false;
     const { chain } = state;
-    const quote = this.#prices?.of(underlying);
-    const price = quote?.price;
+    const known = this.#prices?.of(underlying);
+    const price = known?.price;
     // An empty chain has no price and needs none.
     if (price === undefined && chain.contracts.length > 0) return false;
     if (this.#deltas?.isPending(this.#byDelta(expansion, chain))) return false;
@@ -268,21 +263,8 @@ export class Expansions {
       { chain, price: price ?? 0, now, calendar, deltas },
       maxKept,
     );
-    const isEmpty = expansion.selectedCount === 0;
-    const listed = { underlying, chain: chain.contracts, moment: { now, calendar } };
-    const outlook = isEmpty
-      ? listingOutlook(selection, listed)
-      : missingParts(selection, listed).outlook;
-    const { expiries = 0, fewStrikes = 0, unpaired = 0, gaps = 0 } = expansion.selected ?? {};
-    this.#chains?.noteSelection(underlying, {
-      isEmpty: outlook !== undefined,
-      outlook,
-      hasFewExpiries: gaps + countUntradable(selection, listed).untradable > 0 ||
-        hasFewExpiries(selection, listed, expiries),
-      hasFewStrikes: fewStrikes + unpaired > 0,
-      // A guess lies within the strikes.
-      price: quote?.source === "guess" ? undefined : price,
-    });
+    const basis = { chain, price: known, moment: { now, calendar } };
+    this.#chains?.noteSelection(underlying, selectionOutcome(expansion, basis));
     return hasSelected;
   }
 

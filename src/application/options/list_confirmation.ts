@@ -78,11 +78,15 @@ export class ListConfirmation {
     return this.nextOf("expiries") === undefined;
   }
 
-  /** When a list that lacks some of these is read again; `undefined` once they are confirmed. */
-  nextOf(what: "contracts" | "expiries"): number | undefined {
+  /**
+   * When a list that lacks some of these is read again; `undefined` once they are confirmed. A
+   * `range` of strikes that is not listed completely is usual: only a move of the price adds some.
+   */
+  nextOf(what: "contracts" | "expiries" | "range"): number | undefined {
+    const moved = nextOf(MOVED_MS, this.#movedAt, this.#loadedAt);
+    if (what === "range") return moved;
     const changed = nextOf(CONFIRMING_MS, this.#changedAt[what], this.#loadedAt);
     if (what === "expiries") return changed;
-    const moved = nextOf(MOVED_MS, this.#movedAt, this.#loadedAt);
     return moved === undefined ? changed : Math.min(moved, changed ?? Infinity);
   }
 

@@ -56,6 +56,11 @@ export const LOAD_CAUSES = {
     longestMs: 24 * MINUTE_MS,
   },
   shrunk: { label: "the list is shorter", firstMs: MINUTE_MS, longestMs: 15 * MINUTE_MS },
+  routine: {
+    label: "options trade, and more may be listed",
+    firstMs: 60 * MINUTE_MS,
+    longestMs: 60 * MINUTE_MS,
+  },
 } as const;
 
 /** One of {@linkcode LOAD_CAUSES}. */

@@ -89,12 +89,17 @@ interface DueLoad {
 
 /**
  * Kinds of loads: of chains that are missing, or again, each without those that failed last and
- * with these alone; and again only to confirm a list.
+ * with these alone; and again only to confirm a list or to find what was added.
  */
 const LOAD_KINDS = ["first", "again", "firstFailed", "againFailed", "confirming"] as const;
 
 /** One of {@linkcode LOAD_KINDS}. */
 type LoadKind = typeof LOAD_KINDS[number];
+
+/** Kinds that wait while a chain is to be loaded for the first time, which no failure delays. */
+const WAITS_FOR_FIRST: ReadonlySet<LoadKind> = new Set(["firstFailed", "confirming"]);
+/** Causes of loads that wait for others. */
+const CONFIRMING: ReadonlySet<LoadCause> = new Set(["unconfirmed", "routine"]);
 
 /** The load to start, or the ms until one may be due. */
 type NextLoad = DueLoad | { readonly waitMs: number };
@@ -242,8 +247,8 @@ export class OptionChainCache {
   }
 
   #takeTurn(due: ReadonlyMap<LoadKind, DueLoad>): DueLoad | undefined {
-    // A list that is to be confirmed waits for chains that were never loaded.
-    const isDue = (kind: LoadKind) => due.has(kind) && !(kind === "confirming" && due.has("first"));
+    const isDue = (kind: LoadKind) =>
+      due.has(kind) && !(WAITS_FOR_FIRST.has(kind) && due.has("first"));
     const kind = this.#turns.find(isDue);
     // When nothing waits, missing chains come first again.
     if (kind === undefined) this.#turns = LOAD_KINDS;
@@ -354,7 +359,7 @@ export class OptionChainCache {
 }
 
 function kindOf({ chain, hasFailed }: ChainEntry, cause: LoadCause): LoadKind {
-  if (chain && cause === "unconfirmed") return "confirming";
+  if (chain && CONFIRMING.has(cause)) return "confirming";
   if (chain) return hasFailed ? "againFailed" : "again";
   return hasFailed ? "firstFailed" : "first";
 }

@@ -69,6 +69,20 @@ export function hasGap({ strikes }: Series, right: OptionRight, price: number): 
   return high - low >= GAP * widest;
 }
 
+/** Whether strikes of a range around a price would be selected that are not listed. */
+export function reachesBeyond(
+  { strikes }: Series,
+  { low, high }: { readonly low: number; readonly high: number },
+): boolean {
+  const [lowest, second] = strikes;
+  const [last, highest] = strikes.slice(-2);
+  if (!lowest || !second || !last || !highest) return false;
+  // A strike is above 0.
+  const next = lowest.price - (second.price - lowest.price);
+  return (next > 0 && next >= low) ||
+    highest.price + (highest.price - last.price) <= high;
+}
+
 /** Whether a strike has a contract of a right. */
 export function hasRight({ contracts }: Strike, right: OptionRight): boolean {
   return contracts.some((contract) => contract.right === right);

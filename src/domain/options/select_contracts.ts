@@ -12,7 +12,7 @@
 import type { Series, Strike } from "./chain_index.ts";
 import type { OptionContract, OptionRight } from "./contract.ts";
 import { isByDelta } from "./delta_range.ts";
-import { hasFewer, hasGap, hasRight, isOneSided } from "./list_defects.ts";
+import { hasFewer, hasGap, hasRight, isOneSided, reachesBeyond } from "./list_defects.ts";
 import { requestedSeries, type TradingMoment } from "./requested_series.ts";
 import type { OptionSelection } from "./selection.ts";
 import { firstAbove, strikeAt, StrikeWalk } from "./strike_walk.ts";
@@ -56,6 +56,8 @@ export interface Selected {
   readonly gaps: number;
   /** Other ones that list fewer than `strikesEachSide` of them on a side of the price. */
   readonly fewStrikes: number;
+  /** Whether the window or the range of strikes reaches beyond those that an expiry lists. */
+  readonly isRangeOpen: boolean;
   /** Requested expiries that trade. */
   readonly expiries: number;
   /** Those of them of which `maxContracts` has left out everything. */
@@ -114,12 +116,14 @@ export function selectContracts(
       !oneSided.has(one.expiryDay) &&
       rights.some((each) => hasFewer(one, each, { price, strikesEachSide }))
     );
+  const range = rangeOf(selection, price);
   return {
     contracts: picked.contracts,
     oneSided: [...oneSided],
     unpaired: countExpiries(unpaired),
     gaps: countExpiries(gaps),
     fewStrikes: countExpiries(few),
+    isRangeOpen: range !== undefined && standard.some((one) => reachesBeyond(one, range)),
     expiries: countExpiries(series),
     ...picked.countLeftOut(walks),
     withoutDeltas: countExpiries(walks.filter(({ lacksDeltas }) => lacksDeltas)),
@@ -127,6 +131,16 @@ export function selectContracts(
     between: stillBetween(series, price),
     validUntil,
   };
+}
+
+/** The strikes that a selection includes by its window and bounds; `undefined` with a number. */
+function rangeOf(
+  { strikesEachSide, strikeWindowPercent, minStrike = 0, maxStrike = Infinity }: OptionSelection,
+  price: number,
+): { readonly low: number; readonly high: number } | undefined {
+  if (strikesEachSide !== undefined) return undefined;
+  const window = price * strikeWindowPercent / 100;
+  return { low: Math.max(price - window, minStrike), high: Math.min(price + window, maxStrike) };
 }
 
 function countExpiries(series: readonly Pick<Series, "expiryDay">[]): number {

@@ -212,6 +212,47 @@ Deno.test("a price more than 10 percent from that at the load reloads the chain"
   assert.equal(record?.fields.cause, "the price has moved by 10 percent");
 });
 
+Deno.test("while options trade a chain is at most an hour old", async () => {
+  await using rig = new ChainRig();
+  using _spy = await rig.load("SPY", DAYS, STRIKES);
+  const note = (areTrading: boolean) => () =>
+    rig.cache.noteSelection("SPY", { isEmpty: false, areTrading, price: 100 });
+  await rig.minutes(59, note(true));
+  assert.equal(rig.catalog.asked.length, 1);
+  rig.list("SPY", [...DAYS, TODAY + 2], STRIKES);
+  await rig.minutes(1, note(true));
+  assert.equal(rig.countOf("SPY"), 56, "an expiry that was added");
+  assert.equal(causesOf(rig).at(-1), "options trade, and more may be listed");
+  await rig.minutes(179, note(true));
+  assert.equal(rig.catalog.asked.length, 4);
+  await rig.minutes(180, note(false));
+  assert.equal(rig.catalog.asked.length, 5, "the one of the last session");
+});
+
+Deno.test("many long chains that are an hour old stay within the budget", async () => {
+  await using rig = new ChainRig({ maxChains: 200 });
+  const names = Array.from({ length: 100 }, (_, at) => `U${at}`);
+  const strikes = strikesFrom(1, 1_000);
+  const listed = gridOf({ days: [TODAY + 1, TODAY + 7, TODAY + 35], strikes });
+  for (const name of names) rig.catalog.listed.set(name, listed);
+  using uses = new DisposableStack();
+  for (const name of names) uses.use(rig.cache.use(name));
+  const note = () => {
+    for (const name of names) {
+      rig.cache.noteSelection(name, { isEmpty: false, areTrading: true, price: 100 });
+    }
+  };
+  await rig.minutes(120, note);
+  const { length } = rig.catalog.asked;
+  const minutes = 240;
+  await rig.minutes(minutes, note);
+  const loads = rig.catalog.asked.slice(length);
+  const { burst, perMinute } = CHAIN_REQUESTS.again;
+  assert.ok(6 * loads.length <= burst + perMinute * minutes, `${6 * loads.length} requests`);
+  const counts = names.map((name) => loads.filter((each) => each === name).length);
+  assert.ok(Math.min(...counts) >= 3, `each hour: ${counts}`);
+});
+
 Deno.test("a contract that is not in the chain reloads it although its expiry is", async () => {
   await using rig = new ChainRig();
   using _spy = await rig.load("SPY", DAYS, STRIKES);

@@ -420,3 +420,27 @@ Deno.test("chains whose loads fail slowly keep no other chain waiting", async ()
   const loads = catalog.asked.filter((name) => name === "QQQ").length;
   assert.ok(loads >= 2, `${loads} loads`);
 });
+
+Deno.test("a first load waits for no repetition of loads that have failed", async () => {
+  await using rig = new Rig({ maxChains: 100 });
+  const { catalog, clock } = rig;
+  const load = catalog.contracts.bind(catalog);
+  catalog.contracts = async (underlying, signal) => {
+    if (!underlying.startsWith("X")) return load(underlying, signal);
+    catalog.asked.push(underlying);
+    await clock.sleep(15_000, signal);
+    throw new ApiUnavailable("no complete response within 15000 ms");
+  };
+  using uses = new DisposableStack();
+  for (const name of ["XA", "XB", "XC", "XD", "XE"]) uses.use(rig.cache.use(name));
+  await clock.advance(0);
+  uses.use(rig.cache.use("SPY"));
+  await clock.advance(5 * 15_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7], "each of the five was loaded once");
+  assert.deepEqual(catalog.asked, ["XA", "XB", "XC", "XD", "XE", "SPY", "XA"]);
+  await clock.advance(HOUR_MS);
+  for (const name of ["XF", "XG"]) uses.use(rig.cache.use(name));
+  uses.use(rig.cache.use("QQQ"));
+  await clock.advance(4 * 15_000);
+  assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7], "one that was running, and two first ones");
+});

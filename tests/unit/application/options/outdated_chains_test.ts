@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { Expansions } from "../../../../src/application/options/expansions.ts";
+import { LOAD_CAUSES } from "../../../../src/application/options/load_causes.ts";
 import { instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
@@ -26,6 +27,7 @@ const GRID = strikesFrom(90, 110);
 class Rig implements AsyncDisposable {
   readonly catalog = new ScriptedCatalog();
   readonly sink = new CountingSink();
+  readonly log = new RecordingLog();
   readonly clock: ManualClock;
   readonly expansions: Expansions;
   readonly #end = new AbortController();
@@ -41,7 +43,7 @@ class Rig implements AsyncDisposable {
       directory: new UnderlyingDirectory(),
       clock: this.clock,
       calendar: new MarketCalendar(),
-      log: new RecordingLog(),
+      log: this.log,
       random: () => random,
       settings: { selection: DEFAULT_SELECTION, priceIntervalMs: 15_000, maxChains: 10 },
     });
@@ -59,6 +61,13 @@ class Rig implements AsyncDisposable {
   /** Lets the time pass until a minute of the day. */
   async until(minute: number): Promise<void> {
     await this.clock.advance(instantAt(DAY, minute) - this.clock.now());
+  }
+
+  /** Loads but for those of each hour, which nothing but the time causes. */
+  get loads(): number {
+    const { label } = LOAD_CAUSES.routine;
+    const routine = this.log.records.filter(({ fields }) => fields.cause === label);
+    return this.catalog.asked.length - routine.length;
   }
 
   /** Distinct strikes that are subscribed, ascending. */
@@ -101,8 +110,8 @@ Deno.test("a stream has the new strikes of a 10:1 split within ten minutes", asy
   await rig.until(6 * 60 + 11);
   assert.ok(rig.straddles(100));
   assert.ok(rig.strikes.every((strike) => strike < 200), "none of before");
-  const loads = rig.catalog.asked.length;
-  assert.ok(loads < 30, `${loads} loads`);
+  const { loads } = rig;
+  assert.ok(loads < 35, `${loads} loads`);
 });
 
 Deno.test("a stream has strikes that are added after a gap of 45 percent", async () => {
@@ -249,7 +258,7 @@ for (
     assert.equal(rig.expiries.size, 4);
     assert.equal(rig.reason, undefined);
     await rig.until(20 * 60);
-    assert.equal(rig.catalog.asked.length, 2, "the chain is complete");
+    assert.equal(rig.loads, 2, "the chain is complete");
   });
 }
 
@@ -260,7 +269,7 @@ Deno.test("a first list that stays cut for 40 minutes is corrected after 45", as
   using _stream = rig.expansions.open("quotes", "SPY", { ...DEFAULT_SELECTION, maxExpiries: 4 });
   await rig.clock.advance(40 * MINUTE_MS);
   assert.match(rig.reason ?? "", /not confirmed yet$/);
-  assert.equal(rig.catalog.asked.length, 4);
+  assert.equal(rig.loads, 4);
   rig.catalog.listed.set("SPY", COMPLETE);
   await rig.clock.advance(6 * MINUTE_MS);
   assert.equal(rig.expiries.size, 4);
@@ -279,10 +288,10 @@ Deno.test("a chain with fewer expiries than requested states it, and is confirme
   await rig.until(15 * 60);
   assert.equal(rig.reason, "2 expiries are listed, max_expiries is 10");
   assert.deepEqual(problems, [["few_expiries", true], ["limit", false]]);
-  assert.equal(rig.catalog.asked.length, 5, "lists of 45 minutes confirm it");
+  assert.equal(rig.loads, 5, "lists of 45 minutes confirm it");
   using _another = rig.expansions.open("trades", "SPY", selection);
   await rig.until(17 * 60);
-  assert.equal(rig.catalog.asked.length, 5);
+  assert.equal(rig.loads, 5);
 });
 
 Deno.test("an expiry without puts in a first list has them in minutes", async () => {
@@ -316,7 +325,7 @@ Deno.test("strikes that strikes_each_side lacks are selected once they are liste
     assert.equal(rig.strikes.at(-1), isListed ? 105 : 102);
     assert.equal(rig.reason === undefined, isListed);
     await rig.until(20 * 60);
-    assert.equal(rig.catalog.asked.length, isListed ? 2 : 5);
+    assert.equal(rig.loads, isListed ? 2 : 5);
   }
 });
 
@@ -328,18 +337,58 @@ Deno.test("strikes that are listed hours after a move of the price are selected"
   using _stream = rig.expansions.open("quotes", "SPY", selection);
   await rig.until(10 * 60);
   assert.deepEqual([rig.strikes.at(-1), rig.reason], [108, undefined]);
-  const loads = rig.catalog.asked.length;
+  const { loads } = rig;
   rig.price(107);
   await rig.until(12 * 60);
   assert.equal(rig.strikes.at(-1), 110);
   assert.match(rig.reason ?? "", /^2 of 2 expiries list fewer strikes on a side/);
   rig.list(strikesFrom(90, 120));
-  await rig.until(13 * 60 + 10);
+  await rig.until(12 * 60 + 35);
   assert.deepEqual([rig.strikes.at(-1), rig.reason], [115, undefined]);
-  assert.equal(rig.catalog.asked.length, loads + 6, "after 3, 9, 21, 45, 93 and 189 min");
+  assert.equal(rig.loads, loads + 5, "after 3, 9, 21, 45 and 93 min, and each hour");
   rig.price(106);
   await rig.until(20 * 60);
-  assert.equal(rig.catalog.asked.length, loads + 6);
+  assert.equal(rig.loads, loads + 5);
+});
+
+Deno.test("strikes that the window lacks are selected minutes after the price moves", async () => {
+  await using rig = new Rig(9 * 60 + 20);
+  rig.list(GRID);
+  rig.price(100);
+  const selection = { ...DEFAULT_SELECTION, maxContracts: 500 };
+  using _stream = rig.expansions.open("quotes", "SPY", selection);
+  await rig.until(10 * 60 + 30);
+  assert.equal(rig.strikes.at(-1), 110);
+  const { loads } = rig;
+  rig.list(strikesFrom(90, 120));
+  rig.price(101.9);
+  await rig.until(10 * 60 + 44);
+  assert.equal(rig.strikes.at(-1), 110, "the price has not moved by 2 percent");
+  rig.price(104);
+  await rig.until(10 * 60 + 48);
+  assert.equal(rig.strikes.at(-1), 114);
+  assert.equal(rig.loads, loads + 1);
+});
+
+Deno.test("expiries and strikes that are added by day are selected in an hour", async () => {
+  await using rig = new Rig(9 * 60 + 20);
+  rig.catalog.listed.set("SPY", COMPLETE);
+  rig.price(100);
+  const selection = { ...DEFAULT_SELECTION, maxContracts: 900 };
+  using _stream = rig.expansions.open("quotes", "SPY", selection);
+  await rig.until(11 * 60 + 1);
+  assert.equal(rig.expiries.size, 4);
+  const more = gridOf({ days: [DAY + 1], strikes: GRID });
+  const far = gridOf({ days: [DAY + 9], strikes: strikesFrom(90.5, 109.5) });
+  rig.catalog.listed.set("SPY", [...COMPLETE, ...more, ...far]);
+  await rig.until(12 * 60 + 1);
+  assert.equal(rig.expiries.size, 5);
+  assert.ok(rig.strikes.includes(109.5));
+  await rig.until(17 * 60);
+  const asked = rig.catalog.asked.length;
+  assert.ok(asked >= 8 && asked <= 10, `${asked} loads`);
+  await rig.until(24 * 60 - 1);
+  assert.equal(rig.catalog.asked.length, asked, "none while options do not trade");
 });
 
 Deno.test("strikes that are added leave the number of expiries confirmed", async () => {
@@ -352,12 +401,12 @@ Deno.test("strikes that are added leave the number of expiries confirmed", async
   await rig.until(8 * 60 + 50);
   const confirmed = "2 expiries are listed, max_expiries is 10";
   assert.equal(rig.reason, confirmed);
-  const loads = rig.catalog.asked.length;
+  const { loads } = rig;
   rig.catalog.listed.set("SPY", gridOf({ days, strikes: strikesFrom(85, 115) }));
   await rig.until(11 * 60);
   assert.equal(rig.strikes.at(-1), 110, "10 percent");
   assert.equal(rig.reason, confirmed);
-  assert.equal(rig.catalog.asked.length, loads + 1, "the load of the morning");
+  assert.equal(rig.loads, loads + 1, "the load of the morning");
 });
 
 /** Adjusted contracts of two expiries, and standard ones around a tenth of the price. */
@@ -400,10 +449,10 @@ for (
     await rig.until(foundBy);
     assert.equal(rig.expiries.size, 2);
     assert.equal(rig.reason, undefined);
-    const loads = rig.catalog.asked.length;
+    const { loads } = rig;
     assert.ok(loads < 20, `${loads} loads`);
     await rig.until(20 * 60);
-    assert.equal(rig.catalog.asked.length, loads);
+    assert.equal(rig.loads, loads);
   });
 }
 
@@ -424,12 +473,12 @@ for (
       const before = rig.sink.symbols().length;
       rig.catalog.listed.set("SPY", COMPLETE);
       await rig.clock.advance((2 + 3 * random) * MINUTE_MS);
-      assert.equal(rig.catalog.asked.length, 2);
+      assert.equal(rig.loads, 2);
       assert.equal(rig.expiries.size, 4);
       assert.ok(rig.strikes.includes(100));
       assert.ok(rig.sink.symbols().length >= before);
       await rig.until(20 * 60);
-      assert.equal(rig.catalog.asked.length, 2, "once");
+      assert.equal(rig.loads, 2, "once");
     });
   }
 }
@@ -470,7 +519,7 @@ Deno.test("a list without the highest strikes is used, and read again in a minut
   using _stream = rig.expansions.open("quotes", "SPY", selection);
   await rig.until(8 * 60 + 55);
   assert.equal(rig.strikes.at(-1), 150);
-  const loads = rig.catalog.asked.length;
+  const { loads } = rig;
   rig.list(strikesFrom(50, 145));
   await rig.until(9 * 60);
   assert.equal(rig.strikes.at(-1), 145);
@@ -478,7 +527,7 @@ Deno.test("a list without the highest strikes is used, and read again in a minut
   await rig.until(9 * 60 + 1);
   assert.equal(rig.strikes.at(-1), 150);
   await rig.until(12 * 60);
-  assert.equal(rig.catalog.asked.length, loads + 2);
+  assert.equal(rig.loads, loads + 2);
 });
 
 Deno.test("a first list of two expiries has the reason until it is complete", async () => {
@@ -502,7 +551,7 @@ Deno.test("a chain that ends early has the reason until it is confirmed", async 
   assert.match(rig.reason ?? "", /^2024-01-25 is the last listed expiry/);
   await rig.clock.advance(2 * MINUTE_MS);
   assert.equal(rig.reason, undefined);
-  assert.equal(rig.catalog.asked.length, 5);
+  assert.equal(rig.loads, 5);
 });
 
 Deno.test("an expiry that is added without strikes at the money is read again", async () => {
@@ -537,7 +586,7 @@ Deno.test("strikes around the price that are never listed are stated for 45 minu
   await rig.clock.advance(2 * MINUTE_MS);
   assert.equal(rig.reason, undefined);
   await rig.until(20 * 60);
-  assert.equal(rig.catalog.asked.length, 5);
+  assert.equal(rig.loads, 5);
 });
 
 Deno.test("an expiry that is not tradable in a first list is stated, and read again", async () => {
@@ -553,6 +602,6 @@ Deno.test("an expiry that is not tradable in a first list is stated, and read ag
   await rig.clock.advance(11 * MINUTE_MS);
   assert.deepEqual([rig.reason, rig.expiries.size], [undefined, 4]);
   rig.catalog.listed.set("SPY", untradable);
-  await rig.until(20 * 60);
+  await rig.clock.advance(50 * MINUTE_MS);
   assert.equal(rig.expiries.size, 4, "a list that is the same as before is not read again");
 });
