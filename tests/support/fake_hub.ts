@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { connect, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import { headers } from "@nats-io/nats-core";
 import type { FeedId } from "../../src/domain/connection/feed.ts";
 import type { SymbolSets, UpstreamChannel } from "../../src/domain/subscription/pairs.ts";
@@ -70,6 +70,8 @@ export class FakeHub implements AsyncDisposable {
   onRest: (request: RestRequest) => RestReply | undefined = () => ({ body: "[]", serverTime: 0 });
   readonly #connection: NatsConnection;
   readonly #subjects = hubSubjects(PREFIX);
+  /** Subjects on which requests are answered. */
+  readonly #answering: Subscription[] = [];
   readonly #state = new Map<UpstreamChannel, Set<string>>();
 
   private constructor(connection: NatsConnection) {
@@ -88,13 +90,15 @@ export class FakeHub implements AsyncDisposable {
   /** Starts to answer requests. */
   answer(): void {
     const { attach, subscribe, rest } = this.#subjects;
-    const serve = (subject: string, answer: (message: Msg) => Uint8Array | undefined) =>
-      this.#connection.subscribe(subject, {
+    const serve = (subject: string, answer: (message: Msg) => Uint8Array | undefined) => {
+      const subscription = this.#connection.subscribe(subject, {
         callback: (_error, message) => {
           const reply = answer(message);
           if (reply) this.#reply(message, reply);
         },
       });
+      this.#answering.push(subscription);
+    };
     serve(attach, ({ data }) => {
       const request = readAttach(data);
       this.attached.push(request);
@@ -116,6 +120,12 @@ export class FakeHub implements AsyncDisposable {
       const reply = this.onRest(request);
       return reply && encodeRestReply(reply);
     });
+  }
+
+  /** Stops to answer requests, as a hub that has lost its lease. */
+  async stopAnswering(): Promise<void> {
+    for (const subscription of this.#answering.splice(0)) subscription.unsubscribe();
+    await this.flush();
   }
 
   /** Waits until NATS has everything. */

@@ -26,6 +26,7 @@ import { FeedArrivals } from "./feed_arrivals.ts";
 import type { BatchEntry } from "./frame_batch.ts";
 import { closed, noNats, noSession, otherProduct } from "./hub_failures.ts";
 import type { HubLink } from "./hub_link.ts";
+import { NoAnswer } from "./hub_requests.ts";
 import {
   type AttachReply,
   type EdgeState,
@@ -186,8 +187,9 @@ class HubSession implements FeedSession {
         // What has arrived before waits for this reply.
         if (!this.#isHeld) return this.#inOrder(handle);
         handle();
+        if (reply instanceof NoAnswer) this.#endUnsubscribed(reply.message);
         // A rejected request is followed by others.
-        if (!this.#subscriptions.isWaiting) this.#release();
+        else if (!this.#subscriptions.isWaiting) this.#release();
       },
     });
   }
@@ -227,7 +229,8 @@ class HubSession implements FeedSession {
   }
 
   #start(): void {
-    if (!this.#over.signal.aborted) this.#arrivals.queue.start(this.#onEntry);
+    if (this.#isHeld || this.#over.signal.aborted) return;
+    this.#arrivals.queue.start(this.#onEntry);
   }
 
   /**
@@ -241,7 +244,16 @@ class HubSession implements FeedSession {
     await Promise.resolve();
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (this.#subscriptions.isWaiting) await clock.sleep(HOLD_MS, signal);
-    this.#release();
+    if (!this.#subscriptions.isWaiting) return this.#release();
+    if (this.#isHeld) this.#endUnsubscribed(`The hub has not answered within ${HOLD_MS} ms`);
+  }
+
+  /**
+   * Ends a session whose first subscriptions were not acknowledged: streams have a gap until they
+   * are, so that none of the entries that wait may be delivered.
+   */
+  #endUnsubscribed(message: string): void {
+    this.fail(closed(`${message}, so that nothing is subscribed`));
   }
 
   #release(): void {

@@ -136,6 +136,14 @@ function test(
   }));
 }
 
+/** The hub sends a beacon, then a second passes. */
+async function beaconAndSecond(rig: Rig, hub: FakeHub): Promise<void> {
+  const before = rig.counters.feeds.sip.lastEntryAt;
+  hub.beacon("sip");
+  await until("the beacon arrives", () => rig.counters.feeds.sip.lastEntryAt !== before);
+  await rigClock.advance(1_000);
+}
+
 async function failureOf(opening: Promise<FeedSession>): Promise<FeedFailure> {
   return await opening.then(() => assert.fail("It is open"), (error) => error);
 }
@@ -395,6 +403,38 @@ test("frames wait for the first subscriptions of a session", async (rig, hub) =>
   assert.equal(rig.replies.length, 1);
 });
 
+test("no frame is delivered before the first subscriptions are acknowledged", async (rig, hub) => {
+  const session = await rig.connect();
+  await hub.stopAnswering();
+  hub.frame("sip", "in the gap");
+  session.request({ action: "subscribe", pairs: [AAPL], probe: false });
+  const { message, errorType } = await session.ended;
+  assert.match(message, /^No hub answers.* so that nothing is subscribed$/);
+  assert.equal(errorType, "closed");
+  hub.at = 2_000;
+  hub.answer();
+  const next = await rig.connect();
+  next.request({ action: "subscribe", pairs: [AAPL], probe: false });
+  hub.frame("sip", "one", { receivedAt: 2_001 });
+  await rig.untilFrames(1);
+  assert.deepEqual(rig.texts, ["one"]);
+  assert.deepEqual(rig.since, [2_000]);
+});
+
+test("a session whose first subscriptions are not answered ends", async (rig, hub) => {
+  hub.onSubscribe = () => undefined;
+  const session = await rig.connect();
+  session.request({ action: "subscribe", pairs: [AAPL], probe: false });
+  await until("the hub has the request", () => hub.subscribed.length > 0);
+  for (let i = 0; i < 5; i++) await beaconAndSecond(rig, hub);
+  hub.frame("sip", "in the gap");
+  await settled(hub);
+  await rigClock.advance(1_000);
+  const { message } = await session.ended;
+  assert.equal(message, "The hub has not answered within 6000 ms, so that nothing is subscribed");
+  assert.deepEqual(rig.texts, []);
+}, manual);
+
 test("a hub without a session for long is a failure with its reason", async (rig, hub) => {
   hub.isUp = false;
   hub.reason = "unauthorized";
@@ -477,12 +517,7 @@ test("beacons keep a session open", async (rig, hub) => {
   const session = await rig.connect();
   let ended = false;
   session.ended.then(() => ended = true);
-  for (let i = 0; i < 8; i++) {
-    const before = rig.counters.feeds.sip.lastEntryAt;
-    hub.beacon("sip");
-    await until("the beacon arrives", () => rig.counters.feeds.sip.lastEntryAt !== before);
-    await rigClock.advance(1_000);
-  }
+  for (let i = 0; i < 8; i++) await beaconAndSecond(rig, hub);
   assert.equal(ended, false);
   assert.equal(session.frames, 0);
 }, manual);
