@@ -41,7 +41,7 @@ export type EncodedMessages = readonly Uint8Array[];
 
 /** Batches in the cache: several channels can alternate. */
 const CACHED_BATCHES = 4;
-/** Shorter batches are not cached: a lookup costs as much as framing. */
+/** Shorter batches are compared with the last one only: a lookup costs as much as framing. */
 const MIN_CACHED_MESSAGES = 4;
 
 /**
@@ -53,6 +53,8 @@ const MIN_CACHED_MESSAGES = 4;
 const cachedBatches: EncodedMessages[] = [];
 const cachedFrames: Buffer[] = [];
 let nextCached = 0;
+let lastBatch: EncodedMessages = [];
+let lastFrames: Buffer | undefined;
 
 function areSame(some: EncodedMessages, others: EncodedMessages): boolean {
   if (some.length !== others.length) return false;
@@ -69,6 +71,7 @@ function areSame(some: EncodedMessages, others: EncodedMessages): boolean {
  */
 export function frame(response: Uint8Array | EncodedMessages): Buffer {
   const messages = response instanceof Uint8Array ? [response] : response;
+  if (lastFrames !== undefined && areSame(messages, lastBatch)) return lastFrames;
   const isCached = messages.length >= MIN_CACHED_MESSAGES;
   for (let i = 0; isCached && i < cachedBatches.length; i++) {
     if (areSame(messages, cachedBatches[i] as EncodedMessages)) return cachedFrames[i] as Buffer;
@@ -90,6 +93,8 @@ export function frame(response: Uint8Array | EncodedMessages): Buffer {
     output.set(message, at + PREFIX_BYTES);
     at += PREFIX_BYTES + length;
   }
+  lastBatch = messages;
+  lastFrames = output;
   if (isCached) {
     cachedBatches[nextCached] = messages;
     cachedFrames[nextCached] = output;

@@ -22,8 +22,16 @@
 import type { Socket } from "node:net";
 import type { TurnScheduler, WaitingWork } from "../limits/turn_scheduler.ts";
 import { type FrameHeader, FrameReader } from "./frames.ts";
-import { HeaderBlock } from "./header_block.ts";
 import type { SocketBacklog } from "./socket_backlog.ts";
+
+/** Collects the bytes of frames that are delivered together once they are complete. */
+export interface CollectedFrames {
+  /** Adds bytes of the payload. */
+  add(payload: Uint8Array): void;
+  readonly isComplete: boolean;
+  /** What is delivered to HTTP/2. */
+  join(): Uint8Array;
+}
 
 /** Inspects the frames of a connection. */
 export interface FrameRules {
@@ -36,9 +44,9 @@ export interface FrameRules {
    * - `true`: itself;
    * - bytes: these, and then itself;
    * - `false`: nothing;
-   * - a header block: nothing until that is complete.
+   * - collected frames: nothing until they are complete.
    */
-  begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | HeaderBlock;
+  begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | CollectedFrames;
   /** Called when the socket has closed; `endSession` has HTTP/2 end the session. */
   closed(endSession: () => void): void;
 }
@@ -66,8 +74,8 @@ export class PacedSocket implements WaitingWork {
   #heldTo = 0;
   /** Whether the payload of the last frame is not delivered. */
   #isDropped = false;
-  /** A header block that is not complete. */
-  #block: HeaderBlock | undefined;
+  /** Frames that are not complete. */
+  #collected: CollectedFrames | undefined;
   #isPaused = false;
   /** Whether reading waits until the client reads. */
   #isStopped = false;
@@ -200,16 +208,15 @@ export class PacedSocket implements WaitingWork {
         used += cost;
         const action = this.#rules.begin(frame, chunk.subarray(at, at + frame.length));
         if (this.#isClosed) return used;
-        const isBatched = action === true && this.#block === undefined;
+        const isBatched = action === true && this.#collected === undefined;
         if (start >= from && isBatched) continue;
         this.#forward(chunk, from, start);
         from = at;
-        if (action instanceof HeaderBlock) this.#block = action;
-        else if (action === false) this.#isDropped = true;
-        else {
+        if (action === false) this.#isDropped = true;
+        else if (action === true || action instanceof Uint8Array) {
           if (action !== true) this.#forward(action, 0, action.length);
           this.#forward(frame.bytes, 0, frame.bytes.length);
-        }
+        } else this.#collected = action;
       }
       this.#forward(chunk, from, at);
       if (this.#isClosed) return used;
@@ -222,11 +229,12 @@ export class PacedSocket implements WaitingWork {
   #forward(chunk: Uint8Array, from: number, to: number): void {
     if (to <= from || this.#isClosed) return;
     const bytes = chunk.subarray(from, to);
-    const block = this.#block;
-    if (block === undefined) return this.#deliver(bytes);
-    block.add(bytes);
-    if (!block.isComplete) return;
-    this.#block = undefined;
-    this.#deliver(block.join());
+    const collected = this.#collected;
+    if (collected === undefined) return this.#deliver(bytes);
+    collected.add(bytes);
+    if (!collected.isComplete) return;
+    this.#collected = undefined;
+    const joined = collected.join();
+    if (joined.length > 0) this.#deliver(joined);
   }
 }

@@ -61,6 +61,8 @@ const LINGER_MS = 10_000;
 const ENDS_PER_TURN = 24;
 /** Equal parts of the keepalive timeout; bytes are checked after each. */
 const CHECKS = 4;
+/** Offset of the id of its stream in a frame. */
+const STREAM_ID = 5;
 /** Offset of the error code in GOAWAY, and of its debug data. */
 const GOAWAY_CODE = HEADER_BYTES + 4;
 const GOAWAY_BYTES = GOAWAY_CODE + 4;
@@ -83,10 +85,17 @@ export interface ConnectionStreams {
   ids(): number[];
   /** Ends at most `count` streams, the oldest first; returns how many ended. */
   end(count: number): number;
+  /** HEADERS of a stream are being sent. */
+  headersSent(id: number): void;
 }
 
 /** Bits of the types of frames that carry responses. */
 const DATA_OR_HEADERS = 1 << FrameType.DATA | 1 << FrameType.HEADERS;
+
+/** The id in the header of a frame. */
+function streamOf(frame: Uint8Array): number {
+  return new DataView(frame.buffer, frame.byteOffset).getUint32(STREAM_ID);
+}
 
 /** Replaces how the session of a connection ends, and pings its client. */
 export class SessionEnd implements WaitingWork {
@@ -206,6 +215,7 @@ export class SessionEnd implements WaitingWork {
       const type = chunk[3] as number;
       if (type === FrameType.GOAWAY && !this.#passesGoaway(chunk)) return false;
       this.#sentTypes |= 1 << type;
+      if (type === FrameType.HEADERS) this.#streams.headersSent(streamOf(chunk));
       return write.call(socket, chunk, ...more);
     }) as typeof socket.write;
   }

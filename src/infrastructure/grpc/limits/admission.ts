@@ -28,6 +28,7 @@ import type { RefusalReason } from "../../../application/status/counters.ts";
 import { type CallError, openedTooOften } from "../call_error.ts";
 import type { CallIdentities } from "../call_identities.ts";
 import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
+import { TakenWrites } from "../http2_workarounds/data_frames.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
 import { http2ServersOf, interceptStreams } from "../http2_workarounds/intercept_streams.ts";
 import type { SessionEndOptions } from "../http2_workarounds/session_end.ts";
@@ -106,6 +107,7 @@ export class Admission {
       openings: options.openings ?? new OpeningRate(0, clock),
       scheduler,
       backlogShare: new BacklogShare(),
+      taken: new TakenWrites(),
       endedStreams: new EndedStreams(clock, scheduler),
     };
     for (const http2Server of http2ServersOf(server)) {

@@ -17,6 +17,7 @@ import type { CheckOpening, OpeningRate } from "../../../application/limits/open
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import type { CallError } from "../call_error.ts";
+import { DataWriter, type TakenWrites } from "../http2_workarounds/data_frames.ts";
 import {
   closeNotice,
   FLAG_ACK,
@@ -27,12 +28,16 @@ import {
 } from "../http2_workarounds/frames.ts";
 import { HeaderBlock, MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
 import { LateData } from "../http2_workarounds/late_data.ts";
-import { type FrameRules, PacedSocket } from "../http2_workarounds/paced_socket.ts";
+import {
+  type CollectedFrames,
+  type FrameRules,
+  PacedSocket,
+} from "../http2_workarounds/paced_socket.ts";
 import { SessionEnd, type SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { type BacklogShare, SocketBacklog } from "../http2_workarounds/socket_backlog.ts";
 import type { EndedStreams } from "../http2_workarounds/stream_end.ts";
-import { reused, RoundRobin } from "../http2_workarounds/round_robin.ts";
 import { SettingsAcks, streamLimit } from "../http2_workarounds/stream_limit.ts";
+import { extendWindow, isSplit, SplitWindowUpdate } from "../http2_workarounds/window_update.ts";
 import { ClientStreams, type ClientStreamsOptions } from "./client_streams.ts";
 import type { PendingRequest } from "./pending_requests.ts";
 import { PingBudget } from "./ping_budget.ts";
@@ -52,6 +57,7 @@ export interface ConnectionShared extends SessionEndOptions, ClientStreamsOption
   readonly clock: Clock;
   readonly openings: OpeningRate;
   readonly backlogShare: BacklogShare;
+  readonly taken: TakenWrites;
   readonly endedStreams: EndedStreams;
   readonly refusals: RefusalLog;
 }
@@ -74,7 +80,7 @@ export class ClientConnection implements FrameRules {
   readonly #reader: PacedSocket;
   readonly #sessionEnd: SessionEnd | undefined;
   readonly #backlog: SocketBacklog;
-  readonly #roundRobin: RoundRobin;
+  readonly #data: DataWriter;
   readonly #settingsAcks = new SettingsAcks();
   /** The connection's own opening: preface and SETTINGS. */
   readonly #opening: PendingRequest;
@@ -110,7 +116,12 @@ export class ClientConnection implements FrameRules {
       if (!socket.destroyed) socket.write(frame);
     });
     this.#backlog = new SocketBacklog(socket, shared.backlogShare);
-    this.#streams = new ClientStreams(shared, (...refusal) => this.#onRefused(...refusal));
+    this.#data = new DataWriter({ socket, backlog: this.#backlog, taken: shared.taken });
+    this.#streams = new ClientStreams(
+      shared,
+      this.#data,
+      (...refusal) => this.#onRefused(...refusal),
+    );
     this.#opening = requests.open(() =>
       this.#drop(
         "request_time",
@@ -127,9 +138,9 @@ export class ClientConnection implements FrameRules {
     });
     this.session = session;
     this.#sessionEnd = session && new SessionEnd(socket, session, this.#streams, shared);
-    // The state of a session that is over has no window, and is not full.
-    const isFull = () => (session?.state.remoteWindowSize ?? 1) <= 0;
-    this.#roundRobin = new RoundRobin(reused(isFull, clock), clock);
+    session?.on("remoteSettings", ({ initialWindowSize }) => {
+      if (initialWindowSize !== undefined) this.#data.setInitialWindow(initialWindowSize);
+    });
     socket.write(streamLimit(limits.maxStreamsPerConnection));
   }
 
@@ -150,8 +161,6 @@ export class ClientConnection implements FrameRules {
   ): CallError | undefined {
     const attached = this.#streams.attach(stream, headers, {
       isDuplex,
-      roundRobin: this.#roundRobin,
-      backlog: this.#backlog,
       endedStreams: this.#shared.endedStreams,
     });
     if (attached) return attached.refusal;
@@ -186,7 +195,7 @@ export class ClientConnection implements FrameRules {
   }
 
   /** Counts a frame that is about to be read. */
-  begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | HeaderBlock {
+  begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | CollectedFrames {
     const { type, flags, stream, length } = frame;
     const ends = (flags & FLAG_END_STREAM) !== 0;
     switch (type) {
@@ -209,8 +218,19 @@ export class ClientConnection implements FrameRules {
         if (ends) this.#streams.complete(stream);
         else if (length === 0) this.#useToken();
         break;
-      case FrameType.WINDOW_UPDATE:
+      case FrameType.WINDOW_UPDATE: {
+        // Within a header block it is an error, which HTTP/2 answers.
+        if (this.#block) break;
+        const extend = (bytes: Uint8Array) =>
+          extendWindow(frame, bytes, {
+            writer: this.#data,
+            stream: this.#streams.get(stream)?.data,
+          });
+        if (isSplit(frame, payload)) return new SplitWindowUpdate(frame, extend);
+        const delivered = extend(payload);
+        if (delivered !== true) return delivered;
         break;
+      }
       case FrameType.SETTINGS:
         this.#useToken();
         if ((flags & FLAG_ACK) !== 0) return this.#settingsAcks.passes(length);

@@ -8,6 +8,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import type { CallError } from "../call_error.ts";
+import { type DataWriter, StreamData } from "../http2_workarounds/data_frames.ts";
 import { FLAG_PADDED, type FrameHeader } from "../http2_workarounds/frames.ts";
 import { type PatchOptions, patchStream } from "../http2_workarounds/patch_stream.ts";
 import type { ConnectionStreams } from "../http2_workarounds/session_end.ts";
@@ -32,6 +33,8 @@ export interface ClientStreamsOptions {
 /** A stream that a client has opened. */
 interface ClientStream {
   readonly pending: PendingRequest;
+  /** What is sent on it. */
+  readonly data: StreamData;
   /** Unknown between the frame and HTTP/2's event. */
   stream: ServerHttp2Stream | undefined;
   /** Whether requests and responses alternate. */
@@ -43,6 +46,7 @@ interface ClientStream {
 /** Tracks the streams of one connection. */
 export class ClientStreams implements ConnectionStreams {
   readonly #options: ClientStreamsOptions;
+  readonly #writer: DataWriter;
   readonly #onRefused: (id: number, limit: RefusalReason, reason: string) => boolean;
   readonly #open = new Map<number, ClientStream>();
   #last = 0;
@@ -50,14 +54,17 @@ export class ClientStreams implements ConnectionStreams {
   #idleSince: number;
 
   /**
+   * @param writer sends the data of the connection
    * @param onRefused called when an unfinished request is refused; returns whether its call can be
    * ended, or the connection was reset
    */
   constructor(
     options: ClientStreamsOptions,
+    writer: DataWriter,
     onRefused: (id: number, limit: RefusalReason, reason: string) => boolean,
   ) {
     this.#options = options;
+    this.#writer = writer;
     this.#onRefused = onRefused;
     this.#idleSince = options.clock.monotonic();
   }
@@ -91,6 +98,7 @@ export class ClientStreams implements ConnectionStreams {
     if (this.#open.size >= limits.maxStreamsPerConnection) return;
     this.#open.set(id, {
       pending: requests.open((fault) => this.#refuse(id, fault)),
+      data: new StreamData(id, this.#writer),
       stream: undefined,
       isDuplex: false,
       refusal: undefined,
@@ -122,7 +130,7 @@ export class ClientStreams implements ConnectionStreams {
   attach(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
-    options: Omit<PatchOptions, "onResponse"> & { readonly isDuplex: boolean },
+    options: Pick<PatchOptions, "endedStreams"> & { readonly isDuplex: boolean },
   ): ClientStream | undefined {
     const id = stream.id ?? 0;
     const open = this.#open.get(id);
@@ -138,7 +146,8 @@ export class ClientStreams implements ConnectionStreams {
     open.isDuplex = options.isDuplex;
     if (open.isDuplex && pending.received > 0) requests.stopDeadline(pending);
     patchStream(stream, {
-      ...options,
+      data: open.data,
+      endedStreams: options.endedStreams,
       onResponse: (isEnd) => {
         requests.answer(pending);
         if (isEnd && !pending.isComplete) closeUnread(stream);
@@ -166,6 +175,10 @@ export class ClientStreams implements ConnectionStreams {
       ended++;
     }
     return ended;
+  }
+
+  headersSent(id: number): void {
+    this.#open.get(id)?.data.start();
   }
 
   /** Removes all requests from their budget, when the connection has closed. */
