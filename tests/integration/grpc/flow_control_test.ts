@@ -72,7 +72,7 @@ Deno.test("a new initial window applies to open streams", async () => {
   assert.equal(bytesOf(client, stream), 161);
 });
 
-Deno.test("a stream's window that is too large ends the connection, and clients retry", async () => {
+Deno.test("a too large window of a stream ends the connection, and clients retry", async () => {
   await using blocked = await blockedStream();
   const { client, stream, harness } = blocked;
   const other = client.open(QUOTES);

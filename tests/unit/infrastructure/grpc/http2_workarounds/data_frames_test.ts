@@ -171,7 +171,7 @@ Deno.test("writes and reports wait for room in the socket", async () => {
   assert.equal(taken, 2);
 });
 
-Deno.test("an end follows the data, and drops what has not begun when the socket is full", async () => {
+Deno.test("an end follows the data; on a full socket what has not begun is dropped", async () => {
   const { writer, open, room, bytesOf, turn } = connection();
   const ended: string[] = [];
   const waiting = open(1);
