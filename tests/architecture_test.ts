@@ -188,6 +188,7 @@ Deno.test("what is switched off by default is not loaded by a process that serve
       /infrastructure\/nats/,
       /^jose$/,
       /^@connectrpc/,
+      /^@grpc/,
       /grpc\/web\//,
       /composition\/hub/,
     ]
@@ -257,8 +258,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/alpaca/rest/rest_client.ts#windowLeftMs",
     "src/infrastructure/alpaca/rest/rest_client.ts#isUsedUp",
     "src/infrastructure/grpc/limits/event_loop.ts#PollWait",
-    "src/infrastructure/grpc/grpc_call.ts#endCall",
-    "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#canFrame",
     "src/infrastructure/grpc/stream_pump.ts#pumpMessages",
     "src/infrastructure/process/descriptor_shortage.ts#descriptorsInUse",
     "src/infrastructure/tls/certificate_reload.ts#RELOAD_MS",

@@ -5,10 +5,10 @@
  * @module
  */
 import process from "node:process";
-import { Writable } from "node:stream";
 import { Subscriber } from "../../src/application/broadcast/subscriber.ts";
 import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { Http2Call } from "../../src/infrastructure/grpc/http2_call.ts";
 import { startProxy } from "../../src/composition/proxy.ts";
 import { answerCommands } from "../control.ts";
 import type { ProcessUse, ProxyStart } from "../process_use.ts";
@@ -24,20 +24,14 @@ setInterval(() => {
   peakRss = Math.max(peakRss, Deno.memoryUsage().rss);
 }, SAMPLE_MS);
 
-/** Counts batches: the handlers write one array per batch. */
+/** Counts batches, and the messages in them. */
 function countWrites(): void {
-  const { write } = Writable.prototype as unknown as {
-    write: (chunk: unknown, ...rest: unknown[]) => boolean;
+  const { write } = Http2Call.prototype;
+  Http2Call.prototype.write = function (messages, onWritten) {
+    writes++;
+    written += messages.length;
+    write.call(this, messages, onWritten);
   };
-  Object.assign(Writable.prototype, {
-    write(this: Writable, chunk: unknown, ...rest: unknown[]) {
-      if (Array.isArray(chunk)) {
-        writes++;
-        written += chunk.length;
-      }
-      return write.call(this, chunk, ...rest);
-    },
-  });
 }
 
 /** Counts what comes in. */

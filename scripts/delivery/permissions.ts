@@ -12,11 +12,10 @@ import {
   tradingHost,
 } from "../../src/infrastructure/config/upstream_urls.ts";
 
-/** Variables beside the settings, read by Deno, grpc-js and ws. */
+/** Variables beside the settings, read by Deno and ws. */
 export const RUNTIME_VARIABLES: readonly string[] = [
   "OTEL_DENO",
   "OTEL_DENO_CONSOLE",
-  "GRPC_*",
   "WS_*",
 ];
 

@@ -13,7 +13,6 @@ import { code, table } from "./markdown.ts";
 export const AT_RUN_TIME: Readonly<Record<string, string>> = {
   "@bufbuild/protobuf": "Messages of the gRPC contract, generated and typed",
   "@connectrpc/connect": "Formats of gRPC-Web and Connect; client of the client library",
-  "@grpc/grpc-js": "gRPC server: HTTP/2, flow control, deadlines",
   "@msgpack/msgpack": "Frames of the option stream",
   "@nats-io/jetstream": "Order updates that outlive the process, in NATS JetStream",
   "@nats-io/kv": "The lease of a hub, in NATS",
@@ -30,6 +29,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   "@alpacahq/alpaca-trade-api": "Tests: Alpaca's own SDK against the simulator",
   "@connectrpc/connect-node": "gRPC transport of `@connectrpc/connect`",
   "@connectrpc/connect-web": "Tests: calls of web pages",
+  "@grpc/grpc-js": "Tests: a common gRPC client, and servers for the client library",
   "@types/ws": "Simulator: types of `ws`",
   "ajv": "Tests: the chart's schema of values",
   "axe-core": "Tests: accessibility of the status page",

@@ -15,7 +15,6 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
-import { status as Code } from "@grpc/grpc-js";
 import type { StreamFilter } from "../../src/application/streaming/market_streams.ts";
 import { MarketCalendar } from "../../src/domain/calendar/market_calendar.ts";
 import type { ChannelName } from "../../src/domain/market/channels.ts";
@@ -35,6 +34,7 @@ import {
 } from "../../src/infrastructure/grpc/request_filters.ts";
 import { readOptions } from "../../src/infrastructure/grpc/request_options.ts";
 import { RequestValidator } from "../../src/infrastructure/grpc/request_validator.ts";
+import { Code } from "../../src/infrastructure/grpc/status_code.ts";
 import type { Random } from "../rig/random.ts";
 import { FIXED_CLOCK, same } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
@@ -204,14 +204,11 @@ function refusalFlaw(error: CallError): string | undefined {
   if (error.code !== Code.INVALID_ARGUMENT) return `A request has the status ${error.code}`;
   const { fields = [] } = error.details;
   if (fields.length === 0) return "A refusal names no field";
-  const { details, metadata } = toStatus(error);
-  const bytes = metadata.get("grpc-status-details-bin").reduce(
-    (sum, value) => sum + value.length,
-    details.length,
-  );
+  const { message, details } = toStatus(error);
+  const bytes = message.length + (details?.length ?? 0);
   if (bytes > MAX_STATUS_BYTES) return `A refusal has ${bytes} bytes`;
   // deno-lint-ignore no-control-regex -- finding control characters is the point
-  return /[\u0000-\u001f\u007f-\u009f]/.test(details)
+  return /[\u0000-\u001f\u007f-\u009f]/.test(message)
     ? "A refusal has control characters"
     : undefined;
 }

@@ -22,7 +22,7 @@ import { BatchFrames } from "../../src/infrastructure/websocket/frames.ts";
 import { stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
 import type { StockQuote } from "../../src/domain/market/stock_events.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
-import { frame } from "../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
+import { frame } from "../../src/infrastructure/grpc/framed_batch.ts";
 import { stockSinks } from "../support/stock_sinks.ts";
 
 const PER_FRAME = 50;

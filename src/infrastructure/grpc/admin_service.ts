@@ -6,7 +6,6 @@
  */
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type Duration, durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { status as Code } from "@grpc/grpc-js";
 import {
   type Actor,
   AdminError,
@@ -44,7 +43,8 @@ import {
 } from "../../gen/cream/v1/admin_pb.ts";
 import { DeliveryPolicy as Policy } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { CallError, refusalOf } from "./call_error.ts";
-import type { Handlers } from "./register_service.ts";
+import type { Handlers } from "./methods.ts";
+import { Code } from "./status_code.ts";
 
 /** Dependencies of the service. */
 interface AdminDependencies {

@@ -5,8 +5,8 @@
  * @module
  */
 import type { Identity } from "../../domain/access/grants.ts";
-import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
-import type { RequestHolder } from "./http2_workarounds/request_holder.ts";
+import type { EncodedMessages } from "./framed_batch.ts";
+import type { RequestHolder } from "./request_holder.ts";
 
 /** A streaming call; one write is a batch. */
 export interface Call {
@@ -14,14 +14,10 @@ export interface Call {
   readonly peer: string;
   /** Path of the method: `/package.Service/Method`. */
   readonly path: string;
-  /**
-   * Who the client is.
-   *
-   * @throws {CallError} UNAUTHENTICATED when it was not authenticated although it has to be
-   */
+  /** Who the client is. */
   readonly identity: Identity;
-  /** Returns a header of the request by its name in lower case. */
-  header(name: string): string | undefined;
+  /** What the client names itself. */
+  readonly userAgent: string | undefined;
   /** Registers a listener for the end of the call, for any reason; it is called once. */
   once(event: "cancelled", listener: () => void): unknown;
   /** Sends response headers immediately: clients wait for them with a deadline. */

@@ -6,10 +6,8 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Any, anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
-import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
 import { type AuthenticationFailure, Unauthenticated } from "../../application/access/access.ts";
 import { PermissionDenied } from "../../application/access/authorize.ts";
 import { QuotaExceeded } from "../../application/feeds/quota_check.ts";
@@ -30,6 +28,7 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import { Code } from "./status_code.ts";
 
 /** One invalid field of a request. */
 export interface FieldViolation {
@@ -240,26 +239,27 @@ export function encodeDetails({ code, message, details }: CallError): Uint8Array
   return toBinary(StatusSchema, create(StatusSchema, { code, message, details: anys }));
 }
 
-function detailsOf(error: CallError): Metadata {
-  const metadata = new Metadata();
-  const details = encodeDetails(error);
-  if (details) metadata.set(DETAILS_TRAILER, Buffer.from(details));
-  return metadata;
-}
-
 /** Returns the error that a client receives; internal errors are not described. */
 export function toCallError(error: unknown): CallError {
   const isKnown = error instanceof CallError;
   return isKnown ? error : unavailable("Internal error of the proxy; see its log");
 }
 
+/** How a call ends, as its client receives it. */
+export interface CallStatus {
+  readonly code: Code;
+  readonly message: string;
+  /** An encoded `google.rpc.Status`. */
+  readonly details: Uint8Array | undefined;
+}
+
 /** Returns the gRPC status of any error; internal errors are not described. */
-export function toStatus(error: unknown): StatusObject {
+export function toStatus(error: unknown): CallStatus {
   const known = toCallError(error);
   return {
     code: known.code,
     // The text is percent-encoded for the wire, which ill-formed text breaks.
-    details: known.message.toWellFormed(),
-    metadata: detailsOf(known),
+    message: known.message.toWellFormed(),
+    details: encodeDetails(known),
   };
 }

@@ -1,14 +1,13 @@
 /**
- * Authenticates calls before grpc-js makes them, so that a refused one costs neither a call nor the
- * decoding of its request.
+ * Authenticates streams before calls are made of them, so that a refused one costs neither a call
+ * nor the decoding of its request.
  *
- * The health service needs no identity: probes have none. Tokens are removed from the metadata of
- * calls; the identity of a call is found by a key that takes their place.
+ * The health service needs no identity: probes have none. Tokens are removed from the headers of
+ * streams.
  *
  * @module
  */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import type { Metadata } from "@grpc/grpc-js";
 import {
   type Access,
   type Credentials,
@@ -20,9 +19,6 @@ import { readToken } from "../../application/access/read_token.ts";
 import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { CallError, refusalOf } from "./call_error.ts";
-
-/** Metadata key of an identity; what a client sends under it is removed. */
-const KEY = "x-stream-proxy-identity";
 
 /** The connection of a call. */
 interface Caller {
@@ -36,16 +32,10 @@ interface Caller {
 /** Authenticates calls, and returns the identity of each. */
 export class CallIdentities {
   readonly #access: Access;
-  readonly #identities = new Map<string, Identity>();
-  #last = 0;
+  readonly #identities = new WeakMap<ServerHttp2Stream, Identity>();
 
   constructor(access: Access) {
     this.#access = access;
-  }
-
-  /** Open streams of which the identity is kept. */
-  get size(): number {
-    return this.#identities.size;
   }
 
   /** Whether there is a policy and a method, by its path, needs no identity nevertheless. */
@@ -66,11 +56,7 @@ export class CallIdentities {
     const { authorization, ":path": path = "" } = headers;
     if (authorization !== undefined) delete headers.authorization;
     if (!this.#access.isOn) return undefined;
-    delete headers[KEY];
-    const accept = (identity: Identity) => {
-      headers[KEY] = this.#add(stream, identity);
-      return undefined;
-    };
+    const accept = (identity: Identity) => void this.#identities.set(stream, identity);
     try {
       const identity = this.authenticate(path, authorization, caller);
       if (!(identity instanceof Promise)) return accept(identity);
@@ -109,35 +95,26 @@ export class CallIdentities {
   }
 
   /**
-   * Returns the identity of a call.
+   * Returns the identity of an admitted stream.
    *
    * @throws {CallError} UNAUTHENTICATED when it has none although authentication is on
    */
-  of({ metadata }: { readonly metadata: Metadata }): Identity {
+  of(stream: ServerHttp2Stream): Identity {
     if (!this.#access.isOn) return ANONYMOUS;
-    const identity = this.#identities.get(String(metadata.get(KEY)[0]));
+    const identity = this.#identities.get(stream);
     if (identity !== undefined) return identity;
     throw toCallError(new Unauthenticated("missing", "The request needs a bearer token"));
   }
 
   /** Returns the name of the identity of an admitted stream; "" when it has none. */
-  nameOf(headers: IncomingHttpHeaders): string {
-    return this.#identities.get(String(headers[KEY]))?.name ?? "";
+  nameOf(stream: ServerHttp2Stream): string {
+    return this.#identities.get(stream)?.name ?? "";
   }
 
   /** Counts an error of a call if it is a denial; returns the error to send. */
   refusalOf(error: unknown, identity: Identity, peer: string): unknown {
     if (error instanceof PermissionDenied) this.#access.denied(peer, identity, error);
     return refusalOf(error);
-  }
-
-  /** Keeps the identity of a stream until it closes; one that has closed meanwhile needs none. */
-  #add(stream: ServerHttp2Stream, identity: Identity): string {
-    const key = String(++this.#last);
-    if (stream.closed || stream.destroyed) return key;
-    this.#identities.set(key, identity);
-    stream.once("close", () => this.#identities.delete(key));
-    return key;
   }
 }
 

@@ -7,7 +7,6 @@
  * @module
  */
 import { create, toBinary } from "@bufbuild/protobuf";
-import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { StatusSource } from "../../application/status/status.ts";
@@ -18,10 +17,11 @@ import {
   HealthCheckResponseSchema,
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { CallError } from "./call_error.ts";
-import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
+import type { EncodedMessages } from "./framed_batch.ts";
+import type { Handlers } from "./methods.ts";
 import type { OpenCalls } from "./open_calls.ts";
-import type { Handlers } from "./register_service.ts";
 import { quoted } from "./request_validator.ts";
+import { Code } from "./status_code.ts";
 import { serveMessages } from "./stream_pump.ts";
 
 /** Time between two checks of Watch, in ms. */

@@ -15,7 +15,6 @@ import {
 } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { status as Code } from "@grpc/grpc-js";
 import type { Log } from "../../application/ports/log.ts";
 import {
   type ServerReflection,
@@ -25,9 +24,10 @@ import {
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import type { DuplexCall } from "./call.ts";
 import { CallError } from "./call_error.ts";
-import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
+import type { EncodedMessages } from "./framed_batch.ts";
+import type { Handlers } from "./methods.ts";
 import type { OpenCalls } from "./open_calls.ts";
-import type { Handlers } from "./register_service.ts";
+import { Code } from "./status_code.ts";
 import { serveMessages } from "./stream_pump.ts";
 
 /** Yields the full names of everything that a file declares. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { status as Code } from "@grpc/grpc-js";
 import { CallError, type FieldViolation } from "./call_error.ts";
 import { type CheckSymbol, identity, type Normalize } from "./normalize_symbols.ts";
+import { Code } from "./status_code.ts";
 
 /** Longest entry in characters. */
 const MAX_LENGTH = 64;

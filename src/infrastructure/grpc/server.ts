@@ -1,10 +1,9 @@
 /**
  * The gRPC server: all services on one port.
  *
- * @grpc/grpc-js 1.14.7 can listen by itself, but then it owns the sockets: it reports a port that
- * is taken as text on stderr, Nagle's algorithm cannot be switched off, and the only way to force a
- * connection closed makes clients report CANCELLED, which existing ones never retry. They retry
- * after a reset, which they report as UNAVAILABLE.
+ * It listens by itself and gives each connection to node:http2, so that a connection can be limited
+ * before HTTP/2 reads it, and be reset: clients report an orderly close as CANCELLED, which
+ * existing ones never retry, and a reset as UNAVAILABLE, after which they reconnect.
  *
  * It stops in this order: refuse new streams and connections, end the open streams one after the
  * other with UNAVAILABLE and the reason (those with notices after a notice and up to a second),
@@ -15,7 +14,6 @@
  * @module
  */
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
 import type { Administration } from "../../application/admin/administration.ts";
 import type { StreamAudit } from "../../application/admin/stream_audit.ts";
@@ -41,14 +39,13 @@ import { CallError, unavailable } from "./call_error.ts";
 import { CallIdentities } from "./call_identities.ts";
 import { Expirations } from "./expirations.ts";
 import { healthHandlers } from "./health_service.ts";
-import { batchInterceptor } from "./http2_workarounds/framed_batch.ts";
 import { Admission, type AdmissionLimits } from "./limits/admission.ts";
 import { CallCounts } from "./limits/call_counts.ts";
 import { PendingRequests } from "./limits/pending_requests.ts";
 import { RefusalLog } from "./limits/refusals.ts";
+import { Methods, serve, type ServedService } from "./methods.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
-import { addService, methodKinds, serve, type ServedService } from "./register_service.ts";
 import type { RequestLimits } from "./request_filters.ts";
 import { largestRequest } from "./request_validator.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
@@ -124,11 +121,9 @@ interface WebOptions {
 export class GrpcServer implements AsyncDisposable {
   readonly #options: ServeGrpcOptions;
   readonly #calls: OpenCalls;
-  readonly #server: Server;
   readonly #admission: Admission;
   readonly #tcpServer: TcpServer;
   readonly #serveWeb: (options: WebOptions) => Promise<WebEndpoint>;
-  readonly #endSessions: () => void;
   #port = 0;
   #stopped: Promise<void> | undefined;
 
@@ -151,29 +146,25 @@ export class GrpcServer implements AsyncDisposable {
     this.#calls = new OpenCalls(new Expirations(clock));
     const services = createServices({ ...options, access }, this.#calls);
     this.#options = options;
-    this.#server = createServer(services, { ...options, ...shared, calls: this.#calls });
-    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#admission = new Admission(this.#server, {
+    const methods = new Methods({
+      ...shared,
+      clock,
+      maxRequestBytes: maxRequestBytes(options),
+    });
+    for (const service of services) methods.add(service);
+    addReflection(methods, services, { calls: this.#calls, log });
+    this.#admission = new Admission({
       keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
       ...options,
       ...shared,
       calls: this.#calls,
       announceEnd: (...end) => options.clients.announceEnd(...end),
       limits: admission,
-      methods: new Map([
-        ...methodKinds(StreamProxyService),
-        ...(options.admin ? methodKinds(AdminService) : []),
-        ...methodKinds(Health),
-        ...methodKinds(ServerReflection),
-        ...methodKinds(ServerReflection, OLD_REFLECTION),
-      ]),
+      methods,
     });
     // While a connection waits for its handshake, its bytes are left to the network.
     const tcpOptions = { pauseOnConnect: options.security !== undefined };
-    this.#tcpServer = createTcpServer(tcpOptions, (socket) => {
-      this.#admission.connect(socket, (served) => injector.injectConnection(served));
-    });
-    this.#endSessions = () => injector.destroy();
+    this.#tcpServer = createTcpServer(tcpOptions, (socket) => this.#admission.connect(socket));
     const { openings = new OpeningRate(0, clock) } = options;
     this.#serveWeb = async (web) => {
       const { WebEndpoint } = await import("./web/web_endpoint.ts");
@@ -261,7 +252,7 @@ export class GrpcServer implements AsyncDisposable {
     }
     // Not earlier: on Deno 2.9.6, closing a session aborts its open streams, and their status would
     // be lost.
-    this.#endSessions();
+    this.#admission.closeSessions();
     this.#admission.resetHandshakes();
     await Promise.race([closed, expired]);
     done.abort();
@@ -275,7 +266,6 @@ export class GrpcServer implements AsyncDisposable {
     }
     await closed;
     await this.#admission.idle();
-    this.#server.forceShutdown();
   }
 
   /**
@@ -310,30 +300,14 @@ function createServices(
   ];
 }
 
-/** What the services of gRPC share. */
-interface ServiceParts extends RequestLimits {
-  readonly log: Log;
-  readonly calls: OpenCalls;
-  readonly identities: CallIdentities;
-  readonly pending: PendingResponses;
-  readonly onError: (error: unknown) => void;
-}
-
-function createServer(services: readonly ServedService[], options: ServiceParts): Server {
-  const { calls, log } = options;
-  const server = new Server({
-    interceptors: [batchInterceptor],
-    // Costs time for every message and is not used.
-    "grpc.enable_channelz": 0,
-    // grpc-js rejects larger requests, without the name of a field.
-    "grpc.max_receive_message_length": maxRequestBytes(options),
-  });
-  for (const service of services) addService(server, service, options);
+/** Adds the reflection service, which describes all services, by both of its names. */
+function addReflection(
+  methods: Methods,
+  services: readonly ServedService[],
+  deps: { readonly calls: OpenCalls; readonly log: Log },
+): void {
   const listed = [...services.map(({ desc }) => desc), ServerReflection];
   const reflection = new Reflection(listed, [file_google_rpc_error_details]);
-  const handlers = reflectionHandlers({ reflection, calls, log });
-  for (const name of [ServerReflection.typeName, OLD_REFLECTION]) {
-    addService(server, serve(ServerReflection, handlers), { ...options, name });
-  }
-  return server;
+  const service = serve(ServerReflection, reflectionHandlers({ reflection, ...deps }));
+  for (const name of [ServerReflection.typeName, OLD_REFLECTION]) methods.add(service, name);
 }

@@ -10,7 +10,6 @@
  */
 import type { Access } from "../../application/access/access.ts";
 import { authorizeStream, PermissionDenied } from "../../application/access/authorize.ts";
-import { status as Code } from "@grpc/grpc-js";
 import type { StreamAudit, StreamEnd } from "../../application/admin/stream_audit.ts";
 import { QuotaExceeded } from "../../application/feeds/quota_check.ts";
 import { IdentityLimitExceeded } from "../../application/limits/identity_usage.ts";
@@ -38,6 +37,7 @@ import { pumpWithOptions } from "./options_pump.ts";
 import type { RequestLimits } from "./request_filters.ts";
 import { readOptions } from "./request_options.ts";
 import { RequestValidator } from "./request_validator.ts";
+import { nameOf } from "./status_code.ts";
 import { pumpStream, type WriteOptions, type WriteTicker } from "./stream_pump.ts";
 
 /** What all streams share. */
@@ -130,7 +130,7 @@ export function streamHandler<C extends ChannelName, R>(
       end = refusalOf(error);
       if (end instanceof CallError) {
         const { peer } = call;
-        const [status = "", reason] = [Code[end.code], end.message];
+        const [status, reason] = [nameOf(end.code), end.message];
         context.audit?.refused({ identity: name, peer, rpc: rpcOf(call), status, reason });
       }
     }
@@ -175,7 +175,7 @@ async function serve<C extends ChannelName>(
     rpc: rpcOf(call),
     end: () => describeEnd(end),
     peer: call.peer,
-    userAgent: call.header("user-agent"),
+    userAgent: call.userAgent,
     onStall: (stall) => ended.resolve(end = stalled(stall)),
     onEnd: (reason) => tracked.abort(unavailable(reason)),
     written,
@@ -218,7 +218,7 @@ function describeEnd(end: unknown): StreamEnd {
   if (end instanceof ClientGone) return { by: "client" };
   if (end === undefined) return { by: "proxy" };
   if (!(end instanceof CallError)) return { by: "fault" };
-  return { by: "proxy", status: `${Code[end.code]}: ${end.message}` };
+  return { by: "proxy", status: `${nameOf(end.code)}: ${end.message}` };
 }
 
 /** The end of a stream that the proxy has ended for this reason, with what the client can do. */

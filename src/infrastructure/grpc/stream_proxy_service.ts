@@ -18,8 +18,8 @@ import { createEncoders } from "./encoding/channel_encoders.ts";
 import { MetaEncoder } from "./encoding/message_meta.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import { WriteScheduler } from "./limits/write_scheduler.ts";
+import type { Handlers } from "./methods.ts";
 import type { OpenCalls } from "./open_calls.ts";
-import type { Handlers } from "./register_service.ts";
 import {
   newsFilter,
   optionFilter,

@@ -23,7 +23,7 @@ import type { OpenStream } from "../../application/streaming/market_streams.ts";
 import type { Call } from "./call.ts";
 import { CallError, ClientGone } from "./call_error.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
-import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
+import type { EncodedMessages } from "./framed_batch.ts";
 import type { WriteQueue } from "./limits/write_scheduler.ts";
 import type { OpenCalls } from "./open_calls.ts";
 
@@ -128,7 +128,7 @@ export abstract class StreamPump<I> {
     }
   }
 
-  /** Ends the current write: grpc-js drops the callbacks of a call that is over. */
+  /** Ends the current write: a call that is over does not report it. */
   readonly #stop = (): void => {
     this.#items = NONE;
     this.#resolve();
@@ -254,7 +254,7 @@ export async function pumpMessages(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
   let endWrite = () => {};
-  // grpc-js drops the callbacks of a call that is over.
+  // A call that is over does not report its writes.
   const onAbort = () => endWrite();
   signal.addEventListener("abort", onAbort);
   try {

@@ -1,15 +1,6 @@
 /** Batches on the wire, read without a gRPC library. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
-import {
-  batchInterceptor,
-  canFrame,
-} from "../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
-import { OPEN_ACCESS } from "../../../src/application/access/access.ts";
-import { CallIdentities } from "../../../src/infrastructure/grpc/call_identities.ts";
-import { addService, serve } from "../../../src/infrastructure/grpc/register_service.ts";
-import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { bareClient, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
 
@@ -48,36 +39,4 @@ Deno.test("a batch has the frames of its messages, for both content types", asyn
       assert(bytes.equals(expected), `${count} messages, ${contentType}`);
     }
   }
-});
-
-Deno.test("the installed grpc-js has the framing that batches require", async () => {
-  const results: boolean[] = [];
-  const server = new Server({
-    interceptors: [(method, call) => {
-      results.push(canFrame(call));
-      return batchInterceptor(method, call);
-    }],
-  });
-  const health = serve(Health, {
-    check: () => new Uint8Array([8, 1]),
-    watch: (call) => void call.end(),
-  });
-  addService(server, health, {
-    identities: new CallIdentities(OPEN_ACCESS),
-    onError: (error) => assert.fail(String(error)),
-  });
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(
-      "127.0.0.1:0",
-      ServerCredentials.createInsecure(),
-      (error, port) => error ? reject(error) : resolve(port),
-    )
-  );
-  {
-    await using client = await bareClient({ url: `http://127.0.0.1:${port}` });
-    const { trailers } = client.request("/grpc.health.v1.Health/Check");
-    assert.equal((await trailers)["grpc-status"], "0");
-  }
-  server.forceShutdown();
-  assert.deepEqual(results, [true]);
 });

@@ -1,22 +1,14 @@
 /**
- * What node:http2 of Deno 2.9.6 and grpc-js 1.14.7 do without the workarounds in
+ * What node:http2 of Deno 2.9.6 does without the workarounds in
  * `src/infrastructure/grpc/http2_workarounds`. A test that fails shows that a
  * workaround can go.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import {
-  connect,
-  createServer,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-  type ServerOptions,
-} from "node:http2";
+import { connect, createServer, type ServerHttp2Stream, type ServerOptions } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { Flag, FrameClient, Type } from "../../support/frame_client.ts";
 import { SmallWindowClient } from "../../support/small_window_client.ts";
 import { until } from "../../support/until.ts";
@@ -181,46 +173,4 @@ Deno.test("node:http2 ends a connection for data of streams that are over", asyn
     client.sendFrame(Type.data, { stream, flags: Flag.endStream, payload: [0, 0, 0, 0, 0] });
   }
   await until("the connection ends", isGone);
-});
-
-/** The response headers of a server of grpc-js alone. */
-async function responseOf(
-  headers: OutgoingHttpHeaders,
-): Promise<IncomingHttpHeaders> {
-  const server = new Server();
-  const port = await new Promise((resolve) =>
-    server.bindAsync(
-      "127.0.0.1:0",
-      ServerCredentials.createInsecure(),
-      (_error, port) => resolve(port),
-    )
-  );
-  const session = connect(`http://127.0.0.1:${port}`);
-  session.on("error", () => {});
-  const request = session.request(headers, { endStream: true });
-  request.resume();
-  const [[response]] = await Promise.all([
-    once(request, "response"),
-    once(request, "close"),
-  ]);
-  const closed = once(session, "close");
-  session.destroy();
-  await closed;
-  await new Promise((resolve) => server.tryShutdown(resolve));
-  return response;
-}
-
-Deno.test("grpc-js answers a request that is not gRPC with 200", async () => {
-  const response = await responseOf({ ":method": "GET", ":path": "/" });
-  assert.equal(response[":status"], 200);
-});
-
-Deno.test("grpc-js answers with application/grpc+proto", async () => {
-  const response = await responseOf({
-    ":method": "POST",
-    ":path": "/",
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
-  assert.equal(response["content-type"], "application/grpc+proto");
 });

@@ -57,7 +57,7 @@ Deno.test("a status without headers before it is application/grpc too", async ()
   assert.equal(headers["content-type"], "application/grpc");
 });
 
-Deno.test("calls that grpc-js rejects are application/grpc too", async () => {
+Deno.test("calls that are rejected before their handler are application/grpc too", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const unknown = client.request(pathOf("NoSuchMethod"));

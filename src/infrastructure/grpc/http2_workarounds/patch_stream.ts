@@ -1,22 +1,7 @@
 /**
  * Replaces `respond`, `write` and `end` of a server's HTTP/2 stream; nothing else replaces them.
- *
- * Content type
- * - Product: @grpc/grpc-js 1.14.7.
- * - Symptom: it answers `application/grpc+proto`; the contract says `application/grpc`, for errors
- *   too. It has no setting for it.
- * - Report: https://github.com/grpc/grpc-node/pull/1896 (for clients; rejected)
- * - Test: "grpc-js answers with application/grpc+proto" fails once this can go.
- *
- * A second response
- * - Product: @grpc/grpc-js 1.14.7.
- * - Symptom: it responds to a message that is too large although the stream was answered before, as
- *   `client_streams.ts` does for a request above a limit: HTTP/2 throws in an event of the stream.
- * - Test: "a request that is too large after its headers ends its call only" fails without this.
- *
- * Writes
- * - See `data_frames.ts`: DATA frames are written beside HTTP/2, which sends the end of a stream
- *   after them.
+ * See `data_frames.ts`: DATA frames are written beside HTTP/2, which sends the end of a stream
+ * after them.
  *
  * @module
  */
@@ -54,9 +39,7 @@ export function patchStream(stream: ServerHttp2Stream, options: PatchOptions): v
     headers?: OutgoingHttpHeaders,
     responseOptions?: ServerStreamResponseOptions,
   ) => {
-    // An uncaught error otherwise, which would end the process.
-    if (stream.headersSent) return;
-    respond.call(stream, withContentType(headers), responseOptions);
+    respond.call(stream, headers, responseOptions);
     onResponse(responseOptions?.endStream === true);
   };
   stream.write = write as typeof stream.write;
@@ -69,12 +52,4 @@ export function patchStream(stream: ServerHttp2Stream, options: PatchOptions): v
     return stream;
   }) as typeof stream.end;
   stream.once("close", () => data.close());
-}
-
-function withContentType(
-  headers: OutgoingHttpHeaders | undefined,
-): OutgoingHttpHeaders | undefined {
-  return headers?.["content-type"] === "application/grpc+proto"
-    ? { ...headers, "content-type": "application/grpc" }
-    : headers;
 }

@@ -10,15 +10,15 @@
  * LINGER_MS}, by a TCP reset.
  *
  * Process crash on a close within a read
- * - Product: node:http2 of Deno 2.9.6 with @grpc/grpc-js 1.14.7.
+ * - Product: node:http2 of Deno 2.9.6.
  * - Symptom: it reads frames in native code and calls JavaScript meanwhile. A session that closes
  *   in such a call is freed under its reader; connections that start with GOAWAY end the process
  *   with a segmentation fault. So sessions close in the next turn of the event loop.
  * - Report: none found for servers; clients: https://github.com/denoland/deno/issues/36788
  * - Test: none fails once this can go, because the crash depends on chance: a server of grpc-js
- *   alone crashes in about every second run of 300 clients that send GOAWAY and FIN behind their
- *   SETTINGS. Behind `PacedSocket`, 600 of them crashed nothing without this. "clients that connect
- *   and leave affect no other" keeps that.
+ *   1.14.7 alone crashes in about every second run of 300 clients that send GOAWAY and FIN behind
+ *   their SETTINGS. Behind `PacedSocket`, 600 of them crashed nothing without this. "clients that
+ *   connect and leave affect no other" keeps that.
  *
  * Errors of a session (protocol errors, flood guards)
  * - Product: node:http2 of Deno 2.9.6, as that of Node.js.
@@ -27,11 +27,8 @@
  *   this.
  *
  * Keepalive
- * - Product: @grpc/grpc-js 1.14.7.
- * - Symptom: it ends a session that does not answer pings with RST_STREAM(NO_ERROR). Its keepalive
- *   is off; the one here replaces it.
- * - Report: https://github.com/grpc/grpc-node/issues/2953 (why it destroys sessions; the code is
- *   not mentioned).
+ * - Product: node:http2 of Deno 2.9.6, as that of Node.js.
+ * - Symptom: it has none. Clients retry the end of a session that answers no ping as above.
  * - Test: "a client that answers no ping is ended in a way it retries" fails without this.
  *
  * Limit of cancelled streams

@@ -32,14 +32,13 @@ const CHECK_EVERY_MS = 250;
 
 /** Releases a new stream when it fails or is aborted. */
 export function guardStream(stream: ServerHttp2Stream): void {
-  // grpc-js listens for the first error only; a second one without a listener would end the
-  // process.
+  // An error without a listener would end the process.
   stream.on("error", () => {});
   // Not in this call, which HTTP/2 may make while it reads.
   stream.once("aborted", () => setImmediate(() => stream.destroy()));
 }
 
-/** Ends a stream with `error`, whether grpc-js has made a call of it or not. */
+/** Ends a stream with `error`, whether a call was made of it or not. */
 export function sendError(stream: ServerHttp2Stream, error: CallError): void {
   if (stream.destroyed || stream.closed) return;
   stream.resume();
@@ -67,7 +66,7 @@ export function closeUnread(stream: ServerHttp2Stream): void {
   setImmediate(() => {
     if (stream.destroyed) return;
     stream.close(constants.NGHTTP2_NO_ERROR);
-    // A stream that grpc-js has paused would keep what it has buffered.
+    // A stream that is paused would keep what it has buffered.
     setImmediate(() => stream.destroy());
   });
 }

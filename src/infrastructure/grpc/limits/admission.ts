@@ -1,5 +1,5 @@
 /**
- * Limits what clients may use up, before grpc-js makes a call.
+ * Limits what clients may use up, before a call is made of a stream.
  *
  * Every limit has a total over all connections, so that no client can use up the proxy:
  *
@@ -17,8 +17,13 @@
  * @module
  */
 import type { Socket } from "node:net";
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import type { Server } from "@grpc/grpc-js";
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { PeerCertificate } from "../../../application/access/access.ts";
 import type { ConnectionLimits } from "../../../application/connections/connection_limits.ts";
 import { OpeningRate } from "../../../application/limits/opening_rate.ts";
@@ -27,13 +32,14 @@ import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { type CallError, openedTooOften } from "../call_error.ts";
 import type { CallIdentities } from "../call_identities.ts";
+import type { Methods } from "../methods.ts";
 import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
 import { TakenWrites } from "../http2_workarounds/data_frames.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
-import { http2ServersOf, interceptStreams } from "../http2_workarounds/intercept_streams.ts";
 import type { SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
-import { EndedStreams, guardStream } from "../http2_workarounds/stream_end.ts";
+import { EndedStreams, guardStream, sendError } from "../http2_workarounds/stream_end.ts";
+import { rejectNonGrpc } from "../reject_non_grpc.ts";
 import type { CallCounts, MethodKind } from "./call_counts.ts";
 import { ClientConnection, type ConnectionShared } from "./client_connection.ts";
 import { ConnectionEnds, type ConnectionEndsOptions } from "./connection_ends.ts";
@@ -74,8 +80,8 @@ interface AdmissionOptions
   readonly requests: PendingRequests;
   /** Open calls of this and all other ports. */
   readonly counts: CallCounts;
-  /** Kinds of the methods that are served, by path. */
-  readonly methods: ReadonlyMap<string, MethodKind>;
+  /** The methods that are served. */
+  readonly methods: Pick<Methods, "kindOf" | "serve">;
   readonly refusals: RefusalLog;
   readonly identities: CallIdentities;
   readonly clock: Clock;
@@ -83,7 +89,7 @@ interface AdmissionOptions
   readonly security?: ConnectionSecurity<Socket> | undefined;
 }
 
-/** Admits connections and streams to a gRPC server. */
+/** Admits connections and streams, and serves them. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #shared: ConnectionShared;
@@ -94,10 +100,12 @@ export class Admission {
   readonly #ends: ConnectionEnds;
   readonly #corker = new WriteCorker();
   readonly #connections = new WeakMap<object, ClientConnection>();
+  /** Makes sessions of connections; it does not listen. */
+  readonly #http2: Http2Server;
   /** The session of the connection that is being given to HTTP/2. */
   #opening: ServerHttp2Session | undefined;
 
-  constructor(server: Server, options: AdmissionOptions) {
+  constructor(options: AdmissionOptions) {
     const { clock } = options;
     this.#options = options;
     this.#ends = new ConnectionEnds(options);
@@ -110,14 +118,24 @@ export class Admission {
       taken: new TakenWrites(),
       endedStreams: new EndedStreams(clock, scheduler),
     };
-    for (const http2Server of http2ServersOf(server)) {
-      http2Server.updateSettings({
-        maxFrameSize: MAX_BLOCK_BYTES,
-        maxHeaderListSize: MAX_METADATA_BYTES,
-      });
-      http2Server.on("session", (session) => this.#opening = session);
-      interceptStreams(http2Server, (stream, headers) => this.#admit(stream, headers));
-    }
+    const http2 = this.#http2 = createServer({
+      maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
+      // The limits here are tighter; HTTP/2 would end connections with many streams.
+      maxSessionMemory: Number.MAX_SAFE_INTEGER,
+    });
+    http2.setTimeout(0);
+    http2.updateSettings({
+      maxFrameSize: MAX_BLOCK_BYTES,
+      maxHeaderListSize: MAX_METADATA_BYTES,
+    });
+    http2.on("session", (session) => this.#opening = session);
+    http2.on("stream", (either, headers) => {
+      // Node's types name the class that both ends of a stream have in common.
+      const stream = either as ServerHttp2Stream;
+      const admitted = this.#admit(stream, headers);
+      if (!(admitted instanceof Promise)) this.#serveUnless(admitted, stream, headers);
+      else void admitted.then((error) => this.#serveUnless(error, stream, headers));
+    });
   }
 
   /** How many connections are open. */
@@ -125,12 +143,8 @@ export class Admission {
     return this.#sockets.size;
   }
 
-  /**
-   * Admits a new connection, encrypts it where the port has TLS, and limits it.
-   *
-   * @param serve gives it to the gRPC server
-   */
-  connect(socket: Socket, serve: (socket: Socket) => void): void {
+  /** Admits a new connection, encrypts it where the port has TLS, and limits it. */
+  connect(socket: Socket): void {
     // HTTP/2 ends its streams when the socket closes; an error before that has no other listener,
     // and without one it would end the process.
     socket.on("error", () => {});
@@ -157,28 +171,24 @@ export class Admission {
     socket.setNoDelay(true);
     const { security } = this.#options;
     if (security === undefined) {
-      connection = this.#serve(socket, serve);
+      connection = this.#serve(socket);
       return;
     }
     this.#handshaking.add(socket);
     socket.once("close", () => this.#handshaking.delete(socket));
     security.secure(socket, (secured, certificate) => {
       this.#handshaking.delete(socket);
-      connection = this.#serve(secured, serve, certificate);
+      connection = this.#serve(secured, certificate);
     });
   }
 
   /** @param certificate of the client, which TLS has verified */
-  #serve(
-    socket: Socket,
-    serve: (socket: Socket) => void,
-    certificate?: PeerCertificate,
-  ): ClientConnection {
+  #serve(socket: Socket, certificate?: PeerCertificate): ClientConnection {
     this.#corker.attach(socket);
     const connection = new ClientConnection(
       socket,
       () => {
-        serve(socket);
+        this.#http2.emit("connection", socket);
         // HTTP/2 announces the session in the same call.
         const session = this.#opening;
         this.#opening = undefined;
@@ -208,6 +218,11 @@ export class Admission {
     }
   }
 
+  /** Closes the sessions of all connections. */
+  closeSessions(): void {
+    for (const { session } of this.#open) if (!session?.closed) session?.close();
+  }
+
   /** Resets the connections whose handshake is not complete. */
   resetHandshakes(): void {
     for (const socket of [...this.#handshaking]) socket.resetAndDestroy();
@@ -226,6 +241,19 @@ export class Admission {
     return this.#shared.scheduler.idle();
   }
 
+  /** Serves a stream, unless it was refused or is over; a promise of admission takes its time. */
+  #serveUnless(
+    error: CallError | undefined,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (stream.closed || stream.destroyed || rejectNonGrpc(stream, headers)) return;
+    if (error) return sendError(stream, error);
+    const { session } = stream;
+    const connection = session && this.#connections.get(session);
+    void this.#options.methods.serve(stream, headers, connection?.peer ?? "unknown");
+  }
+
   /**
    * Counts a new stream as open until it closes.
    *
@@ -238,7 +266,7 @@ export class Admission {
     guardStream(stream);
     const { session } = stream;
     const connection = session && this.#connections.get(session);
-    const kind = this.#options.methods.get(headers[":path"] ?? "");
+    const kind = this.#options.methods.kindOf(headers[":path"] ?? "");
     const refusal = connection?.attach(stream, headers, kind === "bidi_streaming");
     if (stream.closed || refusal) return refusal;
     const peer = connection?.peer ?? "unknown";
@@ -266,7 +294,7 @@ export class Admission {
         identities.admit(stream, headers, caller);
     }
     const refusal = identities.admit(stream, headers, caller);
-    const open = () => counts.open(kind, peer, onOver, identities.nameOf(headers));
+    const open = () => counts.open(kind, peer, onOver, identities.nameOf(stream));
     if (!(refusal instanceof Promise)) return refusal ?? open();
     const endVerifying = counts.beginVerifying(peer, address);
     if (typeof endVerifying !== "function") return endVerifying;

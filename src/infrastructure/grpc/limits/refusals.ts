@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Log } from "../../../application/ports/log.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { CallError, exhausted } from "../call_error.ts";
+import { Code } from "../status_code.ts";
 import type { RequestBounds, RequestFault } from "./pending_requests.ts";
 
 /** Bytes of a call's metadata, counted as SETTINGS_MAX_HEADER_LIST_SIZE does. */

@@ -23,7 +23,7 @@ export interface WorkLimits {
 }
 
 /**
- * Limits of reading. The unit is about what a new stream costs, 200 to 400 µs: HTTP/2, grpc-js,
+ * Limits of reading. The unit is about what a new stream costs, 200 to 400 µs: HTTP/2, the call,
  * validation, the subscription, its headers. One packet can carry hundreds.
  */
 export const READ_LIMITS: WorkLimits = { perTurn: 24, perConnection: 4, resetAbove: 0 };

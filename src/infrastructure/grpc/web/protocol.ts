@@ -46,11 +46,11 @@ import {
   trailerFlag,
   trailerSerialize,
 } from "@connectrpc/connect/protocol-grpc-web";
-import { status as Code } from "@grpc/grpc-js";
 import { file_google_rpc_error_details } from "../../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../gen/google/rpc/status_pb.ts";
 import { CallError, encodeDetails } from "../call_error.ts";
-import { type EncodedMessages, frame } from "../http2_workarounds/framed_batch.ts";
+import { type EncodedMessages, frame } from "../framed_batch.ts";
+import { Code } from "../status_code.ts";
 
 /** Flag of a frame whose message is compressed. */
 const COMPRESSED = 1;

@@ -12,8 +12,8 @@ import type { Clock } from "../../../application/ports/clock.ts";
 import type { Identity } from "../../../domain/access/grants.ts";
 import type { StreamCall } from "../call.ts";
 import { ClientGone, toCallError } from "../call_error.ts";
-import type { EncodedMessages } from "../http2_workarounds/framed_batch.ts";
-import type { RequestHolder } from "../http2_workarounds/request_holder.ts";
+import type { EncodedMessages } from "../framed_batch.ts";
+import type { RequestHolder } from "../request_holder.ts";
 import type { WebProtocol } from "./protocol.ts";
 
 /** Time in which a client has to read the end of its stream, in ms. */
@@ -56,8 +56,8 @@ export class WebCall implements StreamCall<Message> {
     else response.once("close", () => over.abort());
   }
 
-  header(name: string): string | undefined {
-    return this.#parts.response.req.headers[name]?.toString();
+  get userAgent(): string | undefined {
+    return this.#parts.response.req.headers["user-agent"];
   }
 
   once(_event: "cancelled", listener: () => void): void {

@@ -12,7 +12,6 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
-import { status as Code } from "@grpc/grpc-js";
 import type { OpeningRate } from "../../../application/limits/opening_rate.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Identity } from "../../../domain/access/grants.ts";
@@ -26,12 +25,13 @@ import {
   toCallError,
 } from "../call_error.ts";
 import type { CallIdentities } from "../call_identities.ts";
-import { RequestHolder } from "../http2_workarounds/request_holder.ts";
 import type { CallCounts } from "../limits/call_counts.ts";
 import { KeyedCounts } from "../limits/keyed_counts.ts";
 import type { OpenCalls } from "../open_calls.ts";
 import type { StreamCall } from "../call.ts";
-import type { ServedService, UnaryHandler } from "../register_service.ts";
+import type { ServedService, UnaryHandler } from "../methods.ts";
+import { RequestHolder } from "../request_holder.ts";
+import { Code } from "../status_code.ts";
 import type { PendingResponses } from "../unary_responses.ts";
 import { Cors } from "./cors.ts";
 import { compressed, protocolOf, type WebProtocol } from "./protocol.ts";

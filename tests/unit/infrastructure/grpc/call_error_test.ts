@@ -19,10 +19,10 @@ const OVER = new QuotaExceeded({
 });
 
 Deno.test("an exceeded quota is reported with its numbers and a fix", () => {
-  const { code, details } = toStatus(refusalOf(OVER));
+  const { code, message } = toStatus(refusalOf(OVER));
   assert.equal(code, status.RESOURCE_EXHAUSTED);
   assert.equal(
-    details,
+    message,
     "The symbol quota of feed sip is exceeded by 5: 30 allowed, 28 used, " +
       "7 more requested; request fewer symbols, close other streams, or use a " +
       "larger plan and set ALPACA_PLAN to it",
@@ -30,8 +30,7 @@ Deno.test("an exceeded quota is reported with its numbers and a fix", () => {
 });
 
 Deno.test("an exceeded quota is sent as a google.rpc.QuotaFailure and RetryInfo", () => {
-  const { metadata } = toStatus(refusalOf(OVER));
-  const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
+  const { details: bytes } = toStatus(refusalOf(OVER));
   assert(bytes instanceof Uint8Array);
   const { details } = fromBinary(StatusSchema, bytes);
   assert.equal(details.length, 2);

@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { Metadata } from "@grpc/grpc-js";
 import type { Access } from "../../../../src/application/access/access.ts";
 import { ANONYMOUS, type Identity } from "../../../../src/domain/access/grants.ts";
 import { CallIdentities } from "../../../../src/infrastructure/grpc/call_identities.ts";
 
 const ALICE: Identity = { name: "alice", grants: ANONYMOUS.grants };
 const CALLER = { peer: "192.0.2.1:9", address: "192.0.2.1", certificate: undefined };
-
-/** The part of a stream that is used here. */
-class FakeStream extends EventEmitter {
-  closed = false;
-  destroyed = false;
-}
 
 function setup(verified?: Promise<Identity>) {
   const access: Access = {
@@ -23,38 +15,28 @@ function setup(verified?: Promise<Identity>) {
     denied: () => {},
   };
   const identities = new CallIdentities(access);
-  const stream = new FakeStream();
+  const stream = {} as ServerHttp2Stream;
   const headers: IncomingHttpHeaders = {
     ":path": "/cream.v1.StreamProxyService/StreamQuotes",
     authorization: "Bearer secret",
-    "x-stream-proxy-identity": "1, 2",
   };
-  const admitted = identities.admit(stream as unknown as ServerHttp2Stream, headers, CALLER);
+  const admitted = identities.admit(stream, headers, CALLER);
   return { identities, stream, headers, admitted };
 }
 
-function metadataOf(headers: IncomingHttpHeaders): { readonly metadata: Metadata } {
-  return { metadata: Metadata.fromHttp2Headers(headers) };
-}
-
-Deno.test("the identity of a call is kept while its stream is open, its token is not", () => {
+Deno.test("a stream has its identity, and not its token", () => {
   const { identities, stream, headers, admitted } = setup();
   assert.equal(admitted, undefined);
   assert.equal(headers.authorization, undefined);
-  assert.equal(identities.of(metadataOf(headers)), ALICE);
-  assert.equal(identities.size, 1);
-  stream.emit("close");
-  assert.equal(identities.size, 0);
-  assert.throws(() => identities.of(metadataOf(headers)), /needs a bearer token/);
+  assert.equal(identities.of(stream), ALICE);
+  assert.equal(identities.nameOf(stream), "alice");
 });
 
-Deno.test("a stream that closes while its token is verified leaves nothing", async () => {
+Deno.test("a stream has no identity until its token is verified", async () => {
   const verified = Promise.withResolvers<Identity>();
-  const { identities, stream, headers, admitted } = setup(verified.promise);
-  stream.destroyed = true;
-  stream.emit("close");
+  const { identities, stream, admitted } = setup(verified.promise);
+  assert.throws(() => identities.of(stream), /needs a bearer token/);
   verified.resolve(ALICE);
   assert.equal(await admitted, undefined);
-  assert.equal(identities.size, 0);
-  assert.throws(() => identities.of(metadataOf(headers)), /needs a bearer token/);
+  assert.equal(identities.of(stream), ALICE);
 });

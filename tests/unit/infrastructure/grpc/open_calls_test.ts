@@ -4,7 +4,7 @@ import { EventEmitter } from "node:events";
 import { ClientGone, unavailable } from "../../../../src/infrastructure/grpc/call_error.ts";
 import { OpenCalls } from "../../../../src/infrastructure/grpc/open_calls.ts";
 
-Deno.test("a call is open until grpc-js reports its end", () => {
+Deno.test("a call is open until its end is reported", () => {
   const calls = new OpenCalls();
   const call = new EventEmitter();
   const { signal } = calls.track(call);

@@ -1,7 +1,5 @@
-/** Writing batches one at a time, and ending calls. */
+/** Writing batches one at a time. */
 import assert from "node:assert/strict";
-import { ClientGone, unavailable } from "../../../../src/infrastructure/grpc/call_error.ts";
-import { endCall } from "../../../../src/infrastructure/grpc/grpc_call.ts";
 import { pumpMessages } from "../../../../src/infrastructure/grpc/stream_pump.ts";
 import { ManualSink } from "../../../support/manual_sink.ts";
 import { settle } from "../../../support/manual_clock.ts";
@@ -65,42 +63,4 @@ Deno.test("an error of the source rejects the pump", async () => {
   await settle();
   sink.take();
   await failed;
-});
-
-/** A call that records how it is ended. */
-function endableCall(state: {
-  readonly cancelled?: boolean;
-  readonly writableEnded?: boolean;
-  readonly writableLength?: number;
-}) {
-  const ends: string[] = [];
-  return {
-    ends,
-    cancelled: false,
-    writableEnded: false,
-    writableLength: 0,
-    ...state,
-    emit: () => ends.push("error event"),
-    call: { sendStatus: () => ends.push("status") },
-  };
-}
-
-Deno.test("a call is ended by an error event, or by its status while it writes", () => {
-  const idle = endableCall({});
-  endCall(idle, unavailable("bye"));
-  assert.deepEqual(idle.ends, ["error event"]);
-  const writing = endableCall({ writableLength: 1 });
-  endCall(writing, unavailable("bye"));
-  assert.deepEqual(writing.ends, ["status"]);
-});
-
-Deno.test("a call that has ended is not ended again", () => {
-  const over = [
-    endableCall({ cancelled: true }),
-    endableCall({ writableEnded: true, writableLength: 1 }),
-  ];
-  for (const call of over) endCall(call, unavailable("bye"));
-  const gone = endableCall({ writableLength: 1 });
-  endCall(gone, new ClientGone());
-  assert.deepEqual([...over, gone].map(({ ends }) => ends), [[], [], []]);
 });

@@ -2,26 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import {
-  canFrame,
-  frame,
-} from "../../../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
-
-interface Handler {
-  readonly handler: { readonly serialize: (message: Buffer) => Buffer };
-}
-
-/** Frames like the class of grpc-js 1.14.7. */
-class KnownFraming {
-  serializeMessage(this: Handler, value: Buffer): Uint8Array {
-    const message = this.handler.serialize(value);
-    const output = Buffer.allocUnsafe(message.byteLength + 5);
-    output.writeUInt8(0, 0);
-    output.writeUInt32BE(message.byteLength, 1);
-    message.copy(output, 5);
-    return output;
-  }
-}
+import { frame } from "../../../../src/infrastructure/grpc/framed_batch.ts";
 
 /** Frames each message by itself, as specified by gRPC over HTTP/2. */
 function framesOf(bodies: readonly Uint8Array[]): Uint8Array {
@@ -57,41 +38,6 @@ Deno.test("lengths of one to four bytes are written completely", () => {
     const bodies = [new Uint8Array(1), new Uint8Array(length).fill(7)];
     const framed = Buffer.from(frame(bodies));
     assert(framed.equals(framesOf(bodies)), `length ${length}`);
-  }
-});
-
-Deno.test("the expected framing is supported", () => {
-  assert.equal(canFrame(new KnownFraming()), true);
-});
-
-Deno.test("an unexpected framing is not supported", () => {
-  const others: Record<string, object> = {
-    "prefix written last": new class {
-      serializeMessage(this: Handler, value: Buffer): Uint8Array {
-        const message = this.handler.serialize(value);
-        const output = Buffer.alloc(message.byteLength + 5);
-        message.copy(output);
-        output.writeUInt32BE(message.byteLength, 1);
-        return output;
-      }
-    }(),
-    "body without a prefix": new class {
-      serializeMessage(this: Handler, value: Buffer): Uint8Array {
-        const message = this.handler.serialize(value);
-        const output = Buffer.alloc(message.byteLength);
-        message.copy(output);
-        return output;
-      }
-    }(),
-    "parts instead of one piece": new class {
-      serializeMessage(): Uint8Array[] {
-        return [];
-      }
-    }(),
-    "no framing at all": new (class {})(),
-  };
-  for (const [name, call] of Object.entries(others)) {
-    assert.equal(canFrame(call), false, name);
   }
 });
 

@@ -1,11 +1,5 @@
 /**
- * Releases the requests of calls.
- *
- * - Product: @grpc/grpc-js 1.14.7.
- * - Symptom: it keeps what a deserializer returns while the call is open, which can be hours; a
- *   request can have megabytes.
- * - Report: none found.
- * - Test: "one symbol many times is not kept while its stream is open" fails without this.
+ * Releases the requests of calls, which can have megabytes while a call is open for hours.
  *
  * @module
  */

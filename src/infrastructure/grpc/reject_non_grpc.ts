@@ -1,0 +1,30 @@
+/**
+ * Rejects requests that are not gRPC with an HTTP error.
+ *
+ * @module
+ */
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { closeUnread } from "./http2_workarounds/stream_end.ts";
+
+/** The content types of both kinds of existing clients; parameters may follow. */
+const GRPC = /^application\/grpc(\+proto)?\s*(;|$)/;
+
+const EXPLANATION = "This port serves gRPC alone: POST, application/grpc. Health, " +
+  "metrics and a page for people are on STREAM_PROXY_HEALTH_PORT.\n";
+
+/** The HTTP status for a request that is not gRPC; undefined for one that is. */
+function httpErrorOf(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefined {
+  if (!GRPC.test(headers["content-type"] ?? "")) return { ":status": 415 };
+  if (headers[":method"] !== "POST") return { ":status": 405, allow: "POST" };
+  return undefined;
+}
+
+/** Rejects a request if it is not gRPC; returns whether it was rejected. */
+export function rejectNonGrpc(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+  const error = httpErrorOf(headers);
+  if (error === undefined) return false;
+  stream.respond({ ...error, "content-type": "text/plain; charset=utf-8" });
+  stream.end(EXPLANATION, () => closeUnread(stream));
+  stream.resume();
+  return true;
+}
