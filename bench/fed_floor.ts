@@ -33,7 +33,7 @@ export class FedFloor implements AsyncDisposable {
     return new FedFloor(new Lane(server, reader, port), feeder, made.move());
   }
 
-  /** Starts the feed. @param batch messages per write */
+  /** Starts the feed. @param batch messages per write, on average */
   async startFeed({ rate, batch }: { rate: number; batch: number }): Promise<void> {
     await this.lane.server.call("batches", { batch });
     await this.#feeder.call("start", { rate });

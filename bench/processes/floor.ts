@@ -86,12 +86,13 @@ async function writePaced(
   }
 }
 
-/** What is written for the frames of an upstream. */
-let fed = { bytes: new Uint8Array(0), batch: 0, credit: 0 };
+/** What the frames of an upstream have made due. */
+const fed = { batch: 1, messages: 0, writes: 0 };
+const prepared = new Map<number, Uint8Array>();
 
 /**
- * Reads an upstream with the proxy's WebSocket client and writes a batch to every stream as soon as
- * its frames have as many messages; decodes nothing.
+ * Reads an upstream with the proxy's WebSocket client; decodes nothing, and writes to every stream
+ * for its frames, `fed.batch` messages at a time on average.
  */
 async function follow(url: string, perFrame: number): Promise<void> {
   const { WebSocket } = await import("ws");
@@ -103,12 +104,22 @@ async function follow(url: string, perFrame: number): Promise<void> {
     else if (replies === 2) upstream.send('{"action":"subscribe","quotes":["*"]}');
     else if (replies > 3) {
       frames++;
-      fed.credit += perFrame;
-      for (; fed.credit >= fed.batch && fed.batch > 0; fed.credit -= fed.batch) {
-        for (const stream of streams) write(stream, fed.bytes, fed.batch);
-      }
+      writeFor(perFrame);
     }
   });
+}
+
+/** Writes the batches that are due with `messages` more. */
+function writeFor(messages: number): void {
+  fed.messages += messages;
+  fed.writes += messages / fed.batch;
+  for (; fed.writes >= 1; fed.writes--) {
+    const count = Math.ceil(fed.messages / Math.floor(fed.writes));
+    const bytes = prepared.get(count) ?? framedQuotes(count);
+    prepared.set(count, bytes);
+    fed.messages -= count;
+    for (const stream of streams) write(stream, bytes, count);
+  }
 }
 
 /** Writes to a stream unless it is full. */
@@ -197,9 +208,9 @@ await answerCommands({
   },
   stop: () => void run++,
   follow: ({ url, perFrame }: { url: string; perFrame: number }) => follow(url, perFrame),
-  /** @param batch messages per write for the frames of the upstream */
+  /** @param batch messages per write for the frames of the upstream, on average */
   batches({ batch }: { batch: number }): void {
-    fed = { bytes: framedQuotes(batch), batch, credit: 0 };
+    Object.assign(fed, { batch, messages: 0, writes: 0 });
   },
   skipped: () => skipped,
   use(): ProcessUse {

@@ -62,7 +62,7 @@ function describe({ clients, frames, naive, meta, heldMs = 0 }: FanOut) {
 async function startFloor(
   { shape, rate, isFed }: { shape: PoolShape; rate: number; isFed: boolean },
 ): Promise<AsyncDisposable & { readonly load: Load }> {
-  const batchOf = (proxied?: Window) => Math.round(proxied ? batchSize(proxied) : shape.perFrame);
+  const batchOf = (proxied?: Window) => proxied ? batchSize(proxied) : shape.perFrame;
   if (isFed) {
     const floor = await FedFloor.start(shape);
     return {
@@ -79,7 +79,7 @@ async function startFloor(
     load: {
       lane: floor.lane,
       start(proxied) {
-        const batch = batchOf(proxied);
+        const batch = Math.round(batchOf(proxied));
         return floor.startFeed({ batch, everyMs: 1000 * batch / rate });
       },
       stop: () => floor.stopFeed(),
@@ -135,7 +135,8 @@ async function fanOut(options: FanOut, effort: Effort): Promise<ScenarioResult> 
         "ratio to the floor",
         "×",
         rounds.map(({ first, second }) => cpuPerMessage(first) / cpuPerMessage(second)),
-        { text: "≤ 1.5", met: (ratio) => ratio <= 1.5 },
+        // A floor that reads each frame has the cost of a wake-up too, but not that of decoding.
+        frames ? undefined : { text: "≤ 1.5", met: (ratio) => ratio <= 1.5 },
       ),
       ...referenceFigures(rounds),
       figure("delivered", "messages/s", proxy.map(perSecond)),

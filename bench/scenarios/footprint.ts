@@ -30,6 +30,8 @@ interface Subject extends AsyncDisposable {
   readonly lane: Lane;
   startFlood(): Promise<unknown>;
   stopFlood(): Promise<unknown>;
+  /** Waits until this many symbols are acknowledged, where there are any. */
+  untilSubscribed?(symbols: number): Promise<void>;
 }
 
 type Start = (v8: readonly string[]) => Promise<Subject | undefined>;
@@ -42,6 +44,7 @@ const SUBJECTS: readonly Start[] = [
       lane: rig.proxy,
       startFlood: () => rig.startFeed(0),
       stopFlood: () => rig.stopFeed(),
+      untilSubscribed: (symbols) => rig.untilSubscribed(symbols),
       [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
     };
   },
@@ -146,14 +149,13 @@ async function collected(lane: Lane) {
 }
 
 /** Memory and time of many idle streams on few connections. */
-async function measureStreams({ lane }: Subject): Promise<Measured> {
+async function measureStreams({ lane, untilSubscribed }: Subject): Promise<Measured> {
   await open(lane, { connections: 1, each: 1, first: STREAMS });
   const before = await collected(lane);
   const start = performance.now();
   await open(lane, { connections: CONNECTIONS, each: STREAMS / CONNECTIONS, first: 0 });
   const ms = performance.now() - start;
-  // Until the proxy has subscribed to their symbols.
-  await pause(CALM_MS);
+  await untilSubscribed?.(STREAMS + 1);
   const after = await collected(lane);
   const values = {
     "RSS per stream": kib((after.rss - before.rss) / STREAMS),

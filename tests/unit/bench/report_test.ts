@@ -86,3 +86,14 @@ Deno.test("a table lines its columns up and says which aims are missed", () => {
     "",
   ]);
 });
+
+Deno.test("notes follow the figures of a table", () => {
+  const notes = ["reference in Go: left out: Go is not installed"];
+  const text = tableText({
+    scenario: "name",
+    about: "text",
+    figures: [figure("x", "ms", [1])],
+    notes,
+  });
+  assert.deepEqual(text.split("\n"), ["name: text", "  x  1  ms", `  ${notes[0]}`, ""]);
+});
