@@ -50,6 +50,8 @@ export function createCore(
     readonly orderStore: OrderStore | undefined;
     /** Where an edge receives the data from. @default sessions with Alpaca */
     readonly hub?: Hub | undefined;
+    /** Fires when another process may open sessions, so that these end now. @default never */
+    readonly revoked?: AbortSignal | undefined;
     readonly drain: Drain;
     readonly audit: StreamAudit;
     /** What a hub distributes its feeds with. @default none */

@@ -134,6 +134,8 @@ type FeedDependencies = Dependencies & {
   readonly journal: OrderJournal | undefined;
   /** Where the data comes from. @default sessions with Alpaca */
   readonly hub?: Hub | undefined;
+  /** Fires when another process may open sessions, so that these end now. @default never */
+  readonly revoked?: AbortSignal | undefined;
   /** Where frames and sessions are passed on to. @default nowhere */
   readonly tapOf?: ((feed: FeedId) => UpstreamTap | undefined) | undefined;
 };

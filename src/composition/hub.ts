@@ -78,10 +78,10 @@ export async function startHub(
   );
   // Shows the feeds as they are while none is followed.
   let core = createCore(config, { ...shared, orderStore: undefined });
-  const lead = async ({ signal }: Term) => {
+  const lead = async ({ signal, lost }: Term) => {
     const orders = { ...deps, counters: counters.orderStore, isActive };
     await using orderStore = await openOrderStore(config, orders);
-    core = createCore(config, { ...shared, orderStore, distribution });
+    core = createCore(config, { ...shared, orderStore, distribution, revoked: lost });
     if (orderStore) core.journal?.restore(await orderStore.load());
     await Promise.all([core.run(signal), distribution.run(core, signal)]);
     // That the sessions have ended, while the lease is still held.

@@ -154,6 +154,12 @@ export class ScriptedPeer {
     this.#socket.pause();
   }
 
+  /** Does not reply to close frames any more; the transport is still read. */
+  ignoreClose(): void {
+    // `ws` replies by this method.
+    this.#socket.close = () => {};
+  }
+
   /** Cuts the transport without a close frame. */
   drop(): void {
     this.#socket.terminate();

@@ -30,6 +30,8 @@ export interface Term {
   readonly number: bigint;
   /** Fires when the task must end: the lease is lost, or the process stops. */
   readonly signal: AbortSignal;
+  /** Fires when the lease is lost, also while the task ends: another process may take it soon. */
+  readonly lost: AbortSignal;
 }
 
 /** What a leadership needs. */
@@ -141,7 +143,11 @@ export class Leadership {
     ]);
     let hasFailed = false;
     try {
-      await lead({ number: held.term, signal: AbortSignal.any([signal, lost.signal]) });
+      await lead({
+        number: held.term,
+        signal: AbortSignal.any([signal, lost.signal]),
+        lost: lost.signal,
+      });
     } catch (cause) {
       log.error("The task of the lease's holder failed", { cause });
       hasFailed = true;

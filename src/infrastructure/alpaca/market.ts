@@ -127,6 +127,8 @@ export interface MarketStream {
   readonly clock: Clock;
   readonly log: Log;
   readonly deadlines: SessionDeadlines;
+  /** Fires when another process may open a session, so that this one ends now. @default never */
+  readonly revoked?: AbortSignal | undefined;
 }
 
 /** Opens sessions of one market data stream. */

@@ -25,6 +25,8 @@ import { isTunneled, TunnelAgent, type UpstreamProxy } from "./tunnel_agent.ts";
 
 /** How long to wait for the peer's reply to a close frame. */
 const CLOSE_TIMEOUT_MS = 2_000;
+/** The same, once another process may open a session: enough to send the close frame. */
+const REVOKED_CLOSE_MS = 50;
 const NORMAL_CLOSURE = 1000;
 const TOO_MANY_REQUESTS = 429;
 
@@ -91,6 +93,8 @@ interface SessionOptions<R> {
   };
   readonly clock: Clock;
   readonly deadlines: SessionDeadlines;
+  /** Fires when another process may open a session, so that this one ends now. @default never */
+  readonly revoked?: AbortSignal | undefined;
   /** Deliveries since the process started; see `read_throttle.ts`. @default none */
   readonly deliveries?: (() => number) | undefined;
 }
@@ -171,6 +175,7 @@ export abstract class Session<R> implements FeedSession {
       const message = `Connection closed with code ${code}${cause && `: ${cause}`}`;
       this.#socketEnded.resolve(new FeedFailure(message, { errorType: "closed" }));
     };
+    this.#endWhenRevoked();
   }
 
   /**
@@ -254,6 +259,26 @@ export abstract class Session<R> implements FeedSession {
     } finally {
       done.abort();
     }
+  }
+
+  /** In every state of the connection, also while it is dialed or closed. */
+  #endWhenRevoked(): void {
+    const { revoked, clock } = this.#options;
+    const { socket } = this;
+    if (!revoked) return;
+    const done = new AbortController();
+    const end = async () => {
+      if (socket.readyState === WebSocket.OPEN) socket.close(NORMAL_CLOSURE);
+      if (socket.readyState === WebSocket.CLOSING) await clock.sleep(REVOKED_CLOSE_MS, done.signal);
+      socket.terminate();
+      this.#tunnel?.destroy();
+    };
+    revoked.addEventListener("abort", end, { once: true });
+    void this.#socketEnded.promise.then(() => {
+      revoked.removeEventListener("abort", end);
+      done.abort();
+    });
+    if (revoked.aborted) void end();
   }
 
   async #close(): Promise<void> {

@@ -147,6 +147,7 @@ abstract class Dependencies {
   readonly counters = createCounters().feeds.sip;
   readonly events = new RecordingEvents();
   readonly abort = new AbortController();
+  readonly revocation = new AbortController();
   readonly nothing = new RecordingSink<never>();
 
   connect() {
@@ -166,7 +167,7 @@ export class Stocks extends Dependencies {
 
   constructor(url: string) {
     super();
-    const { clock, log, counters, quotes, nothing } = this;
+    const { clock, log, counters, quotes, nothing, revocation } = this;
     this.connector = createMarketConnector({
       url,
       format: stockFormat({ ...stockSinks(nothing), quotes }),
@@ -176,6 +177,7 @@ export class Stocks extends Dependencies {
       clock,
       log,
       deadlines: DEADLINES,
+      revoked: revocation.signal,
     });
   }
 }
@@ -187,7 +189,7 @@ export class Options extends Dependencies {
 
   constructor(url: string) {
     super();
-    const { clock, log, counters, quotes, nothing } = this;
+    const { clock, log, counters, quotes, nothing, revocation } = this;
     this.connector = createMarketConnector({
       url,
       format: optionFormat({ quotes, trades: nothing }),
@@ -197,6 +199,7 @@ export class Options extends Dependencies {
       clock,
       log,
       deadlines: DEADLINES,
+      revoked: revocation.signal,
     });
   }
 }
@@ -208,7 +211,7 @@ export class Trading extends Dependencies {
 
   constructor(url: string) {
     super();
-    const { clock, log, counters, orders: sink } = this;
+    const { clock, log, counters, orders: sink, revocation } = this;
     this.connector = createTradingConnector({
       url,
       sink,
@@ -217,6 +220,7 @@ export class Trading extends Dependencies {
       clock,
       log,
       deadlines: DEADLINES,
+      revoked: revocation.signal,
     });
   }
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { FeedFailure } from "../../../src/domain/connection/failure.ts";
 import { ScriptedExchange } from "../../support/scripted_exchange.ts";
+import { until } from "../../support/until.ts";
 import {
   acceptLogin,
   AUTHENTICATED,
@@ -230,6 +231,62 @@ Deno.test("fail ends a session with its first reason", async () => {
   await Promise.all([session.close(), session.close()]);
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
   assert.equal(await soon(session.ended), mute);
+});
+
+Deno.test("a revoked session ends without the reply to its close frame", async (t) => {
+  const states = {
+    "while it is up": () => {},
+    "while it is closed": (session: { close(): Promise<void> }) => void session.close(),
+  };
+  for (const [state, prepare] of Object.entries(states)) {
+    await t.step(state, async () => {
+      await using exchange = await ScriptedExchange.start();
+      const { stocks, peer, session } = await stockSession(exchange);
+      peer.ignoreClose();
+      prepare(session);
+      stocks.revocation.abort();
+      await stocks.clock.advance(50);
+      await exchange.transportEnded();
+      assert.equal((await soon(session.ended)).errorType, "closed");
+      await soon(session.close());
+      assert.equal(stocks.clock.sleepers, 0);
+    });
+  }
+});
+
+Deno.test("a revoked session sends its close frame", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { stocks, peer, session } = await stockSession(exchange);
+  stocks.revocation.abort();
+  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+  await soon(session.close());
+});
+
+Deno.test("a session is not opened once it is revoked", async (t) => {
+  await t.step("while it is dialed", async () => {
+    await using exchange = await ScriptedExchange.start();
+    exchange.upgrades = "never";
+    const stocks = new Stocks(exchange.url);
+    const connecting = stocks.connect();
+    await exchange.requested();
+    stocks.revocation.abort();
+    await assert.rejects(soon(connecting), FeedFailure);
+    await exchange.transportEnded();
+  });
+  await t.step("during its login", async () => {
+    await using exchange = await ScriptedExchange.start();
+    const stocks = new Stocks(exchange.url);
+    const connecting = stocks.connect();
+    const peer = await exchange.accept();
+    peer.ignoreClose();
+    peer.send(CONNECTED);
+    await until("it logs in", () => stocks.events.calls.length > 0);
+    stocks.revocation.abort();
+    const failed = assert.rejects(connecting, FeedFailure);
+    await stocks.clock.advance(50);
+    await exchange.transportEnded();
+    await soon(failed);
+  });
 });
 
 Deno.test("one connector opens one session after another", async () => {

@@ -191,6 +191,17 @@ Deno.test("a task has ended before another process can take the lease", async ()
   assert.equal(one.leadership.report.problem, undefined);
 });
 
+Deno.test("a lease that is lost while the task ends is reported as lost", async () => {
+  const { clock, store, one } = await pair();
+  one.closingMs = 2 * TTL_MS;
+  const [term] = one.running;
+  await one.stop();
+  assert.equal(term?.lost.aborted, false);
+  store.isReachable = false;
+  await clock.advance(TTL_MS * 2 / 3);
+  assert.equal(term?.lost.aborted, true);
+});
+
 Deno.test("a renewal that fails is repeated, and nothing ends", async () => {
   const { clock, store, one } = await pair();
   await clock.advance(TTL_MS / 3 - 1);
