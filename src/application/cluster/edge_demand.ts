@@ -1,16 +1,18 @@
 /**
- * What the edges of a hub subscribe: one session per edge and feed, each with the pairs that its
- * edge has subscribed, as references in the subscriptions of the feed.
+ * What the edges of a hub subscribe: the pairs of each session are references in the subscriptions
+ * of the feed.
  *
  * A request is answered when upstream has decided about each of its pairs, or after
- * {@linkcode REPLY_MS}. A session without a sign of life for {@linkcode EXPIRY_MS} ends. Pairs of a
- * session that ends keep their references for {@linkcode RELEASE_MS}, so that a session that
- * follows unsubscribes nothing: it takes over the references of the pairs that it subscribes again.
+ * {@linkcode REPLY_MS}.
  *
  * @module
  */
-import { PairDigest } from "../../domain/cluster/pair_digest.ts";
-import type { FeedId, FeedKind, MarketFeedId } from "../../domain/connection/feed.ts";
+import {
+  type FeedId,
+  type FeedKind,
+  FEEDS,
+  type MarketFeedId,
+} from "../../domain/connection/feed.ts";
 import {
   type Pair,
   pairKey,
@@ -26,6 +28,8 @@ import type { Log } from "../ports/log.ts";
 import type { EdgeReport } from "../status/reports.ts";
 import type { UpstreamEvents } from "../streaming/upstream_events.ts";
 import { EdgeQuotas } from "./edge_quotas.ts";
+import { type EdgeSession, EdgeSessions } from "./edge_sessions.ts";
+import { KeptPairs } from "./kept_pairs.ts";
 import type {
   AttachReply,
   AttachRequest,
@@ -37,10 +41,6 @@ import type {
 
 /** How long a request waits for upstream, in ms. */
 const REPLY_MS = 5_000;
-/** Time after which a session without a sign of life ends: three missed ones. */
-const EXPIRY_MS = 6_000;
-/** How long the pairs of a session that has ended are kept, in ms. */
-const RELEASE_MS = 5_000;
 /** How often sessions are checked, in ms. */
 const SWEEP_MS = 500;
 /** A check that is so late had no chance to receive signs of life before it, in ms. */
@@ -85,65 +85,34 @@ interface EdgeDemandOptions {
   readonly log: Log;
 }
 
-/** A request that waits for upstream. */
-interface Pending {
-  readonly pairs: readonly Pair[];
-  /** Those that the session did not have before. */
-  readonly added: readonly Pair[];
-  readonly answer: (reply: SubscribeReply) => void;
-  /** Monotonic ms. */
-  readonly until: number;
-}
-
-/** One edge on one feed. */
-interface EdgeSession {
-  readonly edge: string;
-  readonly feed: FeedId;
-  readonly term: bigint;
-  readonly pairs: Map<string, Pair>;
-  readonly digest: PairDigest;
-  /** Monotonic ms of the last sign of life. */
-  seenAt: number;
-  pending: Pending | undefined;
-  /** States that were sent without a request. */
-  states: number;
-}
-
-/** An edge with its sessions. */
-interface Edge {
-  readonly name: string;
-  /** Wall clock ms. */
-  readonly attachedAt: number;
-  readonly sessions: Map<FeedId, EdgeSession>;
-}
-
-/** Pairs of a session that has ended, whose references are removed later. */
-interface Release {
-  readonly edge: string;
-  readonly feed: FeedId;
-  readonly pairs: Map<string, Pair>;
-  /** Monotonic ms. */
-  readonly at: number;
-}
-
-/** The sessions of all edges. */
+/** The subscriptions of all edges. */
 export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried" | "subscription"> {
   readonly #options: EdgeDemandOptions;
-  readonly #edges = new Map<string, Edge>();
-  /** In the order of their times. */
-  #releases: Release[] = [];
+  readonly #sessions: EdgeSessions;
+  readonly #kept: KeptPairs;
   /** Wall clock ms at which upstream last began to carry something on a feed. */
   readonly #carriedAt = new Map<FeedId, number>();
-  /** Pairs of all sessions and releases. */
+  /** Pairs of all sessions, and those that are kept. */
   #pairs = 0;
   readonly #quotas: EdgeQuotas<EdgeSession>;
 
   constructor(options: EdgeDemandOptions) {
     this.#options = options;
+    const { clock, limits: { maxEdges } } = options;
+    this.#kept = new KeptPairs(clock, (feed, pairs) => this.#remove(feed, pairs));
+    this.#sessions = new EdgeSessions({
+      ...options,
+      maxEdges,
+      onEnd: (session) => {
+        this.#finish(session, { unknown: true });
+        this.#kept.keep(session);
+      },
+    });
     this.#quotas = new EdgeQuotas({
       ...options,
-      edgesOf: (feed) => [...this.#sessionsOf(feed)],
-      referencesOf: (session, key) => this.#referencesOf(session, key),
+      edgesOf: (feed) => [...this.#sessions.of(feed)],
+      referencesOf: (session, key) =>
+        this.#kept.count(session, key) + (session.pairs.has(key) ? 1 : 0),
       report: ({ edge, feed, term }, quota) => options.publishQuota(edge, { feed, term, quota }),
     });
   }
@@ -156,25 +125,25 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     const { edge, feed, held } = request;
     const kind = kinds[feed];
     const reason = this.#problemOf(request) ??
-      (held ? this.#continue(edge, feed, held) : this.#begin(edge, feed, term));
+      (held ? this.#continue(request, held) : this.#sessions.begin({ edge, feed, term }));
     if (kind === undefined) {
       return { term, next: 1, at, isUp: false, isKnown: false, kind, reason: reason ?? "" };
     }
     const position = { ...positionOf(feed), at };
     if (reason !== undefined) return { term, ...position, isKnown: false, kind, reason };
-    const session = this.#sessionOf(request);
+    const session = this.#sessions.find(request);
     const quota = session && feed !== "trading" ? this.#quotas.quotaFor(feed, session) : undefined;
     return { term, ...position, isKnown: true, kind, states: session?.states, quota };
   }
 
   /** Applies a request of an edge; `answer` is called once, maybe at a later time. */
   subscribe(request: SubscribeRequest, answer: (reply: SubscribeReply) => void): void {
-    const session = this.#sessionOf(request);
+    const session = this.#sessions.find(request);
     const { lease: { term }, clock } = this.#options;
     if (!session || session.term !== term || request.term !== term) {
       return answer({ unknown: true });
     }
-    session.seenAt = clock.monotonic();
+    this.#sessions.seen(session);
     // An edge has one request in flight: it does not wait for this one any more.
     this.#finish(session, this.#stateOf(session));
     if (request.pairs.length === 0) return answer(this.#stateOf(session));
@@ -185,22 +154,17 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       return answer(this.#stateOf(session));
     }
     const added = request.pairs.filter((pair) => !session.pairs.has(pairKey(pair)));
-    const releases = this.#releases.filter(({ edge, feed }) =>
-      edge === session.edge && feed === session.feed
-    );
-    const further = added.filter((pair) => !releases.some(({ pairs }) => pairs.has(pairKey(pair))));
+    const further = this.#kept.without(session, added);
     if (!this.#fits(session, sink, { added, further })) {
       // What an earlier session has left uses no slot that this one needs.
-      this.#drop(releases, added);
+      this.#kept.releaseExcept(session, added);
       if (!this.#fits(session, sink, { added, further })) return answer({ error: OVER_LIMIT });
     }
     for (const pair of added) {
-      const key = pairKey(pair);
-      session.pairs.set(key, pair);
+      session.pairs.set(pairKey(pair), pair);
       session.digest.add(pair);
-      // One of them has it at most.
-      for (const { pairs } of releases) pairs.delete(key);
     }
+    this.#kept.take(session, added);
     this.#pairs += further.length;
     for (const [channel, symbols] of byChannel(further)) sink.add(channel, symbols);
     this.#quotaChanged(session.feed);
@@ -225,7 +189,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
   subscription(feed: FeedId): void {
     const sink = this.#sinkOf(feed);
     if (!sink) return;
-    for (const session of this.#sessionsOf(feed)) if (session.pending) this.#check(session, sink);
+    for (const session of this.#sessions.of(feed)) if (session.pending) this.#check(session, sink);
     // A limit may have been learned, or a pair be rejected.
     this.#quotaChanged(feed);
   }
@@ -241,79 +205,41 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       last = now;
       if (!signal.aborted) this.#sweep(now, isLate);
     }
-    for (const { sessions } of this.#edges.values()) {
-      for (const session of sessions.values()) this.#end(session);
-    }
-    this.#edges.clear();
-    this.#release(Infinity);
+    this.#sessions.clear();
+    this.#kept.releaseDue(Infinity);
     this.#quotas.stop();
   }
 
   /** Reports every edge. */
   reports(): readonly EdgeReport[] {
-    const { clock } = this.#options;
-    const now = clock.monotonic();
-    return Array.from(this.#edges.values(), ({ name, attachedAt, sessions }) => {
-      const all = [...sessions.values()];
-      return {
-        edge: name,
-        attachedAt,
-        feeds: all.map(({ feed }) => feed),
-        pairs: all.reduce((sum, { pairs }) => sum + pairs.size, 0),
-        silenceMs: Math.min(...all.map(({ seenAt }) => now - seenAt)),
-      };
-    });
+    return this.#sessions.reports();
   }
 
   /** Number of attached edges. */
   get size(): number {
-    return this.#edges.size;
+    return this.#sessions.size;
   }
 
   /** Describes why a request cannot be served by this hub. */
   #problemOf({ edge, feed, kind }: AttachRequest): string | undefined {
-    const { kinds, limits: { maxEdges } } = this.#options;
+    const { kinds } = this.#options;
     const own = kinds[feed];
     if (own === undefined) return `The hub does not have the feed ${feed}`;
     if (own !== kind) return `The hub has the ${feed} feed of ${own}, the edge expects ${kind}`;
-    if (this.#edges.has(edge) || this.#edges.size < maxEdges) return undefined;
-    return `The hub has ${maxEdges} edges, the most it allows`;
-  }
-
-  #begin(edge: string, feed: FeedId, term: bigint): undefined {
-    const { clock, log } = this.#options;
-    let known = this.#edges.get(edge);
-    if (!known) {
-      known = { name: edge, attachedAt: clock.now(), sessions: new Map() };
-      this.#edges.set(edge, known);
-      log.info("Edge attached", { edge, edges: this.#edges.size });
-    }
-    const before = known.sessions.get(feed);
-    if (before) this.#end(before);
-    known.sessions.set(feed, {
-      edge,
-      feed,
-      term,
-      pairs: new Map(),
-      digest: new PairDigest(),
-      seenAt: clock.monotonic(),
-      pending: undefined,
-      states: 0,
-    });
+    return this.#sessions.problemOf(edge);
   }
 
   /** Describes why a session cannot continue. */
   #continue(
-    edge: string,
-    feed: FeedId,
+    request: AttachRequest,
     held: NonNullable<AttachRequest["held"]>,
   ): string | undefined {
-    const { lease: { term }, clock } = this.#options;
-    const session = this.#edges.get(edge)?.sessions.get(feed);
+    const { lease: { term } } = this.#options;
+    const session = this.#sessions.find(request);
     if (!session || session.term !== term || held.term !== term) {
       return "The hub has no session of this edge";
     }
-    session.seenAt = clock.monotonic();
+    this.#sessions.seen(session);
     const { pending, digest } = session;
     if (pending || held.digest === undefined || held.digest === String(digest)) return undefined;
     return "The hub has other subscriptions of this edge";
@@ -383,60 +309,16 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     if (feed !== "trading") this.#quotas.changed(feed);
   }
 
-  /** Number of references of a pair that are of the edge of a session, by the key of the pair. */
-  #referencesOf({ edge, feed, pairs }: EdgeSession, key: string): number {
-    const kept = this.#releases.filter((release) =>
-      release.edge === edge && release.feed === feed && release.pairs.has(key)
-    );
-    return kept.length + (pairs.has(key) ? 1 : 0);
-  }
-
-  /** Ends a session; its pairs are released later. */
-  #end(session: EdgeSession): void {
-    const { edge, feed, pairs } = session;
-    this.#finish(session, { unknown: true });
-    if (pairs.size === 0) return;
-    const at = this.#options.clock.monotonic() + RELEASE_MS;
-    this.#releases.push({ edge, feed, pairs, at });
-  }
-
-  /** Releases pairs early, except some. */
-  #drop(releases: readonly Release[], except: readonly Pair[]): void {
-    const kept = new Set(except.map(pairKey));
-    for (const { feed, pairs } of releases) {
-      const dropped = [...pairs].filter(([key]) => !kept.has(key));
-      for (const [key] of dropped) pairs.delete(key);
-      this.#remove(feed, dropped.map(([, pair]) => pair));
-    }
-  }
-
-  /** Releases what is due at a time. */
-  #release(now: number): void {
-    while (this.#releases[0] && this.#releases[0].at <= now) {
-      const { feed, pairs } = this.#releases.shift() as Release;
-      this.#remove(feed, [...pairs.values()]);
-    }
-  }
-
   /** @param isLate whether signs of life may wait to be received */
   #sweep(now: number, isLate: boolean): void {
-    const { log } = this.#options;
-    for (const { name, sessions } of this.#edges.values()) {
-      for (const session of sessions.values()) {
-        if (isLate) session.seenAt = Math.max(session.seenAt, now - EXPIRY_MS / 2);
-        const { pending, seenAt, feed } = session;
-        if (pending && pending.until <= now) {
-          this.#finish(session, this.#stateOf(session));
-        }
-        if (now - seenAt < EXPIRY_MS) continue;
-        this.#end(session);
-        sessions.delete(feed);
+    for (const feed of FEEDS) {
+      for (const session of this.#sessions.of(feed)) {
+        const { pending } = session;
+        if (pending && pending.until <= now) this.#finish(session, this.#stateOf(session));
       }
-      if (sessions.size > 0) continue;
-      this.#edges.delete(name);
-      log.warn("Edge expired", { edge: name, edges: this.#edges.size });
     }
-    this.#release(now);
+    this.#sessions.expire(now, isLate);
+    this.#kept.releaseDue(now);
   }
 
   /** Answers requests, and sends their state to the other sessions that have one of the symbols. */
@@ -449,7 +331,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     if (!sink || channel === undefined) return;
     this.#quotaChanged(feed);
     const keys = symbols.map((symbol) => pairKey({ channel, symbol }));
-    for (const session of this.#sessionsOf(feed)) {
+    for (const session of this.#sessions.of(feed)) {
       if (session.pending) {
         this.#check(session, sink);
         continue;
@@ -474,19 +356,6 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
       if (carried.length > 0) state.set(channel, new Set(carried.map(({ symbol }) => symbol)));
     }
     return { state, since };
-  }
-
-  #sessionOf(
-    { edge, feed }: Pick<AttachRequest, "edge" | "feed">,
-  ): EdgeSession | undefined {
-    return this.#edges.get(edge)?.sessions.get(feed);
-  }
-
-  *#sessionsOf(feed: FeedId): Generator<EdgeSession> {
-    for (const { sessions } of this.#edges.values()) {
-      const session = sessions.get(feed);
-      if (session) yield session;
-    }
   }
 
   #sinkOf(feed: FeedId): DemandSink | undefined {
