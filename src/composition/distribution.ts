@@ -125,7 +125,7 @@ export async function openDistribution(
         rest: new RestResponder(apiReader(hosts), {
           redact: redact(secrets),
           isIn: (text) => secrets.some((secret) => text.includes(secret)),
-        }),
+        }, (edge) => edges.isAttached(edge)),
         clock,
         log,
         counters: counters.distribution,

@@ -71,8 +71,15 @@ export async function openHub(
     ]);
   const client = new NatsClient({ name: "alpaca-stream-proxy-edge", access, clock, log });
   const { nats: { prefix }, limits, heartbeat: { timeoutMs } } = config;
-  const edge = crypto.getRandomValues(new Uint8Array(8)).toHex();
-  const link = new HubLink({ client, prefix, edge, clock, log, counters: counters.edge });
+  const [name, secret] = [randomHex(8), randomHex(16)];
+  const link = new HubLink({
+    client,
+    prefix,
+    edge: `${name}-${secret}`,
+    clock,
+    log,
+    counters: counters.edge,
+  });
   const forwarder = new HubRest(link, clock);
   const api = { forwarder, counters: counters.rest };
   const { stream, subjectOf } = orderStream(config);
@@ -113,4 +120,8 @@ export async function openHub(
       ),
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
+}
+
+function randomHex(bytes: number): string {
+  return crypto.getRandomValues(new Uint8Array(bytes)).toHex();
 }

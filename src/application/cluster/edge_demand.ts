@@ -215,6 +215,11 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     return this.#sessions.reports();
   }
 
+  /** Whether an edge is attached. */
+  isAttached(edge: string): boolean {
+    return this.#sessions.has(edge);
+  }
+
   /** Number of attached edges. */
   get size(): number {
     return this.#sessions.size;
@@ -239,7 +244,7 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     if (!session || session.term !== term || held.term !== term) {
       return "The hub has no session of this edge";
     }
-    this.#sessions.seen(session);
+    this.#sessions.continued(session);
     const { pending, digest } = session;
     if (pending || held.digest === undefined || held.digest === String(digest)) return undefined;
     return "The hub has other subscriptions of this edge";

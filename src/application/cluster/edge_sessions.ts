@@ -4,6 +4,7 @@
  * @module
  */
 import { PairDigest } from "../../domain/cluster/pair_digest.ts";
+import { publicNameOf } from "../../domain/cluster/edge_name.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Pair } from "../../domain/subscription/pairs.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -41,6 +42,8 @@ export interface EdgeSession {
 /** An edge with its sessions. */
 interface Edge {
   readonly name: string;
+  /** Whether it has continued a session; otherwise it makes room for others. */
+  hasContinued: boolean;
   /** Wall clock ms. */
   readonly attachedAt: number;
   readonly sessions: Map<FeedId, EdgeSession>;
@@ -58,6 +61,7 @@ interface EdgeSessionsOptions {
 /** The sessions of all edges. */
 export class EdgeSessions {
   readonly #options: EdgeSessionsOptions;
+  /** By their public names, the one that has attached first first. */
   readonly #edges = new Map<string, Edge>();
 
   constructor(options: EdgeSessionsOptions) {
@@ -71,7 +75,7 @@ export class EdgeSessions {
 
   /** The session of an edge on a feed. */
   find({ edge, feed }: Pick<EdgeSession, "edge" | "feed">): EdgeSession | undefined {
-    return this.#edges.get(edge)?.sessions.get(feed);
+    return this.#edgeOf(edge)?.sessions.get(feed);
   }
 
   /** The sessions of a feed. */
@@ -85,19 +89,24 @@ export class EdgeSessions {
   /** Describes why an edge can have no session. */
   problemOf(edge: string): string | undefined {
     const { maxEdges } = this.#options;
-    if (this.#edges.has(edge) || this.#edges.size < maxEdges) return undefined;
+    if (this.#edgeOf(edge)) return undefined;
+    if (this.#edges.has(publicNameOf(edge))) return "Another edge has this name";
+    if (this.#edges.size < maxEdges || this.#oldestNew()) return undefined;
     return `The hub has ${maxEdges} edges, the most it allows`;
   }
 
-  /** Begins a session, in the place of the one that the edge had on the feed. */
+  /** Whether an edge has a session. */
+  has(edge: string): boolean {
+    return this.#edgeOf(edge) !== undefined;
+  }
+
+  /**
+   * Begins a session, in the place of the one that the edge had on the feed. Without room for an
+   * edge, the oldest one that has not continued a session makes room.
+   */
   begin({ edge, feed, term }: Pick<EdgeSession, "edge" | "feed" | "term">): void {
-    const { clock, log, onEnd } = this.#options;
-    let known = this.#edges.get(edge);
-    if (!known) {
-      known = { name: edge, attachedAt: clock.now(), sessions: new Map() };
-      this.#edges.set(edge, known);
-      log.info("Edge attached", { edge, edges: this.#edges.size });
-    }
+    const { clock, onEnd } = this.#options;
+    const known = this.#edgeOf(edge) ?? this.#add(edge);
     const before = known.sessions.get(feed);
     if (before) onEnd(before);
     known.sessions.set(feed, {
@@ -117,6 +126,13 @@ export class EdgeSessions {
     session.seenAt = this.#options.clock.monotonic();
   }
 
+  /** Records that a session continues, which edges show every two seconds. */
+  continued(session: EdgeSession): void {
+    this.seen(session);
+    const edge = this.#edgeOf(session.edge);
+    if (edge) edge.hasContinued = true;
+  }
+
   /**
    * Ends the sessions without a sign of life.
    *
@@ -125,6 +141,7 @@ export class EdgeSessions {
   expire(now: number, isLate: boolean): void {
     const { log, onEnd } = this.#options;
     for (const { name, sessions } of this.#edges.values()) {
+      const edge = publicNameOf(name);
       for (const session of sessions.values()) {
         if (isLate) session.seenAt = Math.max(session.seenAt, now - EXPIRY_MS / 2);
         if (now - session.seenAt < EXPIRY_MS) continue;
@@ -132,8 +149,8 @@ export class EdgeSessions {
         onEnd(session);
       }
       if (sessions.size > 0) continue;
-      this.#edges.delete(name);
-      log.warn("Edge expired", { edge: name, edges: this.#edges.size });
+      this.#edges.delete(edge);
+      log.warn("Edge expired", { edge, edges: this.#edges.size });
     }
   }
 
@@ -150,12 +167,34 @@ export class EdgeSessions {
     return Array.from(this.#edges.values(), ({ name, attachedAt, sessions }) => {
       const all = [...sessions.values()];
       return {
-        edge: name,
+        edge: publicNameOf(name),
         attachedAt,
         feeds: all.map(({ feed }) => feed),
         pairs: all.reduce((sum, { pairs }) => sum + pairs.size, 0),
         silenceMs: Math.min(...all.map(({ seenAt }) => now - seenAt)),
       };
     });
+  }
+
+  #edgeOf(name: string): Edge | undefined {
+    const edge = this.#edges.get(publicNameOf(name));
+    return edge?.name === name ? edge : undefined;
+  }
+
+  #add(name: string): Edge {
+    const { maxEdges, clock, log, onEnd } = this.#options;
+    const oldest = this.#edges.size < maxEdges ? undefined : this.#oldestNew();
+    if (oldest) {
+      this.#edges.delete(publicNameOf(oldest.name));
+      for (const session of oldest.sessions.values()) onEnd(session);
+    }
+    const edge = { name, hasContinued: false, attachedAt: clock.now(), sessions: new Map() };
+    this.#edges.set(publicNameOf(name), edge);
+    log.info("Edge attached", { edge: publicNameOf(name), edges: this.#edges.size });
+    return edge;
+  }
+
+  #oldestNew(): Edge | undefined {
+    return this.#edges.values().find(({ hasContinued }) => !hasContinued);
   }
 }

@@ -13,7 +13,10 @@ import type { RestPurpose } from "../status/counters.ts";
  * feed), or continues: sent every two seconds.
  */
 export interface AttachRequest {
-  /** A name that the process of the edge has chosen at random: letters, digits, `-` and `_`. */
+  /**
+   * A name that the process of the edge has chosen at random: letters, digits, `-` and `_`. What
+   * follows the first `-` is secret (`edge_name.ts`).
+   */
   readonly edge: string;
   readonly feed: FeedId;
   /** The product that the edge is configured for. */

@@ -2,7 +2,8 @@
  * Sends the REST requests of edges with the credentials of the hub.
  *
  * Only what the program itself reads may be requested. Equal requests that are in flight at the
- * same time are one, also those that an edge repeats; more requests than allowed are refused.
+ * same time are one, also those that an edge repeats; more requests than allowed are refused. Some
+ * are kept for edges that have none in flight, so that a few edges do not exclude the others.
  *
  * @module
  */
@@ -34,6 +35,10 @@ interface Secrets {
 /** Different requests in flight, of all edges and of one. */
 const MAX_REQUESTS = 64;
 const MAX_REQUESTS_PER_EDGE = 16;
+/** Of all, those for edges that have none in flight. */
+const RESERVED = 16;
+/** In the place of the name of an edge that is not attached, which may be invented. */
+const NOT_ATTACHED = "";
 const FORBIDDEN = 403;
 
 /** Paths that may be requested, by API. */
@@ -50,26 +55,31 @@ const ALLOWED: Readonly<Record<RestRequest["api"], RegExp>> = {
 export class RestResponder {
   readonly #reader: ApiReader;
   readonly #secrets: Secrets;
+  readonly #isAttached: (edge: string) => boolean;
   /** Replies to come, by request. */
   readonly #inFlight = new Map<string, Promise<RestReply>>();
   /** The requests in flight of each edge that has some. */
   readonly #byEdge = new Map<string, Set<string>>();
 
-  constructor(reader: ApiReader, secrets: Secrets) {
+  /** @param isAttached whether an edge has a session with this hub */
+  constructor(reader: ApiReader, secrets: Secrets, isAttached: (edge: string) => boolean) {
     this.#reader = reader;
     this.#secrets = secrets;
+    this.#isAttached = isAttached;
   }
 
   /** Answers a request; never rejects. */
   async respond(request: RestRequest, signal: AbortSignal): Promise<RestReply> {
-    const { edge, api, path, query } = request;
+    const { api, path, query } = request;
     if (!ALLOWED[api].test(path)) return refusal(FORBIDDEN, `${path} may not be requested`);
     const key = `${api} ${path}?${query}`;
+    const edge = this.#isAttached(request.edge) ? request.edge : NOT_ATTACHED;
     const own = this.#byEdge.get(edge) ?? new Set();
     if (!own.has(key) && own.size >= MAX_REQUESTS_PER_EDGE) return { busy: true };
     let reply = this.#inFlight.get(key);
     if (!reply) {
-      if (this.#inFlight.size >= MAX_REQUESTS) return { busy: true };
+      const limit = own.size === 0 ? MAX_REQUESTS : MAX_REQUESTS - RESERVED;
+      if (this.#inFlight.size >= limit) return { busy: true };
       reply = this.#read(request, signal).finally(() => this.#inFlight.delete(key));
       this.#inFlight.set(key, reply);
     }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { publicNameOf } from "../../domain/cluster/edge_name.ts";
 import { FAILURE_TYPES, type FailureType } from "../../domain/connection/failure.ts";
 import { type FeedId, type FeedKind, FEEDS } from "../../domain/connection/feed.ts";
 import {
@@ -52,7 +53,7 @@ export function hubSubjects(prefix: string): HubSubjects {
     attach: `${prefix}.hub.attach`,
     subscribe: `${prefix}.hub.subscribe`,
     rest: `${prefix}.hub.rest`,
-    edge: (edge) => `${prefix}.edge.${edge}`,
+    edge: (edge) => `${prefix}.edge.${publicNameOf(edge)}`,
   };
 }
 

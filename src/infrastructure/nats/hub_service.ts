@@ -5,6 +5,7 @@
  */
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import type { EdgeDemand } from "../../application/cluster/edge_demand.ts";
+import { EdgeRates } from "../../application/cluster/edge_rates.ts";
 import type { EdgeQuota, EdgeState, SubscribeReply } from "../../application/cluster/messages.ts";
 import type { RestResponder } from "../../application/cluster/rest_responder.ts";
 import type { Clock } from "../../application/ports/clock.ts";
@@ -14,7 +15,6 @@ import type {
   EdgeOutcome,
   EdgeRequest,
 } from "../../application/status/counters.ts";
-import { TokenBucket } from "../../domain/limits/token_bucket.ts";
 import type { BoundedPublisher } from "./bounded_publisher.ts";
 import {
   encodeAttachReply,
@@ -30,8 +30,6 @@ import {
 } from "./hub_protocol.ts";
 import type { NatsClient } from "./nats_client.ts";
 
-/** Requests of all edges: 1,000 edges send 2,500 a second; more are not read. */
-const RATE = { perMs: 5, burst: 10_000 } as const;
 const BAD_REQUEST = 400;
 /** What REST replies, which are large, may take of what waits for NATS: frames need the rest. */
 const REST_SHARE = 1 / 2;
@@ -55,11 +53,11 @@ interface HubServiceOptions {
 /** Answers the requests of edges. */
 export class HubService {
   readonly #options: HubServiceOptions;
-  readonly #requests: TokenBucket;
+  readonly #rates: EdgeRates;
 
   constructor(options: HubServiceOptions) {
     this.#options = options;
-    this.#requests = new TokenBucket(RATE, options.clock.monotonic());
+    this.#rates = new EdgeRates(options.clock);
   }
 
   /** Sends an edge what is carried for it. */
@@ -124,8 +122,8 @@ export class HubService {
       readonly refuse: (reason: string) => Uint8Array;
     },
   ): void {
-    const { clock, log } = this.#options;
-    if (!INBOX.test(message.reply ?? "") || this.#requests.take(clock.monotonic()) > 0) {
+    const { log } = this.#options;
+    if (!INBOX.test(message.reply ?? "") || !this.#rates.take(sourceOf(message))) {
       return this.#count(kind, "dropped");
     }
     try {
@@ -143,6 +141,7 @@ export class HubService {
   readonly #attach = (message: Msg): void => {
     const reply = this.#options.demand.attach(readAttach(message.data));
     if (!reply) return this.#count("attach", "dropped");
+    if (reply.isKnown) this.#rates.admit(sourceOf(message));
     this.#reply("attach", reply.isKnown ? "ok" : "refused", message, encodeAttachReply(reply));
   };
 
@@ -180,6 +179,11 @@ export class HubService {
   #count(kind: EdgeRequest, outcome: EdgeOutcome): void {
     this.#options.counters.requests[kind][outcome]++;
   }
+}
+
+/** Where an edge receives its replies: each of them has a subject of its own below it. */
+function sourceOf({ reply = "" }: Msg): string {
+  return reply.slice(0, reply.lastIndexOf("."));
 }
 
 function refuseAttach(reason: string): Uint8Array {

@@ -93,6 +93,7 @@ class Served implements AsyncDisposable {
       rest: new RestResponder(
         { read: () => Promise.resolve({ body: this.body, serverTime: 5 }) },
         { redact: (text) => text, isIn: () => false },
+        () => true,
       ),
       clock: new ManualClock(),
       log,

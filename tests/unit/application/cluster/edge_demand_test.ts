@@ -378,9 +378,45 @@ Deno.test("an edge that does not match the hub is refused with the reason", () =
   assert.equal(news?.reason, "The hub does not have the feed news");
   const other = demand.attach({ edge: "a", feed: "sip", kind: "sip" });
   assert.equal(other?.reason, "The hub has the sip feed of iex, the edge expects sip");
-  for (const edge of ["a", "b", "c"]) hub.attach(edge);
+  for (const edge of ["a", "b", "c"]) {
+    hub.attach(edge);
+    hub.attach(edge, null);
+  }
   assert.equal(hub.attach("d").reason, "The hub has 3 edges, the most it allows");
   assert.equal(hub.attach("a").isKnown, true);
+});
+
+Deno.test("edges that only attach leave their place to others, and the others keep theirs", () => {
+  const hub = new Hub();
+  for (const edge of ["a", "b"]) {
+    hub.attach(edge);
+    hub.attach(edge, null);
+  }
+  hub.subscribe("a", "AAPL");
+  for (let i = 0; i < 100; i++) {
+    const name = `invented${i}`;
+    assert.equal(hub.attach(name).isKnown, true);
+    hub.subscribe(`invented${i - 1}`, "MSFT");
+  }
+  assert.deepEqual(hub.demand.reports().map(({ edge }) => edge), ["a", "b", "invented99"]);
+  assert.deepEqual(hub.requested, ["trades AAPL 1"]);
+  assert.deepEqual(["a", "b"].map((edge) => hub.attach(edge, null).isKnown), [true, true]);
+  hub.attach("c");
+  hub.attach("c", null);
+  assert.equal(hub.attach("d").isKnown, false);
+});
+
+Deno.test("an edge cannot use the name of another, nor what is secret of it", () => {
+  const hub = new Hub();
+  hub.attach("a-secret");
+  hub.subscribe("a-secret", "AAPL");
+  for (const name of ["a", "a-other", "a-"]) {
+    assert.equal(hub.attach(name).reason, "Another edge has this name");
+    assert.deepEqual(hub.request(name, "unsubscribe", trades("AAPL")), [{ unknown: true }]);
+  }
+  assert.deepEqual(hub.requested, ["trades AAPL 1"]);
+  assert.deepEqual(hub.demand.reports().map(({ edge }) => edge), ["a"]);
+  assert.doesNotMatch(JSON.stringify(hub.log.records), /secret/);
 });
 
 Deno.test("without a session of the hub an edge receives the reason, and waits", () => {

@@ -35,7 +35,7 @@ function responder() {
   const rest = new RestResponder(api, {
     redact: (text) => text.replaceAll(SECRET, "<secret>"),
     isIn: (text) => text.includes(SECRET),
-  });
+  }, (edge) => !edge.startsWith("invented"));
   const ask = (changes: Partial<RestRequest> = {}): Promise<RestReply> =>
     rest.respond({ ...QUOTES, ...changes }, AbortSignal.any([]));
   return { api, ask };
@@ -114,13 +114,27 @@ Deno.test("requests of one edge and of all are bounded", async () => {
   const OVER = { busy: true };
   assert.deepEqual(await ask({ query: query() }), OVER);
   const repeated = ask({ query: "symbols=S0" });
-  for (const edge of ["b", "c", "d"]) {
+  for (const edge of ["b", "c"]) {
     for (let i = 0; i < 16; i++) waiting.push(ask({ edge, query: query() }));
   }
+  for (let edge = 0; edge < 16; edge++) {
+    waiting.push(ask({ edge: `d${edge}`, query: query() }));
+    assert.deepEqual(await ask({ edge: `d${edge}`, query: query() }), OVER, "one each");
+  }
+  assert.equal(api.requests.length, 64);
   assert.deepEqual(await ask({ edge: "e", query: query() }), OVER);
   api.requests[0]?.reply.resolve({ body: "{}", serverTime: 0 });
   await settle();
   assert.deepEqual(await repeated, { body: "{}", serverTime: 0 });
   ask({ edge: "e", query: query() });
   assert.equal(api.requests.length, 65);
+});
+
+Deno.test("requests of invented edges leave room for those that are attached", async () => {
+  const { api, ask } = responder();
+  for (let i = 0; i < 100; i++) ask({ edge: `invented${i}`, query: `symbols=S${i}` });
+  assert.equal(api.requests.length, 16);
+  ask({ edge: "a", query: "symbols=AAPL" });
+  assert.equal(api.requests.length, 17);
+  assert.deepEqual(await ask({ edge: "invented", query: "symbols=MSFT" }), { busy: true });
 });
