@@ -31,7 +31,7 @@ export async function recordHub(
   origin: Extract<RecordOrigin, { type: "hub" }>,
   { sink, terminal }: { readonly sink: BatchSink; readonly terminal: Terminal },
 ): Promise<void> {
-  const access = natsAccess(config);
+  const access = natsAccess(config, "record");
   if (!access) throw new CannotRecord("STREAM_PROXY_NATS_URL is not set");
   const { clock, signal } = terminal;
   const log = terminalLog(terminal);

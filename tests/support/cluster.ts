@@ -3,6 +3,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import type { Clock } from "../../src/application/ports/clock.ts";
 import { type RunningHub, startHub } from "../../src/composition/hub.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
@@ -13,7 +14,7 @@ import {
   startSimulator,
 } from "@alpaca-stream-proxy/simulator";
 import { FREE_PORTS, type Harness, type HarnessOptions } from "./harness.ts";
-import { NatsServer } from "./nats_server.ts";
+import { documentedUsers, NatsServer } from "./nats_server.ts";
 import { RecordingLog } from "./recording_log.ts";
 import { until } from "./until.ts";
 
@@ -27,8 +28,6 @@ export interface ClusterOptions {
   readonly clock?: Clock;
   /** Whether edges serve the WebSocket API, on a free port. @default false */
   readonly websocket?: boolean;
-  /** Further lines of the configuration of nats-server. */
-  readonly nats?: string;
   /** @default 1 */
   readonly edges?: number;
 }
@@ -36,7 +35,7 @@ export interface ClusterOptions {
 /** An edge, with what a harness has of a single process. */
 export type Edge = Harness;
 
-/** A running cluster. */
+/** A running cluster, whose hubs and edges are the documented users of NATS. */
 export interface Cluster extends AsyncDisposable {
   readonly simulator: Simulator;
   readonly nats: NatsServer;
@@ -83,14 +82,16 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const simulator = made.use(
     await startSimulator({ messagesPerSecond: 0, ...options.simulator }),
   );
-  const nats = made.use(await NatsServer.start(options.nats));
+  const nats = made.use(await NatsServer.start(await documentedUsers()));
   const env = clusterEnv(simulator, nats, options.env);
   const clock = options.clock && { clock: options.clock };
   const hubLog = new RecordingLog();
-  const hubConfig = () => parseConfig({ ...env.hub, ...options.hubEnv });
+  const edgeLogs: RecordingLog[] = [];
+  const hubConfig = () => parseConfig({ ...env.hub, ...loginOf("hub"), ...options.hubEnv });
   const start = async (resources: AsyncDisposableStack) => {
     const log = new RecordingLog();
-    const config = parseConfig(env.edge);
+    edgeLogs.push(log);
+    const config = parseConfig({ ...env.edge, ...loginOf("edge") });
     const websocket = { ...config.websocket, isEphemeral: options.websocket ?? false };
     const proxy = resources.use(await startProxy({ ...config, websocket }, { log, ...clock }));
     return edgeOf(simulator, proxy, log);
@@ -115,8 +116,19 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       edges.push(edge);
       return edge;
     },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await kept.disposeAsync();
+      const refused = [hubLog, ...edgeLogs].flatMap(({ records }) =>
+        records.filter(({ message }) => message === "NATS refused a request")
+      );
+      assert.deepEqual(refused, [], "the documented permissions suffice");
+    },
   };
+}
+
+/** The user of NATS of a role. */
+function loginOf(role: "hub" | "edge") {
+  return { STREAM_PROXY_NATS_USER: role, STREAM_PROXY_NATS_PASSWORD: role };
 }
 
 /** Starts a cluster with one edge, as a harness of that. */

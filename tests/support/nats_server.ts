@@ -4,8 +4,25 @@
  * @module
  */
 import { join } from "node:path";
+import { ROOT } from "../../scripts/delivery/generate.ts";
+import { NATS_USERS, natsPermissions } from "../../scripts/delivery/nats_permissions.ts";
 import { freePort } from "../docs/loopback.ts";
 import { until } from "./until.ts";
+
+/**
+ * Lines of a configuration with the users of docs/cluster/nats.conf, whose passwords are their
+ * names. A connection without a user may do everything.
+ */
+export async function documentedUsers(): Promise<string> {
+  const conf = await Deno.readTextFile(new URL("docs/cluster/nats.conf", ROOT));
+  const users = NATS_USERS.map((user) => ({
+    user,
+    password: user,
+    permissions: natsPermissions(conf, user),
+  }));
+  const authorization = { users: [...users, { user: "all", password: "all" }] };
+  return `authorization: ${JSON.stringify(authorization)}\nno_auth_user: all`;
+}
 
 /** A nats-server that keeps its data over restarts. */
 export class NatsServer implements AsyncDisposable {

@@ -102,7 +102,7 @@ export class HubLink {
     const { client, clock, log } = this.#options;
     const connection = await client.connection(signal);
     if (this.#opened?.connection === connection) return;
-    this.#opened = { connection, requests: new HubRequests(connection, clock) };
+    this.#opened = { connection, requests: new HubRequests(connection, clock, client.inboxes) };
     const joiner = new MessageJoiner();
     connection.subscribe(this.subjects.edge(this.edge), {
       callback: (error, { data, headers }) => {

@@ -53,6 +53,7 @@ export function hubSubjects(prefix: string): HubSubjects {
     attach: `${prefix}.hub.attach`,
     subscribe: `${prefix}.hub.subscribe`,
     rest: `${prefix}.hub.rest`,
+    hubInboxes: `_INBOX.${prefix}.hub.`,
     edge: (edge) => `${prefix}.edge.${publicNameOf(edge)}`,
   };
 }
@@ -69,6 +70,8 @@ export interface HubSubjects {
   readonly subscribe: string;
   /** {@linkcode RestRequest}, which {@linkcode RestReply} answers. */
   readonly rest: string;
+  /** Where hubs receive replies of NATS begins with this. */
+  readonly hubInboxes: string;
   /** {@linkcode EdgeState} and {@linkcode EdgeQuota} for one edge, from the hub. */
   edge(edge: string): string;
 }

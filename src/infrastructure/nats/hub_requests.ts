@@ -34,13 +34,15 @@ const NO_RESPONDERS = 503;
 export class HubRequests {
   readonly #connection: NatsConnection;
   readonly #clock: Pick<Clock, "sleep">;
-  readonly #inbox = createInbox();
+  readonly #inbox: string;
   readonly #pending = new Map<string, Pending>();
   #sent = 0;
 
-  constructor(connection: NatsConnection, clock: Pick<Clock, "sleep">) {
+  /** @param inboxes the prefix of the subject of its replies. @default `_INBOX` */
+  constructor(connection: NatsConnection, clock: Pick<Clock, "sleep">, inboxes?: string) {
     this.#connection = connection;
     this.#clock = clock;
+    this.#inbox = createInbox(inboxes);
     connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (!error) this.#receive(message);

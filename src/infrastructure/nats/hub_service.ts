@@ -33,8 +33,11 @@ import type { NatsClient } from "./nats_client.ts";
 const BAD_REQUEST = 400;
 /** What REST replies, which are large, may take of what waits for NATS: frames need the rest. */
 const REST_SHARE = 1 / 2;
-/** Where replies may be sent: an edge must not make the hub publish on subjects of its own. */
-const INBOX = /^_INBOX\.[\w.-]{1,128}$/;
+/**
+ * Where replies may be sent, except to hubs: an edge must not make the hub publish on subjects on
+ * which the edge may not.
+ */
+const INBOX = /^_INBOX\.[\w.-]{1,256}$/;
 
 /** What the service needs. */
 interface HubServiceOptions {
@@ -122,8 +125,10 @@ export class HubService {
       readonly refuse: (reason: string) => Uint8Array;
     },
   ): void {
-    const { log } = this.#options;
-    if (!INBOX.test(message.reply ?? "") || !this.#rates.take(sourceOf(message))) {
+    const { log, subjects } = this.#options;
+    const { reply = "" } = message;
+    const isInbox = INBOX.test(reply) && !reply.startsWith(subjects.hubInboxes);
+    if (!isInbox || !this.#rates.take(sourceOf(message))) {
       return this.#count(kind, "dropped");
     }
     try {

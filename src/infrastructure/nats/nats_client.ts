@@ -18,6 +18,8 @@ import { connect } from "./connect.ts";
 export interface NatsAccess {
   /** `nats://` or `tls://` URLs of the servers; any of them will do. */
   readonly servers: readonly string[];
+  /** The prefix of subjects on which replies are received. @default `_INBOX` */
+  readonly inboxes?: string | undefined;
   readonly user?: { readonly name: string; readonly password: string } | undefined;
   readonly token?: string | undefined;
   /** Text of a `.creds` file: a user JWT and its NKey seed. */
@@ -73,6 +75,11 @@ export class NatsClient implements AsyncDisposable {
   /** How often the connection was lost. */
   get interruptions(): number {
     return this.#interruptions;
+  }
+
+  /** The prefix of subjects on which replies are received; `undefined` for the default. */
+  get inboxes(): string | undefined {
+    return this.#options.access.inboxes;
   }
 
   /** The connection, if there is one now. */
@@ -161,7 +168,7 @@ export function messageOf(error: unknown): string {
     : message;
 }
 
-function connectionOptions({ servers, user, token, tls, ...keys }: NatsAccess) {
+function connectionOptions({ servers, inboxes, user, token, tls, ...keys }: NatsAccess) {
   const options: ConnectionOptions = {
     servers: servers.map((server) => server.replace(/^\w+:\/\//, "")),
     pingInterval: PING_MS,
@@ -173,6 +180,7 @@ function connectionOptions({ servers, user, token, tls, ...keys }: NatsAccess) {
     ignoreClusterUpdates: true,
     // The permissions of the process name hosts, not their addresses.
     resolve: false,
+    ...(inboxes && { inboxPrefix: inboxes }),
   };
   if (servers.some((server) => server.startsWith("tls:")) || tls) {
     const { ca, certificate, key } = tls ?? {};

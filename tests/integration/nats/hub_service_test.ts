@@ -252,7 +252,15 @@ nats("the hub publishes to no subject that an edge chooses", async (server) => {
     },
   });
   const request = encodeAttach({ edge: "e", feed: "sip", kind: "iex" });
-  const chosen = [subjects.feed("sip"), subjects.edge("f"), "$JS.API.STREAM.DELETE.X", ""];
+  const hubInbox = "_INBOX.test.hub.user.x.1";
+  const chosen = [
+    subjects.feed("sip"),
+    subjects.edge("f"),
+    "$JS.API.STREAM.DELETE.X",
+    hubInbox,
+    "",
+  ];
+  hub.edge.subscribe(hubInbox, { callback: () => void received.push(hubInbox) });
   for (const reply of chosen) hub.edge.publish(subjects.attach, request, { reply });
   await hub.ask(subjects.attach, request);
   assert.deepEqual([hub.attached.length, received], [1, []]);
@@ -268,6 +276,21 @@ nats("a flood of requests is not read beyond a rate", async (server) => {
   const { attach } = hub.counters.requests;
   await until("all requests arrive", () => attach.ok + attach.dropped >= 20_000);
   assert(attach.dropped >= 10_000, `${attach.dropped} dropped`);
+});
+
+nats("an edge that floods the hub with requests leaves another edge its part", async (server) => {
+  await using hub = await Served.start(server);
+  const request = encodeAttach({ edge: "e", feed: "sip", kind: "iex" });
+  await hub.ask(subjects.attach, request);
+  const { attach } = hub.counters.requests;
+  const answered = attach.ok;
+  for (let i = 0; i < 20_000; i++) {
+    hub.edge.publish(subjects.attach, request, { reply: `_INBOX.flood${i % 3}.1` });
+  }
+  await hub.edge.flush();
+  await until("all requests arrive", () => attach.ok + attach.dropped >= answered + 20_000);
+  assert(attach.dropped > 5_000, `${attach.dropped} dropped`);
+  for (let i = 0; i < 100; i++) await hub.ask(subjects.attach, request);
 });
 
 nats("a hub that ends leaves its requests to others", async (server) => {

@@ -1,12 +1,13 @@
 /** What the users of NATS in docs/cluster/nats.conf may do, on a real nats-server. */
 import assert from "node:assert/strict";
-import { ROOT } from "../../../scripts/delivery/generate.ts";
-import { NATS_USERS, natsPermissions } from "../../../scripts/delivery/nats_permissions.ts";
+import type { NATS_USERS } from "../../../scripts/delivery/nats_permissions.ts";
+import { natsAccess } from "../../../src/composition/nats.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
+import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
 import { connect } from "../../../src/infrastructure/nats/connect.ts";
 import { KvLease } from "../../../src/infrastructure/nats/kv_lease.ts";
-import { NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
-import { NatsServer } from "../../support/nats_server.ts";
+import { type NatsAccess, NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
+import { documentedUsers, NatsServer } from "../../support/nats_server.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { requires } from "../../support/requires.ts";
 import { until } from "../../support/until.ts";
@@ -17,15 +18,23 @@ import { loadStored } from "../../../src/infrastructure/nats/stored_order_reader
 
 type User = typeof NATS_USERS[number];
 
-/** A server with the documented users, whose passwords are their names. */
+/** A server with the documented users. */
 async function start(): Promise<NatsServer> {
-  const conf = await Deno.readTextFile(new URL("docs/cluster/nats.conf", ROOT));
-  const users = NATS_USERS.map((user) => ({
-    user,
-    password: user,
-    permissions: natsPermissions(conf, user),
+  return await NatsServer.start(await documentedUsers());
+}
+
+/** How a hub or an edge reaches the server with its settings. */
+function accessOf(server: NatsServer, user: User): NatsAccess {
+  const access = natsAccess(parseConfig({
+    STREAM_PROXY_ROLE: user,
+    STREAM_PROXY_NATS_URL: server.url,
+    STREAM_PROXY_NATS_USER: user,
+    STREAM_PROXY_NATS_PASSWORD: user,
+    STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: "true",
+    ...(user === "hub" && { ALPACA_KEY: "key", ALPACA_SECRET: "secret" }),
   }));
-  return await NatsServer.start(`authorization: ${JSON.stringify({ users })}`);
+  assert.ok(access);
+  return access;
 }
 
 /** A connection that notes the violations of its permissions. */
@@ -94,10 +103,12 @@ Deno.test(requires(["nats-server"], {
     ];
     for (const subject of refused) assert.ok(await edge.isRefused(subject), subject);
     assert.ok(!await edge.isRefused("alpaca.hub.attach"));
-    for (const subject of ["alpaca.hub.>", "alpaca.orders.>", "$KV.>", ">"]) {
+    const unreadable = ["alpaca.hub.>", "alpaca.orders.>", "$KV.>", ">"];
+    const inboxes = ["_INBOX.>", "_INBOX.alpaca.hub.>", "_INBOX.alpaca.record.>"];
+    for (const subject of [...unreadable, ...inboxes]) {
       assert.ok(await edge.mayNotRead(subject), subject);
     }
-    for (const subject of ["alpaca.feed.sip", "alpaca.edge.this"]) {
+    for (const subject of ["alpaca.feed.sip", "alpaca.edge.this", "_INBOX.alpaca.edge.x.>"]) {
       assert.ok(!await edge.mayNotRead(subject), subject);
     }
   },
@@ -108,9 +119,13 @@ Deno.test(requires(["nats-server"], {
   fn: async () => {
     await using server = await start();
     await using hub = await login(server, "hub");
-    for (const subject of ["other.feed.sip", "$JS.API.STREAM.CREATE.OTHER", "$SYS.REQ.x"]) {
-      assert.ok(await hub.isRefused(subject), subject);
-    }
+    const refused = [
+      "other.feed.sip",
+      "$JS.API.STREAM.CREATE.OTHER",
+      "$SYS.REQ.x",
+      "_INBOX.other.x",
+    ];
+    for (const subject of refused) assert.ok(await hub.isRefused(subject), subject);
     for (const subject of ["alpaca.feed.sip", "alpaca.edge.one", "$KV.ALPACA_LEASE.hub"]) {
       assert.ok(!await hub.isRefused(subject), subject);
     }
@@ -125,7 +140,7 @@ Deno.test(requires(["nats-server"], {
     await using server = await start();
     const log = new RecordingLog();
     await using client = new NatsClient({
-      access: { servers: [server.url], user: { name: "hub", password: "hub" } },
+      access: accessOf(server, "hub"),
       name: "hub",
       clock: systemClock,
       log,
@@ -158,7 +173,7 @@ Deno.test(requires(["nats-server"], {
     const clock = systemClock;
     const client = (user: User) =>
       new NatsClient({
-        access: { servers: [server.url], user: { name: user, password: user } },
+        access: accessOf(server, user),
         name: user,
         clock,
         log,
@@ -195,5 +210,31 @@ Deno.test(requires(["nats-server"], {
     const read = await loadStored({ ...orders, client: edge, subject, signal });
     assert.equal(read.length, 1);
     assert.deepEqual(log.records.filter(({ level }) => level !== "info"), []);
+  },
+}));
+
+Deno.test(requires(["nats-server"], {
+  name: "edges with users of their own cannot read replies to each other",
+  fn: async () => {
+    const own = (user: string) =>
+      natsAccess(parseConfig({
+        STREAM_PROXY_ROLE: "edge",
+        STREAM_PROXY_NATS_URL: "nats://127.0.0.1:4222",
+        STREAM_PROXY_NATS_USER: user,
+        STREAM_PROXY_NATS_PASSWORD: "x",
+      }))?.inboxes;
+    assert.deepEqual(["edge-1", "edge-2", "any.one", "*"].map(own), [
+      "_INBOX.alpaca.edge.edge-1",
+      "_INBOX.alpaca.edge.edge-2",
+      "_INBOX.alpaca.edge",
+      "_INBOX.alpaca.edge",
+    ]);
+    const conf = (await documentedUsers())
+      .replaceAll("_INBOX.alpaca.edge.>", "_INBOX.alpaca.edge.edge.>");
+    await using server = await NatsServer.start(conf);
+    await using edge = await login(server, "edge");
+    assert.ok(await edge.mayNotRead("_INBOX.alpaca.edge.>"));
+    assert.ok(await edge.mayNotRead("_INBOX.alpaca.edge.edge-2.>"));
+    assert.ok(!await edge.mayNotRead("_INBOX.alpaca.edge.edge.>"));
   },
 }));
