@@ -72,7 +72,7 @@ interface EdgeDemandOptions {
   readonly kinds: Readonly<Partial<Record<FeedId, FeedKind>>>;
   /** Subscriptions of the feeds that have some. */
   readonly sinks: Readonly<Partial<Record<MarketFeedId, DemandSink>>>;
-  /** The revision of the lease, while this process holds it. */
+  /** The term of the lease, while this process holds it. */
   readonly lease: { readonly term: bigint | undefined };
   /** What is published of a feed at this moment. */
   readonly positionOf: (feed: FeedId) => Pick<AttachReply, "next" | "isUp" | "reason">;

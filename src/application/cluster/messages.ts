@@ -33,7 +33,7 @@ export interface AttachRequest {
 
 /** The answer to {@linkcode AttachRequest}. */
 export interface AttachReply {
-  /** Revision of the hub's lease, which the batches have too. */
+  /** Term of the hub's lease, which the batches have too. */
   readonly term: bigint;
   /** Number of the next entry of the feed. */
   readonly next: number;

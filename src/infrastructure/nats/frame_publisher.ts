@@ -34,7 +34,7 @@ const CHECK_MS = 500;
 interface FramePublisherOptions {
   readonly feeds: Iterable<FeedId>;
   readonly subjectOf: (feed: FeedId) => string;
-  /** The revision of the lease, while this process holds it. */
+  /** The term of the lease, while this process holds it. */
   readonly lease: { readonly term: bigint | undefined };
   readonly publisher: BoundedPublisher;
   readonly clock: Clock;

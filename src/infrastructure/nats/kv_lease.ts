@@ -2,9 +2,13 @@
  * A lease in a key-value bucket of NATS.
  *
  * The key is written with the revision that was written last, so that NATS decides who holds the
- * lease. The revision of the first write is the term. A process that stands by takes the lease when
- * the key was deleted, or when it has not changed for the time that its value names: measured here,
- * because NATS removes an expired key only up to twice that time later (nats-server 2.15.2).
+ * lease. The term is the revision of the first write, counted from the time at which the bucket was
+ * created: a bucket that is created again after NATS has lost its data begins with a higher term
+ * than all before, since revisions are fewer than milliseconds.
+ *
+ * A process that stands by takes the lease when the key was deleted, or when it has not changed for
+ * the time that its value names: measured here, because NATS removes an expired key only up to
+ * twice that time later (nats-server 2.15.2).
  *
  * @module
  */
@@ -77,7 +81,10 @@ export class KvLease implements Lease {
     const { kv } = await this.#open(signal);
     try {
       const revision = await this.#take(kv);
-      return revision === undefined ? undefined : this.#hold(kv, revision);
+      if (revision === undefined) return undefined;
+      // Asked for each time: another process may have created the bucket again.
+      const { streamInfo: { created } } = await kv.status();
+      return this.#hold(kv, { first: revision, createdAt: Date.parse(created) });
     } catch (error) {
       // The bucket may have been removed.
       this.#forget();
@@ -102,11 +109,18 @@ export class KvLease implements Lease {
     return this.#isOwn(text) || this.#hasExpired(text);
   }
 
-  #hold(kv: KV, first: number): HeldLease {
+  /**
+   * @param options.first revision of the first write
+   * @param options.createdAt wall clock ms of NATS at which the bucket was created
+   */
+  #hold(
+    kv: KV,
+    { first, createdAt }: { readonly first: number; readonly createdAt: number },
+  ): HeldLease {
     const { key, log, ttlMs } = this.#options;
     let last = first;
     return {
-      term: BigInt(first),
+      term: BigInt(createdAt + first),
       ttlMs,
       renew: async () => {
         let next = await this.#write(kv, last);

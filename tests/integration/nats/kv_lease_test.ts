@@ -1,7 +1,7 @@
 /** The lease of hubs on a real nats-server. */
 import assert from "node:assert/strict";
 import { jetstreamManager } from "@nats-io/jetstream";
-import type { LeaseChange } from "../../../src/application/ports/lease.ts";
+import type { HeldLease, LeaseChange } from "../../../src/application/ports/lease.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { connect } from "../../../src/infrastructure/nats/connect.ts";
 import { KvLease } from "../../../src/infrastructure/nats/kv_lease.ts";
@@ -125,17 +125,30 @@ nats("a server that cannot be reached is an error, not a long wait", async (serv
   await until("taken", () => one.acquire().then(Boolean, () => false), 20_000);
 });
 
-nats("a removed bucket is created again", async (server) => {
+nats("a bucket that was lost is created again, with higher terms than before", async (server) => {
   await using one = new Candidate(server, "one");
-  assert.ok(await one.acquire());
+  await using two = new Candidate(server, "two");
+  const first = await one.acquire();
+  assert.ok(first);
+  for (let i = 0; i < 5; i++) assert.ok(await first.renew());
+  assert.equal(await two.acquire(), undefined);
   await server.stop("SIGKILL");
   await server.forget();
   await server.run();
-  let term: bigint | undefined;
+  let second: HeldLease | undefined;
   await until("taken", async () => {
-    term = await one.acquire().then((lease) => lease?.term, () => undefined);
-    return term !== undefined;
+    second = await one.acquire().catch(() => undefined);
+    return second !== undefined;
   }, 20_000);
+  assert.ok(second && second.term > first.term);
+  await second.release();
+  // The other process has not noticed that the bucket is another one.
+  let third: HeldLease | undefined;
+  await until("taken by the other process", async () => {
+    third = await two.acquire().catch(() => undefined);
+    return third !== undefined;
+  }, 20_000);
+  assert.ok(third && third.term > second.term);
 });
 
 nats("a lease whose bucket was lost is not taken before it expires", async (server) => {
