@@ -70,7 +70,13 @@ export async function openDistribution(
       import("../infrastructure/nats/hub_protocol.ts"),
     ]);
   const client = resources.use(
-    new NatsClient({ name: "alpaca-stream-proxy hub", access, clock, log }),
+    new NatsClient({
+      name: "alpaca-stream-proxy hub",
+      access,
+      clock,
+      log,
+      shown: { in: counters.nats, as: "feeds" },
+    }),
   );
   const { nats: { prefix, retainBytes, retainAgeMs, replicas }, limits } = config;
   const subjects = protocol.hubSubjects(prefix);

@@ -69,7 +69,13 @@ export async function openHub(
       import("../infrastructure/nats/hub_session.ts"),
       import("../infrastructure/nats/stored_order_reader.ts"),
     ]);
-  const client = new NatsClient({ name: "alpaca-stream-proxy-edge", access, clock, log });
+  const client = new NatsClient({
+    name: "alpaca-stream-proxy-edge",
+    access,
+    clock,
+    log,
+    shown: { in: counters.nats, as: "edge" },
+  });
   const { nats: { prefix }, limits, heartbeat: { timeoutMs } } = config;
   const [name, secret] = [randomHex(8), randomHex(16)];
   const link = new HubLink({

@@ -69,7 +69,7 @@ export async function startHub(
     audit: new StreamAudit(log, clock),
   };
   const { drain } = shared;
-  const leadership = new Leadership({ ...deps, lease: await openLease(config, deps, resources) });
+  const leadership = new Leadership({ ...deps, lease: await openLease(config, shared, resources) });
   const isActive = () => leadership.term !== undefined;
   const distribution = await openDistribution(
     config,
@@ -79,8 +79,7 @@ export async function startHub(
   // Shows the feeds as they are while none is followed.
   let core = createCore(config, { ...shared, orderStore: undefined });
   const lead = async ({ signal, lost }: Term) => {
-    const orders = { ...deps, counters: counters.orderStore, isActive };
-    await using orderStore = await openOrderStore(config, orders);
+    await using orderStore = await openOrderStore(config, { ...shared, isActive });
     core = createCore(config, { ...shared, orderStore, distribution, revoked: lost });
     if (orderStore) core.journal?.restore(await orderStore.load());
     await Promise.all([core.run(signal), distribution.run(core, signal)]);

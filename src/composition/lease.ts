@@ -6,6 +6,7 @@
 import type { Clock } from "../application/ports/clock.ts";
 import type { Lease } from "../application/ports/lease.ts";
 import type { Log } from "../application/ports/log.ts";
+import type { ProxyCounters } from "../application/status/counters.ts";
 import type { Config } from "../infrastructure/config/config.ts";
 import type { KvLease } from "../infrastructure/nats/kv_lease.ts";
 import { natsAccess } from "./nats.ts";
@@ -13,7 +14,11 @@ import { natsAccess } from "./nats.ts";
 /** Makes the lease; NATS is connected in the background, until `resources` is disposed. */
 export async function openLease(
   config: Config,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, counters }: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly counters: Pick<ProxyCounters, "nats">;
+  },
   resources: AsyncDisposableStack,
 ): Promise<Lease> {
   const { nats: { prefix, replicas }, cluster: { leaseMs } } = config;
@@ -24,7 +29,13 @@ export async function openLease(
     import("../infrastructure/nats/kv_lease.ts"),
   ]);
   const client = resources.use(
-    new clients.NatsClient({ name: "alpaca-stream-proxy lease", access, clock, log }),
+    new clients.NatsClient({
+      name: "alpaca-stream-proxy lease",
+      access,
+      clock,
+      log,
+      shown: { in: counters.nats, as: "lease" },
+    }),
   );
   const lease: KvLease = new leases.KvLease({
     client,

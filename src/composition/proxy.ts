@@ -77,7 +77,7 @@ export async function startProxy(
   resources.use(hub);
   const orderStore = isEdge
     ? undefined
-    : await openOrderStore(config, { ...deps, counters: counters.orderStore });
+    : await openOrderStore(config, { ...deps, counters });
   resources.use(orderStore);
   const core = createCore(config, { ...deps, counters, orderStore, hub, drain, audit });
   const { limits } = config;

@@ -6,7 +6,7 @@
 import type { Clock } from "../application/ports/clock.ts";
 import type { Log } from "../application/ports/log.ts";
 import type { OrderStore, StoredEntry } from "../application/ports/order_store.ts";
-import type { OrderStoreCounters } from "../application/status/counters.ts";
+import type { ProxyCounters } from "../application/status/counters.ts";
 import { supervise } from "../application/timing/supervise.ts";
 import { type Config, requireCredentials } from "../infrastructure/config/config.ts";
 import type { JetStreamOrders } from "../infrastructure/nats/jetstream_orders.ts";
@@ -37,7 +37,7 @@ export async function openOrderStore(
   { clock, log, counters, isActive = () => true }: {
     readonly clock: Clock;
     readonly log: Log;
-    readonly counters: OrderStoreCounters;
+    readonly counters: Pick<ProxyCounters, "nats" | "orderStore">;
     /** Whether this process may store; otherwise what waits is dropped. @default always */
     readonly isActive?: () => boolean;
   },
@@ -49,7 +49,13 @@ export async function openOrderStore(
     import("../infrastructure/nats/nats_client.ts"),
     import("../infrastructure/nats/jetstream_orders.ts"),
   ]);
-  const client = new clients.NatsClient({ name: "alpaca-stream-proxy", access, clock, log });
+  const client = new clients.NatsClient({
+    name: "alpaca-stream-proxy",
+    access,
+    clock,
+    log,
+    shown: { in: counters.nats, as: "orders" },
+  });
   // Accounts that share a prefix by mistake must not share their orders.
   const account = await digest(requireCredentials(config).trading.key.reveal());
   const { stream, subjects, subjectOf } = orderStream(config);
@@ -63,7 +69,7 @@ export async function openOrderStore(
     maxAgeMs: limits.orderJournalMs,
     clock,
     log,
-    counters,
+    counters: counters.orderStore,
     isActive,
   });
   const over = new AbortController();

@@ -41,6 +41,19 @@ export const CLUSTER_SCENARIOS: readonly Scenario[] = [
     firing: [],
   },
   {
+    name: "one of ten edges has no connection to NATS",
+    minutes: 60,
+    series: {
+      up: () => 1,
+      ...ofEdges(
+        "alpaca_proxy_nats_connected",
+        'connection="edge"',
+        (minute, index) => Number(index > 0 || minute < 10 || minute >= 20),
+      ),
+    },
+    firing: [{ alert: "AlpacaNatsDisconnected", from: 12, to: 20 }],
+  },
+  {
     name: "two of ten edges are cut off, then no hub has the lease",
     minutes: 60,
     series: {

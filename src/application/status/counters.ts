@@ -313,6 +313,12 @@ export interface TlsCounters {
   expiresAt: number | undefined;
 }
 
+/** What connections to NATS are for: values of the `connection` label. */
+export type NatsPurpose = "edge" | "feeds" | "lease" | "orders";
+
+/** Whether each connection to NATS that the process keeps is open. */
+export type NatsConnections = Partial<Record<NatsPurpose, boolean>>;
+
 /** All counters of one proxy. */
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
@@ -331,6 +337,7 @@ export interface ProxyCounters {
   readonly rest: RestCounters;
   readonly tls: TlsCounters;
   readonly edge: EdgeCounters;
+  readonly nats: NatsConnections;
   /** Connections that could not be accepted, by reason. */
   readonly acceptFailures: Record<AcceptFailure, number>;
   /** How late timers fire. */
@@ -404,6 +411,7 @@ export function createCounters(): ProxyCounters {
       requests: perRequest(() => emptyLatency(REQUEST_BUCKETS)),
       unanswered: zeroes(EDGE_REQUESTS),
     },
+    nats: {},
     acceptFailures: zeroes(ACCEPT_FAILURES),
     loopDelay: emptyLatency(),
     endToEnd: Object.fromEntries(

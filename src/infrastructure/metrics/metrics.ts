@@ -507,6 +507,17 @@ export const METRICS = {
       return cluster ? [{ labels: { role: cluster.role }, value: 1 }] : [];
     },
   },
+  natsConnected: {
+    name: "alpaca_proxy_nats_connected",
+    type: "gauge",
+    help: "1 while a connection to NATS is open, 0 while it is opened; absent without NATS",
+    labels: ["connection"],
+    read: ({ counters }) =>
+      Object.entries(counters.nats).map(([connection, isOpen]) => ({
+        labels: { connection },
+        value: Number(isOpen),
+      })),
+  },
   leaseHeld: {
     name: "alpaca_proxy_lease_held",
     type: "gauge",

@@ -12,6 +12,7 @@ import {
 } from "@nats-io/nats-core";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
+import type { NatsConnections, NatsPurpose } from "../../application/status/counters.ts";
 import { connect } from "./connect.ts";
 
 /** How NATS is reached. */
@@ -41,6 +42,8 @@ interface NatsClientOptions {
   readonly name: string;
   /** How long a server may take to accept a connection, in ms. @default 2 s */
   readonly connectTimeoutMs?: number;
+  /** What the connection is for, and where is recorded whether it is open. @default nowhere */
+  readonly shown?: { readonly in: NatsConnections; readonly as: NatsPurpose } | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -65,6 +68,7 @@ export class NatsClient implements AsyncDisposable {
 
   constructor(options: NatsClientOptions) {
     this.#options = options;
+    this.#setOpen(undefined);
   }
 
   /** Whether there is a connection now; requests over one that is lost fail. */
@@ -112,6 +116,14 @@ export class NatsClient implements AsyncDisposable {
     this.#over.abort();
     const connection = await this.#connection?.catch(() => undefined);
     await connection?.close();
+    const { shown } = this.#options;
+    if (shown) delete shown.in[shown.as];
+  }
+
+  #setOpen(connection: NatsConnection | undefined): void {
+    const { shown } = this.#options;
+    this.#open = connection;
+    if (shown && !this.#over.signal.aborted) shown.in[shown.as] = connection !== undefined;
   }
 
   async #connect(signal: AbortSignal): Promise<NatsConnection> {
@@ -122,7 +134,7 @@ export class NatsClient implements AsyncDisposable {
       try {
         const connection = await connect({ name, timeout, ...connectionOptions(access) });
         log.info("Connected to NATS", { server: connection.getServer() });
-        this.#open = connection;
+        this.#setOpen(connection);
         this.#follow(connection);
         return connection;
       } catch (error) {
@@ -144,17 +156,17 @@ export class NatsClient implements AsyncDisposable {
     const { log } = this.#options;
     for await (const status of connection.status()) {
       if (status.type === "disconnect") {
-        this.#open = undefined;
+        this.#setOpen(undefined);
         this.#interruptions++;
         if (!this.#over.signal.aborted) log.warn("NATS connection lost, reconnecting");
       } else if (status.type === "reconnect") {
-        this.#open = connection;
+        this.#setOpen(connection);
         log.info("Connected to NATS again", { server: status.server });
       } else if (status.type === "error") {
         log.error("NATS refused a request", { cause: status.error.message });
       }
     }
-    this.#open = undefined;
+    this.#setOpen(undefined);
     this.#connection = undefined;
   }
 }

@@ -76,6 +76,18 @@ Deno.test("a hub has series of its lease, and a single process has none", async 
   ]);
 });
 
+Deno.test("each connection to NATS is open or not, and absent without NATS", async () => {
+  const { samples, counters } = setup();
+  const connections = async () =>
+    [...await samples()].filter(([name]) => name.startsWith("alpaca_proxy_nats_connected"));
+  assert.deepEqual(await connections(), []);
+  Object.assign(counters.nats, { lease: true, feeds: false });
+  assert.deepEqual(await connections(), [
+    ['alpaca_proxy_nats_connected{connection="lease"}', 1],
+    ['alpaca_proxy_nats_connected{connection="feeds"}', 0],
+  ]);
+});
+
 Deno.test("staleness is measured by feed, and 0 where it is not known", async () => {
   const { show, samples } = setup();
   const status = sampleStatus(["connected", "connected", "connected"]);
