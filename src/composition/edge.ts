@@ -16,7 +16,7 @@ import type { ApiHosts } from "../infrastructure/alpaca/rest/responses.ts";
 import type { Config } from "../infrastructure/config/config.ts";
 import type { HubFeed } from "../infrastructure/nats/hub_session.ts";
 import { natsAccess, orderStream } from "./nats.ts";
-import { loadOrders } from "./stored_orders.ts";
+import { loadOrders, withDeadline } from "./stored_orders.ts";
 
 /** How the links of an edge differ from those of a process with sessions of its own. */
 type HubLinkSettings = Pick<FeedLinkOptions, "heartbeat" | "reconnect" | "remedies">;
@@ -33,10 +33,12 @@ export interface Hub extends AsyncDisposable {
   readonly report: FollowedHubReport;
   /** Opens sessions of a feed. */
   connector(feed: Pick<HubFeed, "feed" | "kind" | "receiver" | "deliveries">): FeedConnector;
-  /** Reads the order updates that hubs have stored. */
-  load(): Promise<readonly StoredEntry[]>;
+  /** Reads the order updates that hubs have stored; `undefined` while NATS is not connected. */
+  load(signal: AbortSignal): Promise<readonly StoredEntry[] | undefined>;
 }
 
+/** How long the start waits for a connection to NATS, in ms. */
+const CONNECT_MS = 5_000;
 /** The hub notices when Alpaca is silent, and reports that its session is lost. */
 const HEARTBEAT_MS = 86_400_000;
 /** Delays of reconnecting, in ms: a hub is in the same network. */
@@ -119,11 +121,21 @@ export async function openHub(
         clock,
         log: log.with({ feed }),
       }),
-    load: () =>
-      loadOrders(
+    async load(signal) {
+      try {
+        await withDeadline(
+          CONNECT_MS,
+          clock,
+          (late) => client.connection(AbortSignal.any([late, signal])),
+        );
+      } catch {
+        return undefined;
+      }
+      return await loadOrders(
         { clock, log },
         (signal) => loadStored({ ...orders, log, counters: counters.orderStore, signal }),
-      ),
+      );
+    },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
 }

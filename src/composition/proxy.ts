@@ -75,9 +75,7 @@ export async function startProxy(
   const isEdge = config.cluster.role === "edge";
   const hub = isEdge ? await openHub(config, { ...deps, counters }) : undefined;
   resources.use(hub);
-  const orderStore = isEdge
-    ? undefined
-    : await openOrderStore(config, { ...deps, counters });
+  const orderStore = isEdge ? undefined : await openOrderStore(config, { ...deps, counters });
   resources.use(orderStore);
   const core = createCore(config, { ...deps, counters, orderStore, hub, drain, audit });
   const { limits } = config;
@@ -176,8 +174,13 @@ export async function startProxy(
     await feeds;
   });
   // A stream that is opened can be resumed from before this start.
-  const stored = hub ?? orderStore;
-  if (stored) core.journal?.restore(await stored.load());
+  const restore = async (signal: AbortSignal) => {
+    if (!core.journal) return true;
+    const entries = hub ? await hub.load(signal) : await orderStore?.load() ?? [];
+    if (entries) core.journal.restore(entries);
+    return entries !== undefined;
+  };
+  const isRestored = await restore(signal);
   await grpc.open();
   resources.defer(() => grpc.stop(limits.drainMs, STOP_REASON));
   const isServed = websocket !== undefined && await openWebSocket(websocket, config, log);
@@ -189,7 +192,14 @@ export async function startProxy(
     });
   }
   resources.defer(() => drain.stop(STOP_REASON));
-  feeds = Promise.all([core.run(feedsAbort.signal), tls.run(feedsAbort.signal)]).then(() => {});
+  const follow = async (signal: AbortSignal) => {
+    if (!isRestored) {
+      log.info("Waiting for NATS: what hubs have stored is read before their feeds are followed");
+      while (!signal.aborted && !await restore(signal)) continue;
+    }
+    await core.run(signal);
+  };
+  feeds = Promise.all([follow(feedsAbort.signal), tls.run(feedsAbort.signal)]).then(() => {});
   const running = resources.move();
   return {
     config,

@@ -111,7 +111,7 @@ export async function loadOrders(
 }
 
 /** Calls `run` with a signal that fires after a time. */
-async function withDeadline<T>(
+export async function withDeadline<T>(
   ms: number,
   clock: Clock,
   run: (signal: AbortSignal) => Promise<T>,

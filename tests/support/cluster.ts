@@ -42,6 +42,8 @@ export interface Cluster extends AsyncDisposable {
   readonly hub: RunningHub;
   readonly hubLog: RecordingLog;
   readonly edges: readonly Edge[];
+  /** The logs of all edges, also of those that are starting. */
+  readonly edgeLogs: readonly RecordingLog[];
   /** Starts another hub, which stands by. */
   addHub(): Promise<RunningHub>;
   /** Starts another edge. */
@@ -109,6 +111,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     hub,
     hubLog,
     edges,
+    edgeLogs,
     addHub: async () => kept.use(await startHub(hubConfig(), { log: hubLog, ...clock })),
     async addEdge() {
       const edge = await start(kept);

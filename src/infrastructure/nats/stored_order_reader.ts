@@ -5,6 +5,8 @@
  */
 import {
   jetstream,
+  JetStreamApiCodes,
+  JetStreamApiError,
   type JetStreamManager,
   jetstreamManager,
   type StoredMsg,
@@ -48,7 +50,12 @@ export async function loadStored(
     timeout: REQUEST_TIMEOUT_MS,
     checkAPI: false,
   });
-  const last = await unlessAborted(lastOf(manager, orders), signal);
+  const last = await unlessAborted(lastOf(manager, orders), signal).catch((error) => {
+    if (!isStreamMissing(error)) throw error;
+    const { log, stream } = orders;
+    log.info("No order updates are stored yet: the first hub creates the stream", { stream });
+    return undefined;
+  });
   if (!last) return [];
   const { subject, seq } = last;
   const entries = await readStored(connection, { ...orders, subject, last: seq });
@@ -104,6 +111,10 @@ function decode(data: Uint8Array, at: number, log: Log): readonly StoredEntry[] 
     });
     return [{ reason: "upstream_lost", symbols: undefined, startTime: at, endTime: at }];
   }
+}
+
+function isStreamMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
 }
 
 /** The last message of a subject. */

@@ -1,7 +1,17 @@
 /** Edges of one hub, as their clients see them, over a real nats-server. */
 import assert from "node:assert/strict";
-import { clusterEnv, startCluster } from "../../support/cluster.ts";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { startSimulator } from "@alpaca-stream-proxy/simulator";
+import { startHub } from "../../../src/composition/hub.ts";
+import { startProxy } from "../../../src/composition/proxy.ts";
+import { RetryInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
+import { GapReason, StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
+import { clusterEnv, startCluster, untilReady } from "../../support/cluster.ts";
+import { connectTo } from "../../support/grpc_client.ts";
 import { areSubscribed } from "../../support/harness.ts";
+import { NatsServer } from "../../support/nats_server.ts";
+import { RecordingLog } from "../../support/recording_log.ts";
 import { requires } from "../../support/requires.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { until } from "../../support/until.ts";
@@ -73,6 +83,57 @@ test("order updates resume by event_id at another edge", async () => {
   assert.deepEqual(idsOf(late.messages), ["o-2", "o-3", "o-4"]);
 });
 
+test("an edge that starts before its hub waits for it, without an error", async () => {
+  await using simulator = await startSimulator({ messagesPerSecond: 0 });
+  await using nats = await NatsServer.start();
+  const env = clusterEnv(simulator, nats);
+  const log = new RecordingLog();
+  await using edge = await startProxy(parseConfig(env.edge), { log });
+  await using _hub = await startHub(parseConfig(env.hub), { log: new RecordingLog() });
+  await untilReady({ health: `http://127.0.0.1:${edge.ports.health}` });
+  assert.deepEqual(log.records.filter(({ level }) => level === "error"), []);
+  assert.ok(log.records.some(({ message }) => /^No order updates are stored yet/.test(message)));
+});
+
+test("an edge that starts before NATS has what is stored, once there is NATS", async () => {
+  await using cluster = await startCluster();
+  const { simulator: { trading }, nats, edges: [first] } = cluster;
+  assert.ok(first);
+  const emit = (id: string) =>
+    trading.stream.emitTradeUpdate({ event: "new", order: { id, symbol: "AAPL" } });
+  const updatesOf = (messages: readonly unknown[]) =>
+    messages.flatMap((one) => Object(one).update ?? []);
+  using one = clientOf(first);
+  await using stream = collect(one, METHODS.streamOrderUpdates, { options: OPTIONS });
+  await stream.opened;
+  for (const id of ["o-1", "o-2", "o-3"]) emit(id);
+  await until("three updates", () => updatesOf(stream.messages).length === 3);
+  const stored = async () =>
+    /^alpaca_proxy_order_updates_pending 0$/m.test(
+      await (await fetch(`http://127.0.0.1:${cluster.hub.ports.health}/metrics`)).text(),
+    );
+  await until("they are stored", stored);
+  await nats.stop("SIGKILL");
+  const second = cluster.addEdge();
+  await until(
+    "the edge waits",
+    () =>
+      cluster.edgeLogs.at(-1)?.records.some(({ message }) => /^Waiting for NATS/.test(message)) ??
+        false,
+    10_000,
+  );
+  await nats.run();
+  using two = clientOf(await second);
+  const [{ eventId }] = updatesOf(stream.messages);
+  const request = { options: { ...OPTIONS, resume: { eventId } } };
+  await using resumed = collect(two, METHODS.streamOrderUpdates, request);
+  await until("the rest", () => updatesOf(resumed.messages).length === 2);
+  // NATS was down for longer than the lease: the hub had no session meanwhile.
+  const reasons = resumed.messages.map((one) => Object(one).notice?.kind)
+    .filter((kind) => kind?.case === "gap").map(({ value }) => value.reason);
+  assert.ok(!reasons.includes(GapReason.NOT_RETAINED));
+});
+
 test("a standby takes over; streams of edges have one gap and continue", async () => {
   await using cluster = await startCluster();
   const { simulator, hub, edges: [edge] } = cluster;
@@ -119,6 +180,17 @@ test("without a hub new streams are refused after ten seconds, open ones stay", 
     return refusal !== undefined;
   }, 30_000);
   assert.match(String(Object(refusal).message ?? refusal), /No hub answers/);
+  using other = connectTo({ url: `http://${edge.address}` }, StreamProxyService);
+  const start = performance.now();
+  const refused = await Array.fromAsync(other.streamQuotes({ symbols: ["AAPL"] })).catch(
+    (error) => error,
+  );
+  const refusedMs = performance.now() - start;
+  assert.ok(refused instanceof ConnectError);
+  assert.equal(refused.code, Code.Unavailable);
+  const [retry] = refused.findDetails(RetryInfoSchema);
+  assert.equal(retry?.retryDelay?.seconds, 5n);
+  assert.ok(refusedMs < 1_000, `${refusedMs} ms`);
   assert.equal(open.ending(), undefined);
   const stale = open.messages.map((one) => Object(one).notice?.kind)
     .filter((kind) => kind?.case === "feed").at(-1);
