@@ -238,6 +238,7 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Loaded by a hub or an edge only, without its name": [
     "src/infrastructure/nats/retained_frames.ts#prepareRetainedFrames",
+    "src/infrastructure/nats/retained_frames.ts#warnOfRetainedFrames",
     "src/infrastructure/nats/hub_rest.ts#HubRest",
     "src/infrastructure/nats/hub_session.ts#createHubConnector",
     "src/infrastructure/nats/stored_order_reader.ts#loadStored",

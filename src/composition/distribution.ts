@@ -152,7 +152,9 @@ export async function openDistribution(
         keep((signal) => service.run(signal)),
         keep((signal) => edges.run(signal)),
         keep((signal) => frames.run(signal)),
-        retainBytes > 0 && retaining.prepareRetainedFrames(retained, signal),
+        retainBytes > 0
+          ? retaining.prepareRetainedFrames(retained, signal)
+          : retaining.warnOfRetainedFrames(retained, signal),
       ]);
       demand = undefined;
     },

@@ -59,6 +59,33 @@ export async function prepareRetainedFrames(
   }
 }
 
+/** Warns about a stream that an earlier setting has created: NATS continues to fill it. */
+export async function warnOfRetainedFrames(
+  { client, stream, log }: Pick<RetainedFramesOptions, "client" | "stream" | "log">,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { streams } = await jetstreamManager(await client.connection(signal), {
+      timeout: REQUEST_TIMEOUT_MS,
+      checkAPI: false,
+    });
+    const { state: { bytes } } = await streams.info(stream);
+    log.warn("NATS still retains frames, although the settings retain none", {
+      stream,
+      bytes,
+      remedy: `Remove the stream if its frames are not needed: nats stream rm ${stream}`,
+    });
+  } catch (cause) {
+    if (!signal.aborted && !isMissing(cause)) {
+      log.debug("Cannot see whether NATS retains frames", { stream, cause: messageOf(cause) });
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
+}
+
 async function prepare(options: RetainedFramesOptions, signal: AbortSignal): Promise<void> {
   const { client, stream, subjects, replicas, maxBytes, maxAgeMs, log } = options;
   const { streams } = await jetstreamManager(await client.connection(signal), {
@@ -77,9 +104,7 @@ async function prepare(options: RetainedFramesOptions, signal: AbortSignal): Pro
   try {
     await streams.update(stream, limits);
   } catch (error) {
-    const isMissing = error instanceof JetStreamApiError &&
-      error.code === JetStreamApiCodes.StreamNotFound;
-    if (!isMissing) throw error;
+    if (!isMissing(error)) throw error;
     await streams.add({
       ...limits,
       name: stream,

@@ -10,7 +10,10 @@ import { RpcError } from "../../../client/rpc_client.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { connect } from "../../../src/infrastructure/nats/connect.ts";
 import { decodeBatch } from "../../../src/infrastructure/nats/frame_batch.ts";
-import { prepareRetainedFrames } from "../../../src/infrastructure/nats/retained_frames.ts";
+import {
+  prepareRetainedFrames,
+  warnOfRetainedFrames,
+} from "../../../src/infrastructure/nats/retained_frames.ts";
 import {
   type Cluster,
   type ClusterOptions,
@@ -272,8 +275,9 @@ cluster(
         const entries = last ? decodeBatch(last.data).entries : [];
         return entries.some(({ payload }) => new TextDecoder().decode(payload).includes('"AAPL"'));
       });
+      const opened = { connection: () => Promise.resolve(connection) };
       await prepareRetainedFrames({
-        client: { connection: () => Promise.resolve(connection) },
+        client: opened,
         stream: "ALPACA_FRAMES",
         subjects: "alpaca.feed.>",
         replicas: 1,
@@ -284,6 +288,14 @@ cluster(
       }, AbortSignal.timeout(5_000));
       const { config: updated } = await streams.info("ALPACA_FRAMES");
       assert.deepEqual([updated.max_bytes, updated.max_age], [5 * 1_048_576, 60_000_000_000]);
+      const log = new RecordingLog();
+      for (const stream of ["ALPACA_FRAMES", "NO_FRAMES"]) {
+        await warnOfRetainedFrames({ client: opened, stream, log }, AbortSignal.timeout(5_000));
+      }
+      assert.deepEqual(log.records.map(({ level, fields: { remedy } }) => [level, remedy]), [[
+        "warn",
+        "Remove the stream if its frames are not needed: nats stream rm ALPACA_FRAMES",
+      ]]);
     } finally {
       await connection.close();
     }
