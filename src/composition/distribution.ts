@@ -81,15 +81,17 @@ export async function openDistribution(
   const { nats: { prefix, retainBytes, retainAgeMs, replicas }, limits } = config;
   const subjects = protocol.hubSubjects(prefix);
   const publisher = new BoundedPublisher(() => client.current);
+  const secrets = secretsOf(config).map((secret) => secret.reveal());
   const frames: FramePublisher = new publishing.FramePublisher({
     feeds: config.feeds,
     subjectOf: subjects.feed,
     lease,
     publisher,
+    secrets,
     clock,
+    log,
     counters: counters.distribution,
   });
-  const secrets = secretsOf(config).map((secret) => secret.reveal());
   const kinds = feedKinds(config);
   let demand: EdgeDemand | undefined;
   return {

@@ -8,8 +8,10 @@ export interface FrameSink {
    *
    * @param frame not changed by the caller afterwards
    * @param receivedAt wall clock ms at which it arrived, as its events have it
+   * @param isData whether it has nothing but market data: no reply, and no text of upstream.
+   * @default false
    */
-  receive(frame: Uint8Array, receivedAt: number): void;
+  receive(frame: Uint8Array, receivedAt: number, isData?: boolean): void;
 }
 
 /**

@@ -136,12 +136,12 @@ export class FrameDecoder<R> implements MessageNotes {
    * @param arrivedAt wall clock ms. @default now
    */
   receive(frame: Frame, onReply: (reply: R) => void, arrivedAt?: number): void {
+    let batch: FrameBatch | undefined;
     try {
       const receivedAt = this.#nextArrival(arrivedAt ?? this.#clock.now());
       const start = this.#clock.monotonic();
       const counters = this.#counters;
       this.#logged = this.#unreadable = 0;
-      let batch: FrameBatch | undefined;
       const raw = this.#raw?.isWanted ? this.#raw : undefined;
       try {
         batch = this.#format.fast?.decodeFrame(frame, raw !== undefined);
@@ -177,7 +177,7 @@ export class FrameDecoder<R> implements MessageNotes {
     } catch (error) {
       this.fail(error);
     }
-    this.#tap?.receive(frame, this.#receivedAt);
+    this.#tap?.receive(frame, this.#receivedAt, batch !== undefined);
   }
 
   /** The wall clock time in ms, with a fraction where it would equal that of the last frame. */

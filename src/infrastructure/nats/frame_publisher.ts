@@ -3,14 +3,16 @@
  *
  * What arrives in one turn of the event loop is one batch per feed. Nothing waits for NATS: what it
  * does not take is dropped, counted, and a hole in the numbers for the edges. Nothing is published
- * without the lease.
+ * without the lease, and no frame that quotes a secret: an error of Alpaca may repeat a request.
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import type { FeedFailure } from "../../domain/connection/failure.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Clock } from "../../application/ports/clock.ts";
+import type { Log } from "../../application/ports/log.ts";
 import type { UpstreamTap } from "../../application/ports/upstream_tap.ts";
 import type { DistributionCounters, PublishedCounters } from "../../application/status/counters.ts";
 import type { BoundedPublisher } from "./bounded_publisher.ts";
@@ -37,7 +39,10 @@ interface FramePublisherOptions {
   /** The term of the lease, while this process holds it. */
   readonly lease: { readonly term: bigint | undefined };
   readonly publisher: BoundedPublisher;
+  /** Texts that no frame may have. */
+  readonly secrets: readonly string[];
   readonly clock: Clock;
+  readonly log: Log;
   readonly counters: DistributionCounters;
 }
 
@@ -105,6 +110,7 @@ class FeedEntries implements UpstreamTap {
   readonly #subject: string;
   readonly #counters: PublishedCounters;
   readonly #schedule: () => void;
+  readonly #secrets: readonly string[];
   /** Entries of the next batch, all of term {@linkcode FeedEntries.#term}. */
   #entries: EntryContent[] = [];
   #bytes = BATCH_HEADER_BYTES;
@@ -121,6 +127,9 @@ class FeedEntries implements UpstreamTap {
     this.#subject = options.subjectOf(feed);
     this.#counters = options.counters.published[feed];
     this.#schedule = schedule;
+    // Also as a string of JSON has them.
+    const texts = options.secrets.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+    this.#secrets = [...new Set(texts)].filter((text) => text !== "");
   }
 
   get position(): FeedPosition {
@@ -143,13 +152,28 @@ class FeedEntries implements UpstreamTap {
     this.#add({ kind: "down", receivedAt: this.#options.clock.now(), payload });
   }
 
-  receive(frame: Uint8Array, receivedAt: number): void {
+  receive(frame: Uint8Array, receivedAt: number, isData = false): void {
     // Those of a login have nothing for edges.
     if (!this.#isUp) return;
     this.#counters.frames++;
+    if (!isData && this.#quotesSecret(frame)) return this.#withhold();
     const maxBytes = this.#options.publisher.maxPayload - BATCH_HEADER_BYTES - ENTRY_HEADER_BYTES;
     if (frame.length <= maxBytes) this.#add({ kind: "frame", receivedAt, payload: frame });
     else for (const entry of frameEntries(frame, receivedAt, maxBytes)) this.#add(entry);
+  }
+
+  #quotesSecret(frame: Uint8Array): boolean {
+    const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+    return this.#secrets.some((secret) => bytes.includes(secret));
+  }
+
+  /** Leaves a hole in the place of a frame, which may have messages too. */
+  #withhold(): void {
+    this.#followTerm();
+    this.flush();
+    this.#next++;
+    this.#counters.dropped++;
+    this.#options.log.warn("A frame of Alpaca quotes a secret, and is not sent to edges");
   }
 
   /** Publishes the entries that wait as one batch. */

@@ -15,6 +15,7 @@ import {
 import { FramePublisher } from "../../../src/infrastructure/nats/frame_publisher.ts";
 import { hubSubjects, readDown } from "../../../src/infrastructure/nats/hub_protocol.ts";
 import { NatsServer } from "../../support/nats_server.ts";
+import { RecordingLog } from "../../support/recording_log.ts";
 import { requires } from "../../support/requires.ts";
 import { until } from "../../support/until.ts";
 
@@ -47,7 +48,9 @@ class Published implements AsyncDisposable {
         () => this.isConnected ? connection : undefined,
         maxPending,
       ),
+      secrets: ["dont-tell-anyone"],
       clock: systemClock,
+      log: new RecordingLog(),
       counters: this.counters,
     });
     const sip = this.publisher.tapOf("sip");
