@@ -14,7 +14,7 @@ const PROGRAM = new URL("go_reference", FOLDER);
 
 /** What became of the build. */
 interface Build {
-  /** The program; undefined when it could not be built. */
+  /** The program; undefined without Go or without its modules. */
   readonly program: URL | undefined;
   /** The version of Go, or why there is no program. */
   readonly about: string;
@@ -22,7 +22,7 @@ interface Build {
 
 let build: Promise<Build> | undefined;
 
-/** Builds the program on the first call. */
+/** Builds the program on the first call. @throws Error when it does not compile */
 export function buildReference(): Promise<Build> {
   return build ??= runBuild();
 }
@@ -30,10 +30,11 @@ export function buildReference(): Promise<Build> {
 async function runBuild(): Promise<Build> {
   const version = await go(["env", "GOVERSION"]);
   if (!version.ok) return { program: undefined, about: `left out: ${version.text}` };
+  const packages = await go(["list", "-deps", "."]);
+  if (!packages.ok) return { program: undefined, about: `left out: ${packages.text}` };
   const built = await go(["build", "-trimpath", "-buildvcs=false", "."]);
-  return built.ok
-    ? { program: PROGRAM, about: version.text }
-    : { program: undefined, about: `left out, cannot be built: ${built.text}` };
+  if (!built.ok) throw new Error(`bench/go_reference does not compile: ${built.text}`);
+  return { program: PROGRAM, about: version.text };
 }
 
 /** Runs a command of Go; `text` is the last line of its output. */
@@ -61,7 +62,7 @@ export class Reference implements AsyncDisposable {
     this.#made = made;
   }
 
-  /** Starts the processes; undefined when the program cannot be built. */
+  /** Starts the processes; undefined without the program. */
   static async start({ format, perFrame, symbols }: PoolShape): Promise<Reference | undefined> {
     const { program } = await buildReference();
     if (!program) return undefined;
