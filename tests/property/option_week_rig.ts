@@ -179,7 +179,7 @@ export class WeekRig implements AsyncDisposable {
       calendar,
       log: new RecordingLog(),
       random,
-      settings: { selection: DEFAULT_SELECTION, priceIntervalMs: MINUTE_MS, maxChains: 64 },
+      settings: { selection: DEFAULT_SELECTION, priceIntervalMs: MINUTE_MS, maxChains: 128 },
     });
     this.#running = this.#expansions.run(this.#end.signal).catch((error) => {
       this.#failure = { error };

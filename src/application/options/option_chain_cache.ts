@@ -98,6 +98,8 @@ type LoadKind = typeof LOAD_KINDS[number];
 
 /** Kinds that wait while a chain is to be loaded for the first time, which no failure delays. */
 const WAITS_FOR_FIRST: ReadonlySet<LoadKind> = new Set(["firstFailed", "confirming"]);
+/** How long they wait, in ms: clients can request other underlyings without end. */
+const LONGEST_WAIT_FOR_FIRST_MS = 300_000;
 /** Causes of loads that wait for others. */
 const CONFIRMING: ReadonlySet<LoadCause> = new Set(["unconfirmed", "routine"]);
 
@@ -247,8 +249,12 @@ export class OptionChainCache {
   }
 
   #takeTurn(due: ReadonlyMap<LoadKind, DueLoad>): DueLoad | undefined {
-    const isDue = (kind: LoadKind) =>
-      due.has(kind) && !(WAITS_FOR_FIRST.has(kind) && due.has("first"));
+    const latest = this.#options.clock.monotonic() - LONGEST_WAIT_FOR_FIRST_MS;
+    const isDue = (kind: LoadKind) => {
+      const load = due.get(kind);
+      const waits = WAITS_FOR_FIRST.has(kind) && due.has("first");
+      return load !== undefined && (!waits || load.at < latest);
+    };
     const kind = this.#turns.find(isDue);
     // When nothing waits, missing chains come first again.
     if (kind === undefined) this.#turns = LOAD_KINDS;

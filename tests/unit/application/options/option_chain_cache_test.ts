@@ -444,3 +444,21 @@ Deno.test("a first load waits for no repetition of loads that have failed", asyn
   await clock.advance(4 * 15_000);
   assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7], "one that was running, and two first ones");
 });
+
+Deno.test("a load that has failed waits for first ones for five minutes at most", async () => {
+  await using rig = new Rig({ maxChains: 1_000 });
+  failSlowly(rig);
+  const { catalog, clock } = rig;
+  catalog.outage = "HTTP 500";
+  using uses = new DisposableStack();
+  uses.use(rig.cache.use("SPY"));
+  await clock.advance(0);
+  catalog.outage = undefined;
+  let minutes = 0;
+  for (; rig.expiriesOf("SPY") === undefined; minutes++) {
+    assert.ok(minutes < 10, "it is not loaded");
+    uses.use(rig.cache.use(`X${minutes}`));
+    await clock.advance(60_000);
+  }
+  assert.ok(minutes >= 5);
+});
