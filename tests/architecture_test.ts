@@ -190,6 +190,7 @@ Deno.test("what is switched off by default is not loaded by a process that serve
       /^@connectrpc/,
       /^@grpc/,
       /grpc\/web\//,
+      /admin_pb/,
       /composition\/hub/,
     ]
   ) {

@@ -111,7 +111,7 @@ export async function startProxy(
     ...deps,
     ...core,
     access,
-    admin: access.isOn ? admin : undefined,
+    admin: access.isOn ? await loadAdminService(admin, clock) : undefined,
     audit,
     connections,
     security: tls.grpc,
@@ -212,6 +212,12 @@ export async function startProxy(
     finished: http.finished,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** Loads the service that administers the proxy; without authentication it is not offered. */
+async function loadAdminService(admin: Administration, clock: Dependencies["clock"]) {
+  const { adminService } = await import("../infrastructure/grpc/admin_service.ts");
+  return adminService({ admin, clock });
 }
 
 /**

@@ -24,7 +24,7 @@ import {
 } from "../../application/status/reports.ts";
 import type { Grants, Identity } from "../../domain/access/grants.ts";
 import {
-  type AdminService,
+  AdminService,
   CloseConnectionResponseSchema,
   type ConnectionInfoSchema,
   ConnectionKind as Kind,
@@ -43,7 +43,7 @@ import {
 } from "../../gen/cream/v1/admin_pb.ts";
 import { DeliveryPolicy as Policy } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { CallError, refusalOf } from "./call_error.ts";
-import type { Handlers } from "./methods.ts";
+import { type Handlers, serve, type ServedService } from "./methods.ts";
 import { Code } from "./status_code.ts";
 
 /** Dependencies of the service. */
@@ -64,8 +64,13 @@ const POLICIES: Readonly<Record<DeliveryPolicy, Policy>> = {
   every_or_end: Policy.EVERY_OR_END,
 };
 
+/** Returns the service. */
+export function adminService(deps: AdminDependencies): ServedService {
+  return serve(AdminService, adminHandlers(deps));
+}
+
 /** Returns the handlers of all methods. */
-export function adminHandlers({ admin, clock }: AdminDependencies): Handlers<typeof AdminService> {
+function adminHandlers({ admin, clock }: AdminDependencies): Handlers<typeof AdminService> {
   return {
     listStreams: handler(ListStreamsResponseSchema, (request, _actor, { orders }) => {
       const { pageSize, pageToken, identity } = request;

@@ -89,25 +89,46 @@ function checkLength(request: ServerReflectionRequest): void {
   );
 }
 
+/** What the files of services declare. */
+interface DescriptorIndex {
+  /** Files by name, and by the full names that they declare. */
+  readonly byName: ReadonlyMap<string, DescFile>;
+  readonly bySymbol: ReadonlyMap<string, DescFile>;
+  readonly messages: ReadonlySet<string>;
+}
+
+function indexOf(files: readonly DescFile[]): DescriptorIndex {
+  const byName = new Map<string, DescFile>();
+  const bySymbol = new Map<string, DescFile>();
+  const messages = new Set<string>();
+  for (const file of withImports(files)) {
+    byName.set(file.proto.name, file);
+    for (const name of namesOf(file)) bySymbol.set(name, file);
+    for (const { kind, typeName } of nestedTypes(file)) {
+      if (kind === "message") messages.add(typeName);
+    }
+  }
+  return { byName, bySymbol, messages };
+}
+
 /** Responds to requests about a list of services. */
 export class Reflection {
   readonly #services: readonly DescService[];
-  /** Files by name, and by the full names that they declare. */
-  readonly #byName = new Map<string, DescFile>();
-  readonly #bySymbol = new Map<string, DescFile>();
-  readonly #messages = new Set<string>();
+  readonly #details: readonly DescFile[];
+  /** Made for the first request: most processes receive none. */
+  #known: DescriptorIndex | undefined;
 
   /** @param details files of messages that no method names, such as error details */
   constructor(services: readonly DescService[], details: readonly DescFile[]) {
     this.#services = services;
-    const files = services.map(({ file }) => file);
-    for (const file of withImports([...files, ...details])) {
-      this.#byName.set(file.proto.name, file);
-      for (const name of namesOf(file)) this.#bySymbol.set(name, file);
-      for (const { kind, typeName } of nestedTypes(file)) {
-        if (kind === "message") this.#messages.add(typeName);
-      }
-    }
+    this.#details = details;
+  }
+
+  get #index(): DescriptorIndex {
+    return this.#known ??= indexOf([
+      ...this.#services.map(({ file }) => file),
+      ...this.#details,
+    ]);
   }
 
   /**
@@ -137,11 +158,11 @@ export class Reflection {
           },
         };
       case "fileByFilename":
-        return fileResponse(this.#byName.get(request.value), `file ${request.value}`);
+        return fileResponse(this.#index.byName.get(request.value), `file ${request.value}`);
       case "fileContainingSymbol":
-        return fileResponse(this.#bySymbol.get(request.value), `symbol ${request.value}`);
+        return fileResponse(this.#index.bySymbol.get(request.value), `symbol ${request.value}`);
       case "allExtensionNumbersOfType":
-        if (!this.#messages.has(request.value)) {
+        if (!this.#index.messages.has(request.value)) {
           return notFound(`message ${request.value}`);
         }
         return {

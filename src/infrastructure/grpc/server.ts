@@ -15,7 +15,6 @@
  */
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
-import type { Administration } from "../../application/admin/administration.ts";
 import type { StreamAudit } from "../../application/admin/stream_audit.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { ConnectionSecurity } from "../../application/connections/connection_security.ts";
@@ -29,12 +28,10 @@ import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/reports.ts";
 import type { ClientStreams } from "../../application/streaming/client_streams.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
-import { AdminService } from "../../gen/cream/v1/admin_pb.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
-import { adminHandlers } from "./admin_service.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { CallIdentities } from "./call_identities.ts";
 import { Expirations } from "./expirations.ts";
@@ -79,8 +76,8 @@ export interface ServeGrpcOptions extends RequestLimits {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
-  /** Serves administration to identities with the grant for it. @default not offered */
-  readonly admin?: Administration | undefined;
+  /** Administration, for identities with the grant for it. @default not offered */
+  readonly admin?: ServedService | undefined;
   /** Logs streams that are refused. @default none */
   readonly audit?: Pick<StreamAudit, "refused"> | undefined;
   /** Authenticates clients. @default authentication is off */
@@ -175,7 +172,7 @@ export class GrpcServer implements AsyncDisposable {
         openings,
         bounds,
         // Administration stays on the gRPC port.
-        services: services.filter(({ desc }) => desc !== AdminService),
+        services: services.filter((service) => service !== options.admin),
         calls: this.#calls,
       });
     };
@@ -295,7 +292,7 @@ function createServices(
   const ticker = maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined;
   return [
     serve(StreamProxyService, streamProxyHandlers({ ...options, limits: options, calls, ticker })),
-    ...(admin ? [serve(AdminService, adminHandlers({ admin, clock }))] : []),
+    ...(admin ? [admin] : []),
     serve(Health, healthHandlers({ ...options, calls })),
   ];
 }

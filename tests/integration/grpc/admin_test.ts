@@ -12,6 +12,7 @@ import { DeliveryPolicy, StreamProxyService } from "../../../src/gen/cream/v1/st
 import { BadRequestSchema, RetryInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
+import { adminService } from "../../../src/infrastructure/grpc/admin_service.ts";
 import { administered, NAMED_ACCESS } from "../../support/administered.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { startGrpcHarness } from "../../support/grpc_client.ts";
@@ -19,7 +20,8 @@ import { until } from "../../support/until.ts";
 
 async function start() {
   const made = administered(systemClock);
-  const harness = await startGrpcHarness({ ...made, access: NAMED_ACCESS });
+  const admin = adminService({ admin: made.admin, clock: systemClock });
+  const harness = await startGrpcHarness({ ...made, admin, access: NAMED_ACCESS });
   const clients = new DisposableStack();
   const leave = new AbortController();
   const ends: Promise<unknown>[] = [];

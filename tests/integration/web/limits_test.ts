@@ -11,6 +11,7 @@ import {
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { AdminService } from "../../../src/gen/cream/v1/admin_pb.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
+import { adminService } from "../../../src/infrastructure/grpc/admin_service.ts";
 import { administered, NAMED_ACCESS } from "../../support/administered.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { connectClient, DEFAULT_ADMISSION } from "../../support/grpc_client.ts";
@@ -267,7 +268,11 @@ Deno.test("calls whose token is verified leave the calls of the port", async () 
 
 Deno.test("administration is not served over HTTP, also to operators", async () => {
   const { admin } = administered(systemClock);
-  await using harness = await startWebHarness({ admin, access: NAMED_ACCESS, origins: ["*"] });
+  await using harness = await startWebHarness({
+    admin: adminService({ admin, clock: systemClock }),
+    access: NAMED_ACCESS,
+    origins: ["*"],
+  });
   for (const protocol of WEB_PROTOCOLS) {
     const client = webClient(harness, protocol, AdminService, [(next) => (request) => {
       request.header.set("authorization", "Bearer operator");

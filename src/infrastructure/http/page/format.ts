@@ -94,16 +94,20 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const SHORT = new Intl.NumberFormat("en-US", {
-  notation: "compact",
-  minimumFractionDigits: 2,
-  maximumFractionDigits: 2,
-});
+/** Made for the first page: the runtime takes longer to load what they need than half of a page. */
+let formats: { readonly grouped: Intl.NumberFormat; readonly short: Intl.NumberFormat } | undefined;
 
 /** A count: `0`, `42`, `234,567`, `12.34M`. */
 export function formatCount(count: number): string {
-  return count < 1_000_000 ? GROUPED.format(count) : SHORT.format(count);
+  formats ??= {
+    grouped: new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 }),
+    short: new Intl.NumberFormat("en-US", {
+      notation: "compact",
+      minimumFractionDigits: 2,
+      maximumFractionDigits: 2,
+    }),
+  };
+  return (count < 1_000_000 ? formats.grouped : formats.short).format(count);
 }
 
 /** A rate per second: `0`, `0.4`, `7.5`, `1,234`. */
