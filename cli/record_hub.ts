@@ -10,7 +10,7 @@ import { type FeedId, FEEDS } from "../src/domain/connection/feed.ts";
 import type { Config } from "../src/infrastructure/config/config.ts";
 import { hubSubjects } from "../src/infrastructure/nats/hub_protocol.ts";
 import { messageOf, NatsClient } from "../src/infrastructure/nats/nats_client.ts";
-import { natsAccess } from "../src/composition/nats.ts";
+import { frameStream, natsAccess } from "../src/composition/nats.ts";
 import type { RecordOrigin } from "./record_arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -47,7 +47,7 @@ export async function recordHub(
   const { since, until } = origin;
   terminal.writeError(`Recording ${subjects.join(", ")} of ${connection.getServer()}`);
   if (since === undefined) return await recordLive(connection, { subjects, sink, signal });
-  const stream = `${config.nats.prefix.replaceAll(".", "_").toUpperCase()}_FRAMES`;
+  const stream = frameStream(config);
   await recordRetained(connection, { stream, subjects, since, until, sink, terminal });
 }
 

@@ -242,6 +242,7 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/nats/retained_frames.ts#warnOfRetainedFrames",
     "src/infrastructure/nats/hub_rest.ts#HubRest",
     "src/infrastructure/nats/hub_session.ts#createHubConnector",
+    "src/infrastructure/nats/retained_reader.ts#retainedMessages",
     "src/infrastructure/nats/stored_order_reader.ts#loadStored",
   ],
   "Types that the harnesses of tests name": [

@@ -20,7 +20,7 @@ import { type Config, secretsOf } from "../infrastructure/config/config.ts";
 import { redact } from "../infrastructure/logging/redaction.ts";
 import type { FramePublisher } from "../infrastructure/nats/frame_publisher.ts";
 import type { HubService } from "../infrastructure/nats/hub_service.ts";
-import { natsAccess } from "./nats.ts";
+import { frameStream, natsAccess } from "./nats.ts";
 
 /** Edges of one hub. */
 const MAX_EDGES = 1_000;
@@ -130,6 +130,7 @@ export async function openDistribution(
         publisher,
         flush: frames.flush,
         demand: edges,
+        isRetained: retainBytes > 0,
         rest: new RestResponder(apiReader(hosts), {
           redact: redact(secrets),
           isIn: (text) => secrets.some((secret) => text.includes(secret)),
@@ -142,7 +143,7 @@ export async function openDistribution(
         supervise(part, { clock, log, signal });
       const retained = {
         client,
-        stream: `${prefix.replaceAll(".", "_").toUpperCase()}_FRAMES`,
+        stream: frameStream(config),
         subjects: subjects.feeds,
         replicas,
         maxBytes: retainBytes,

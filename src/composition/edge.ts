@@ -15,7 +15,7 @@ import { forwardedApi } from "../infrastructure/alpaca/rest/forwarded_api.ts";
 import type { ApiHosts } from "../infrastructure/alpaca/rest/responses.ts";
 import type { Config } from "../infrastructure/config/config.ts";
 import type { HubFeed } from "../infrastructure/nats/hub_session.ts";
-import { natsAccess, orderStream } from "./nats.ts";
+import { frameStream, natsAccess, orderStream } from "./nats.ts";
 import { loadOrders, withDeadline } from "./stored_orders.ts";
 
 /** How the links of an edge differ from those of a process with sessions of its own. */
@@ -63,14 +63,21 @@ export async function openHub(
 ): Promise<Hub> {
   const access = natsAccess(config);
   if (!access) throw new Error("An edge needs STREAM_PROXY_NATS_URL");
-  const [{ NatsClient }, { HubLink }, { HubRest }, { createHubConnector }, { loadStored }] =
-    await Promise.all([
-      import("../infrastructure/nats/nats_client.ts"),
-      import("../infrastructure/nats/hub_link.ts"),
-      import("../infrastructure/nats/hub_rest.ts"),
-      import("../infrastructure/nats/hub_session.ts"),
-      import("../infrastructure/nats/stored_order_reader.ts"),
-    ]);
+  const [
+    { NatsClient },
+    { HubLink },
+    { HubRest },
+    { createHubConnector },
+    { loadStored },
+    reading,
+  ] = await Promise.all([
+    import("../infrastructure/nats/nats_client.ts"),
+    import("../infrastructure/nats/hub_link.ts"),
+    import("../infrastructure/nats/hub_rest.ts"),
+    import("../infrastructure/nats/hub_session.ts"),
+    import("../infrastructure/nats/stored_order_reader.ts"),
+    import("../infrastructure/nats/retained_reader.ts"),
+  ]);
   const client = new NatsClient({
     name: "alpaca-stream-proxy-edge",
     access,
@@ -90,6 +97,13 @@ export async function openHub(
   });
   const forwarder = new HubRest(link, clock);
   const api = { forwarder, counters: counters.rest };
+  const retained = new reading.RetainedReader(
+    clock,
+    reading.retainedMessages(() => client.current, {
+      stream: frameStream(config),
+      subjects: link.subjects,
+    }),
+  );
   const { stream, subjectOf } = orderStream(config);
   const orders = { client, stream, subject: subjectOf("*"), capacity: limits.orderJournalUpdates };
   return {
@@ -117,6 +131,7 @@ export async function openHub(
         ...rest,
         feed,
         link,
+        retained,
         counters: counters.edge.feeds[feed],
         clock,
         log: log.with({ feed }),

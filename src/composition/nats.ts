@@ -33,6 +33,11 @@ export function natsAccess(
   };
 }
 
+/** The stream with the retained frames. */
+export function frameStream({ nats: { prefix } }: Config): string {
+  return `${prefix.replaceAll(".", "_").toUpperCase()}_FRAMES`;
+}
+
 /** The stream with the order updates of all accounts, and its subjects. */
 export function orderStream({ nats: { prefix }, environment }: Config) {
   return {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import { headers } from "@nats-io/nats-core";
 import type { FeedId } from "../../src/domain/connection/feed.ts";
@@ -33,6 +34,8 @@ import {
 } from "../../src/infrastructure/nats/hub_protocol.ts";
 
 const PREFIX = "alpaca";
+/** Before the subject of what NATS retains and no edge receives. */
+const LOST = "lost.";
 
 /** A hub on a real nats-server. */
 export class FakeHub implements AsyncDisposable {
@@ -49,6 +52,8 @@ export class FakeHub implements AsyncDisposable {
     opra: "opra",
     trading: "trade_updates",
   };
+  /** Whether edges are answered that NATS retains what is published. */
+  isRetained: boolean | undefined;
   /** States that edges are said to have been sent. */
   states: number | undefined;
   readonly attached: AttachRequest[] = [];
@@ -104,9 +109,10 @@ export class FakeHub implements AsyncDisposable {
       this.attached.push(request);
       const isKnown = request.held ? this.onContinue(request) : true;
       if (isKnown === undefined) return undefined;
-      const { term, next, at, isUp, reason, kinds, states } = this;
-      const kind = kinds[request.feed];
-      return encodeAttachReply({ term, next, at, isUp, isKnown, kind, reason, states });
+      const { term, next, at, isUp, reason, states, isRetained } = this;
+      const kind = this.kinds[request.feed];
+      const rest = { isKnown, kind, reason, states, isRetained };
+      return encodeAttachReply({ term, next, at, isUp, ...rest });
     });
     serve(subscribe, ({ data }) => {
       const request = readSubscribe(data);
@@ -128,20 +134,36 @@ export class FakeHub implements AsyncDisposable {
     await this.flush();
   }
 
+  /** Lets NATS retain what is published from now on, at most `messages`. */
+  async retain(messages = -1): Promise<void> {
+    const { streams } = await jetstreamManager(this.#connection, { checkAPI: false });
+    await streams.add({
+      name: "ALPACA_FRAMES",
+      subjects: [this.#subjects.feeds, LOST + this.#subjects.feeds],
+      subject_transform: { src: LOST + this.#subjects.feeds, dest: this.#subjects.feeds },
+      max_msgs: messages,
+    });
+    this.isRetained = true;
+  }
+
   /** Waits until NATS has everything. */
   flush(): Promise<void> {
     return this.#connection.flush();
   }
 
-  /** Publishes entries in one batch; `skip` entries before them are lost. */
+  /**
+   * Publishes entries in one batch; `skip` entries before them are lost. One that `isLost` is only
+   * retained.
+   */
   publish(
     feed: FeedId,
     entries: readonly Pick<EntryContent, "kind" | "payload">[],
-    { skip = 0, receivedAt = 1_000 } = {},
+    { skip = 0, receivedAt = 1_000, isLost = false } = {},
   ): void {
     this.next += skip;
     const all = entries.map((entry) => ({ ...entry, receivedAt }));
-    this.publishRaw(feed, encodeBatch(this.term, this.next, all));
+    const batch = encodeBatch(this.term, this.next, all);
+    this.#connection.publish((isLost ? LOST : "") + this.#subjects.feed(feed), batch);
     this.next += entries.filter(({ kind }) => kind !== "beacon").length;
   }
 
@@ -168,8 +190,8 @@ export class FakeHub implements AsyncDisposable {
     this.publish(feed, [{ kind: "down", payload }]);
   }
 
-  beacon(feed: FeedId): void {
-    this.publish(feed, [{ kind: "beacon", payload: NO_PAYLOAD }]);
+  beacon(feed: FeedId, receivedAt?: number): void {
+    this.publish(feed, [{ kind: "beacon", payload: NO_PAYLOAD }], { receivedAt });
   }
 
   /** Sends an edge a state that it has not asked for. */

@@ -52,6 +52,8 @@ export interface AttachReply {
   readonly reason: string;
   /** How many {@linkcode EdgeState}s the session was sent; absent where it is not known. */
   readonly states?: number | undefined;
+  /** Whether NATS retains what the hub publishes. @default it does not */
+  readonly isRetained?: boolean | undefined;
   /** What other edges use of the limit of the feed; absent while the hub knows no limit. */
   readonly quota?: HubQuota | undefined;
 }

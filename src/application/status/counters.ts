@@ -284,9 +284,11 @@ export interface DistributionCounters {
 
 /** What an edge receives of one feed from its hub. */
 export interface EdgeFeedCounters {
-  /** Entries that did not arrive. */
+  /** Entries that did not arrive and were not recovered. */
   missing: number;
-  /** Batches that were dropped because too much waited; their entries are missing. */
+  /** Entries that did not arrive and were read from what NATS retains. */
+  recovered: number;
+  /** Batches that were dropped because too much waited; their entries are missing, or recovered. */
   dropped: number;
   /** Term of the hub; 0 before the first one. */
   term: number;
@@ -403,6 +405,7 @@ export function createCounters(): ProxyCounters {
     edge: {
       feeds: perFeed(() => ({
         missing: 0,
+        recovered: 0,
         dropped: 0,
         term: 0,
         followedSince: undefined,

@@ -311,8 +311,8 @@ export const SETTINGS = {
       default: "1",
     }),
     STREAM_PROXY_NATS_RETAIN_MB: row(integer(0, 10_485_760), "nats.retainBytes", {
-      description: "MiB of Alpaca's frames that a hub keeps in JetStream, so that a past span " +
-        "can be recorded; 0 keeps none",
+      description: "MiB of Alpaca's frames that a hub keeps in JetStream, so that edges can read " +
+        "what they have missed and a past span can be recorded; 0 keeps none",
       default: "0",
     }),
     STREAM_PROXY_NATS_RETAIN_SECS: row(integer(60, 2_592_000), "nats.retainAgeMs", {

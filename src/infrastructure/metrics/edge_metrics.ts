@@ -29,10 +29,17 @@ export const EDGE_METRICS = {
     labels: ["feed"],
     read: perFeed(({ missing }) => missing),
   },
+  edgeRecovered: {
+    name: "alpaca_proxy_edge_entries_recovered_total",
+    type: "counter",
+    help: "Frames of the hub that did not arrive and were read from what NATS retains: no gap",
+    labels: ["feed"],
+    read: perFeed(({ recovered }) => recovered),
+  },
   edgeDropped: {
     name: "alpaca_proxy_edge_batches_dropped_total",
     type: "counter",
-    help: "Batches of the hub that were dropped because the edge is too slow; they are missing",
+    help: "Batches of the hub that were dropped because the edge is too slow",
     labels: ["feed"],
     read: perFeed(({ dropped }) => dropped),
   },

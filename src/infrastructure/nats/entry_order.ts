@@ -5,6 +5,7 @@
  * @module
  */
 import { type BatchEntry, FrameJoiner, isInFrame } from "./frame_batch.ts";
+import type { MissingEntries } from "./retained_reader.ts";
 
 /**
  * What an entry is for the session:
@@ -34,6 +35,9 @@ export class EntryOrder {
   #term = 0n;
   #next = 0;
   #isSettled = false;
+  /** When the hub received the last entry that was the next one, in wall clock ms. */
+  #lastAt: number | undefined;
+  #completeAt = -Infinity;
 
   /** Term of the hub that is followed; 0 before. */
   get term(): bigint {
@@ -43,6 +47,11 @@ export class EntryOrder {
   /** Number of the next entry. */
   get next(): number {
     return this.#next;
+  }
+
+  /** Wall clock ms of the hub up to which nothing is missing. */
+  get completeAt(): number {
+    return this.#completeAt;
   }
 
   /** Begins with an entry; earlier ones may follow until {@linkcode EntryOrder.settle}. */
@@ -57,13 +66,23 @@ export class EntryOrder {
   }
 
   /** Decides what an entry is; after `next` the one that follows is expected. */
-  follow({ kind, number }: BatchEntry, term: bigint): Step {
+  follow({ kind, number, receivedAt }: BatchEntry, term: bigint): Step {
     if (term !== this.#term) return term < this.#term ? "known" : "other_term";
     if (number > this.#next) return "hole";
     if (number < this.#next) return number === 1 && this.#isSettled ? "restart" : "known";
+    this.#completeAt = receivedAt;
     if (kind === "beacon") return "known";
     this.#next++;
+    this.#lastAt = receivedAt;
     return "next";
+  }
+
+  /** What is missing before an entry; `undefined` unless the entry before that is known. */
+  missingBefore({ number: end }: BatchEntry): MissingEntries | undefined {
+    const previousAt = this.#lastAt;
+    return previousAt === undefined
+      ? undefined
+      : { term: this.#term, first: this.#next, end, previousAt };
   }
 
   /**

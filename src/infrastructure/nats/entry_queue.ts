@@ -28,8 +28,8 @@ interface EntryQueueOptions {
   readonly onInvalid: (error: unknown) => void;
 }
 
-/** A batch as it was received, or something to do between two batches. */
-type Item = Uint8Array | (() => void);
+/** A batch as it was received or whose entries are being handled, or an action between two. */
+type Item = Uint8Array | Open | (() => void);
 
 /** In the place of an item that is not needed any more. */
 const HANDLED: Item = () => {};
@@ -82,6 +82,14 @@ export class EntryQueue {
   addAction(action: () => void): void {
     this.#items.push(action);
     this.#handle();
+  }
+
+  /** Puts batches before the entry that is handled next. */
+  insert(batches: readonly Uint8Array[]): void {
+    for (const { length } of batches) this.#bytes += length;
+    const open = this.#open;
+    this.#open = undefined;
+    this.#items.splice(this.#at, 0, ...batches, ...open ? [open] : []);
   }
 
   /** Starts to handle what arrives and what has arrived. */
@@ -142,6 +150,7 @@ export class EntryQueue {
         item();
         continue;
       }
+      if (!(item instanceof Uint8Array)) return item;
       this.#bytes -= item.length;
       try {
         return { batch: decodeBatch(item), next: 0 };

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Subscription } from "@nats-io/nats-core";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { EdgeFeedCounters } from "../../application/status/counters.ts";
@@ -35,7 +34,7 @@ export class FeedArrivals {
   readonly #options: FeedArrivalsOptions;
   #position: Position | undefined;
   #arrivedAt: number;
-  #subscription: Subscription | undefined;
+  #subscription: ReturnType<HubLink["subscribe"]> | undefined;
   #interruptions = 0;
 
   constructor(options: FeedArrivalsOptions) {

@@ -120,7 +120,10 @@ export class HubLink {
   }
 
   /** Calls `onBatch` with every batch of a feed, until the subscription ends. */
-  subscribe(feed: FeedId, onBatch: (batch: Uint8Array) => void): Subscription {
+  subscribe(
+    feed: FeedId,
+    onBatch: (batch: Uint8Array) => void,
+  ): Pick<Subscription, "unsubscribe" | "isClosed"> {
     const { connection } = this.#opened ?? {};
     if (!connection) throw new Error("NATS is not connected");
     return connection.subscribe(this.subjects.feed(feed), {

@@ -142,7 +142,7 @@ export function encodeAttachReply({ term, quota, ...reply }: AttachReply): Uint8
 /** @throws InvalidMessage */
 export function readAttachReply(bytes: Uint8Array): AttachReply {
   const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the reply");
-  const { term, next, at, isUp, isKnown, kind, reason, states, quota } = fields;
+  const { term, next, at, isUp, isKnown, kind, reason, states, quota, isRetained } = fields;
   if (!Number.isSafeInteger(next) || (next as number) < 1) throw invalid("next", next);
   if (states !== undefined && !Number.isSafeInteger(states)) throw invalid("states", states);
   return {
@@ -154,6 +154,7 @@ export function readAttachReply(bytes: Uint8Array): AttachReply {
     kind: kind === undefined ? undefined : readText(kind, "kind") as FeedKind,
     reason: readText(reason, "reason"),
     states: states as number | undefined,
+    isRetained: isRetained === undefined ? undefined : readBoolean(isRetained, "isRetained"),
     quota: readQuota(quota),
   };
 }

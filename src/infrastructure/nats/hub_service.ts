@@ -47,6 +47,8 @@ interface HubServiceOptions {
   /** Publishes the frames that were received before a reply. */
   readonly flush: () => void;
   readonly demand: Pick<EdgeDemand, "attach" | "subscribe">;
+  /** Whether NATS retains what is published. @default it does not */
+  readonly isRetained?: boolean;
   readonly rest: RestResponder;
   readonly clock: Clock;
   readonly log: Log;
@@ -144,10 +146,12 @@ export class HubService {
   }
 
   readonly #attach = (message: Msg): void => {
-    const reply = this.#options.demand.attach(readAttach(message.data));
+    const { demand, isRetained } = this.#options;
+    const reply = demand.attach(readAttach(message.data));
     if (!reply) return this.#count("attach", "dropped");
     if (reply.isKnown) this.#rates.admit(sourceOf(message));
-    this.#reply("attach", reply.isKnown ? "ok" : "refused", message, encodeAttachReply(reply));
+    const outcome = reply.isKnown ? "ok" : "refused";
+    this.#reply("attach", outcome, message, encodeAttachReply({ ...reply, isRetained }));
   };
 
   readonly #subscribe = (message: Msg): void => {

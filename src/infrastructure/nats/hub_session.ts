@@ -4,7 +4,8 @@
  * The hub publishes what it receives as numbered entries; each edge decodes them. A session ends
  * when an entry is missing, when the hub has lost its own session, when another hub has taken over,
  * and when nothing arrives: then the feed link opens another one, and streams have a gap, as after
- * an outage of a session with Alpaca.
+ * an outage of a session with Alpaca. Where NATS retains what hubs publish, missing entries are
+ * read from there first; what has arrived since waits meanwhile.
  *
  * @module
  */
@@ -26,7 +27,6 @@ import { FeedArrivals } from "./feed_arrivals.ts";
 import type { BatchEntry } from "./frame_batch.ts";
 import { closed, noNats, noSession, otherProduct } from "./hub_failures.ts";
 import type { HubLink } from "./hub_link.ts";
-import { NoAnswer } from "./hub_requests.ts";
 import {
   type AttachReply,
   type EdgeState,
@@ -34,8 +34,10 @@ import {
   readDown,
   readSubscribeReply,
 } from "./hub_protocol.ts";
+import { NoAnswer } from "./hub_requests.ts";
 import { HubSubscriptions } from "./hub_subscriptions.ts";
 import { messageOf } from "./nats_client.ts";
+import type { MissingEntries, RetainedReader } from "./retained_reader.ts";
 
 /** How long NATS may take to be connected, and a hub to have a session, in ms. */
 const CONNECT_MS = 5_000;
@@ -53,19 +55,30 @@ const RECHECK_MS = 200;
  */
 const HOLD_MS = 6_000;
 
+/** Age of missing entries, in ms, from which on what follows them is not delayed further. */
+const MAX_MISSING_AGE_MS = 5_000;
+
 const NO_SYMBOLS: SymbolSets = new Map();
+
+/** What a session needs of the connection to the hub. */
+type SessionLink = Pick<
+  HubLink,
+  "edge" | "interruptions" | "expectsTakeover" | "open" | "subscribe" | "onMessage" | "request"
+>;
 
 /** What the sessions of one feed need. */
 export interface HubFeed {
   readonly feed: FeedId;
   /** The product that the hub must have too. */
   readonly kind: FeedKind;
-  readonly link: HubLink;
+  readonly link: SessionLink;
   readonly receiver: FrameReceiver;
   /** Deliveries since the process started, by which reading is throttled. @default none */
   readonly deliveries?: (() => number) | undefined;
   /** Bytes that may wait to be handled. @default 32 MiB */
   readonly maxWaitingBytes?: number | undefined;
+  /** Reads missing entries where the hub says that they are retained. @default a gap instead */
+  readonly retained?: Pick<RetainedReader, "read"> | undefined;
   readonly counters: EdgeFeedCounters;
   readonly clock: Clock;
   readonly log: Log;
@@ -102,6 +115,8 @@ class HubSession implements FeedSession {
   #reason = "";
   /** Whether entries wait for the first subscriptions of the session. */
   #isHeld = false;
+  /** Whether NATS retains what the hub publishes. */
+  #isRetained = false;
 
   constructor(feed: HubFeed, arrivals: FeedArrivals, options: ConnectOptions) {
     const { subscriptions } = options;
@@ -283,6 +298,7 @@ class HubSession implements FeedSession {
     this.#attachedAt = next;
     this.#since = continued?.at ?? at;
     this.#reason = reason;
+    this.#isRetained = reply.isRetained ?? false;
     this.#recordTerm(Number(term));
     // What the hub has sent before its reply has arrived before it.
     this.#inOrder(() => this.#order.settle());
@@ -381,6 +397,45 @@ class HubSession implements FeedSession {
   }
 
   #onHole(entry: BatchEntry): void {
+    const { retained, clock } = this.#feed;
+    const missing = this.#order.missingBefore(entry);
+    const ageMs = clock.now() - this.#order.completeAt;
+    if (retained && this.#isRetained && missing && ageMs <= MAX_MISSING_AGE_MS) {
+      void this.#fill(entry, missing, retained);
+    } else this.#endBefore(entry);
+  }
+
+  /** Reads what is missing before an entry; nothing is handled meanwhile. */
+  async #fill(
+    entry: BatchEntry,
+    missing: MissingEntries,
+    retained: Pick<RetainedReader, "read">,
+  ): Promise<void> {
+    const { feed, counters, log, clock } = this.#feed;
+    const { queue } = this.#arrivals;
+    const { signal } = this.#over;
+    const start = clock.monotonic();
+    queue.stop();
+    try {
+      const batches = await retained.read(feed, missing, signal);
+      if (signal.aborted) return;
+      queue.insert(batches);
+    } catch (error) {
+      if (signal.aborted) return;
+      log.info("Missing entries are not retained", { cause: messageOf(error) });
+      return this.#endBefore(entry);
+    }
+    const entries = missing.end - missing.first;
+    counters.recovered += entries;
+    log.info("Missing entries were read from NATS", {
+      entries,
+      duration_ms: Math.round(clock.monotonic() - start),
+    });
+    this.#start();
+  }
+
+  /** Ends the session because of what is missing before an entry. */
+  #endBefore(entry: BatchEntry): void {
     const { counters, log } = this.#feed;
     const { term, next } = this.#order;
     const count = entry.number - next;

@@ -45,6 +45,7 @@ const ATTACHED: AttachReply = {
   kind: "iex",
   reason: "",
   states: 0,
+  isRetained: true,
 };
 const SUBSCRIBE: SubscribeRequest = {
   edge: "e",
@@ -79,6 +80,7 @@ class Served implements AsyncDisposable {
     const access = { servers: [server.url] };
     this.#client = new NatsClient({ access, name: "hub", clock: systemClock, log });
     this.service = new HubService({
+      isRetained: true,
       client: this.#client,
       subjects,
       publisher: new BoundedPublisher(() => this.#client.current),

@@ -15,6 +15,10 @@ import {
 import { HubLink } from "../../../src/infrastructure/nats/hub_link.ts";
 import { createHubConnector } from "../../../src/infrastructure/nats/hub_session.ts";
 import { NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
+import {
+  retainedMessages,
+  RetainedReader,
+} from "../../../src/infrastructure/nats/retained_reader.ts";
 import { FakeHub } from "../../support/fake_hub.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { NatsServer } from "../../support/nats_server.ts";
@@ -38,6 +42,7 @@ class Rig implements AsyncDisposable {
   readonly link: HubLink;
   readonly #client: NatsClient;
   readonly #clock: Clock;
+  readonly #retained: RetainedReader;
   #sessions: FeedSession[] = [];
   readonly #connectors = new Map<FeedId, FeedConnector>();
   /** Called with every frame. */
@@ -60,6 +65,12 @@ class Rig implements AsyncDisposable {
       log,
       counters,
     });
+    const { subjects } = this.link;
+    const messages = retainedMessages(() => this.#client.current, {
+      stream: "ALPACA_FRAMES",
+      subjects,
+    });
+    this.#retained = new RetainedReader(systemClock, messages);
   }
 
   connect(
@@ -80,6 +91,7 @@ class Rig implements AsyncDisposable {
         },
       },
       maxWaitingBytes,
+      retained: this.#retained,
       counters: this.counters.feeds[feed],
       clock: this.#clock,
       log: this.log,
@@ -353,6 +365,124 @@ test("a session goes on after a short loss of the connection", async (rig, hub, 
   hub.frame("sip", "two");
   await rig.untilFrames(2);
   assert.equal(ended, false);
+});
+
+test(
+  "missing entries that NATS retains are handled once, in order and with their times",
+  async (rig, hub) => {
+    await hub.retain();
+    const session = await rig.connect();
+    let ended = false;
+    session.ended.then(() => ended = true);
+    const now = Date.now();
+    hub.frame("sip", "one", { receivedAt: now });
+    hub.frame("opra", "of another feed");
+    hub.next = 2;
+    for (const [i, text] of ["two", "three", "four"].entries()) {
+      hub.frame("sip", text, { isLost: true, receivedAt: now + i });
+    }
+    hub.frame("sip", "five", { receivedAt: now + 5 });
+    const whole = new TextEncoder().encode("a frame in parts");
+    const [part, ...parts] = frameEntries(whole, now, 6);
+    if (part) hub.publish("sip", [part], { receivedAt: now });
+    for (const each of parts) hub.publish("sip", [each], { isLost: true, receivedAt: now });
+    hub.beacon("sip", now);
+    await rig.untilFrames(6);
+    assert.deepEqual(rig.texts, ["one", "two", "three", "four", "five", "a frame in parts"]);
+    assert.deepEqual(rig.frames.map(({ receivedAt }) => receivedAt - now), [0, 0, 1, 2, 5, 0]);
+    assert.equal(ended, false);
+    assert.equal(rig.counters.feeds.sip.missing, 0);
+    assert.equal(rig.counters.feeds.sip.recovered, 3 + parts.length);
+  },
+);
+
+test("the end of the hub's session among what is retained ends the session", async (rig, hub) => {
+  await hub.retain();
+  const session = await rig.connect();
+  const receivedAt = Date.now();
+  hub.frame("sip", "one", { receivedAt });
+  hub.frame("sip", "two", { receivedAt, isLost: true });
+  const down = new TextEncoder().encode(`{"errorType":"closed","message":"reset"}`);
+  hub.publish("sip", [{ kind: "down", payload: down }], { receivedAt, isLost: true });
+  hub.publish("sip", [{ kind: "up", payload: NO_PAYLOAD }], { receivedAt });
+  hub.frame("sip", "three", { receivedAt });
+  assert.equal((await session.ended).message, "The hub has no session: reset");
+  await session.close();
+  await rig.connect();
+  await rig.untilFrames(3);
+  assert.deepEqual(rig.texts, ["one", "two", "three"]);
+});
+
+test("missing entries that NATS does not retain any more end the session", async (rig, hub) => {
+  await hub.retain(3);
+  const session = await rig.connect();
+  const receivedAt = Date.now();
+  hub.frame("sip", "one", { receivedAt });
+  await rig.untilFrames(1);
+  for (const text of ["two", "three"]) hub.frame("sip", text, { isLost: true, receivedAt });
+  hub.frame("sip", "four", { receivedAt });
+  assert.equal((await session.ended).message, "2 entries from the hub are missing");
+  assert.equal(rig.counters.feeds.sip.recovered, 0);
+  assert.deepEqual(rig.log.records.flatMap(({ fields: { cause } }) => cause ?? []), [
+    "The entry before them is not retained",
+  ]);
+});
+
+test("entries that the hub could not publish are not retained either", async (rig, hub) => {
+  await hub.retain();
+  const session = await rig.connect();
+  const receivedAt = Date.now();
+  hub.frame("sip", "one", { receivedAt });
+  hub.frame("sip", "three", { receivedAt, skip: 1 });
+  assert.equal((await session.ended).message, "1 entries from the hub are missing");
+});
+
+test("entries that are missing for long, or of another term, are not read", async (rig, hub) => {
+  await hub.retain();
+  const session = await rig.connect();
+  hub.frame("sip", "one", { receivedAt: Date.now() - 6_000 });
+  hub.frame("sip", "two", { isLost: true });
+  hub.frame("sip", "three", { receivedAt: Date.now() });
+  assert.equal((await session.ended).message, "1 entries from the hub are missing");
+  await session.close();
+  const next = await rig.connect();
+  hub.term = 8n;
+  hub.next = 1;
+  hub.frame("sip", "one of the next hub", { isLost: true, receivedAt: Date.now() });
+  hub.frame("sip", "two of the next hub", { receivedAt: Date.now() });
+  assert.equal((await next.ended).message, "Another hub has taken over");
+  assert.equal(rig.counters.feeds.sip.recovered, 0);
+});
+
+test("what an edge has dropped because it was too slow is read again", async (rig, hub) => {
+  await hub.retain();
+  const session = await rig.connect("sip", { maxWaitingBytes: 300_000 });
+  let ended = false;
+  session.ended.then(() => ended = true);
+  rig.onFrame = () => {
+    const end = performance.now() + 5;
+    while (performance.now() < end) continue;
+  };
+  const text = (i: number) => String(i).padEnd(50_000, "x");
+  for (let i = 0; i < 40; i++) hub.frame("sip", text(i), { receivedAt: Date.now() });
+  const beacons = setInterval(() => hub.beacon("sip", Date.now()), 50);
+  await rig.untilFrames(40);
+  clearInterval(beacons);
+  assert.equal(ended, false);
+  assert.deepEqual(rig.texts, Array.from({ length: 40 }, (_, i) => text(i)));
+  const { dropped, recovered } = rig.counters.feeds.sip;
+  assert(dropped > 0 && recovered > 0, `${dropped} batches dropped, ${recovered} recovered`);
+});
+
+test("without retained frames nothing is read", async (rig, hub) => {
+  await hub.retain();
+  hub.isRetained = false;
+  const session = await rig.connect();
+  const receivedAt = Date.now();
+  hub.frame("sip", "one", { receivedAt });
+  hub.frame("sip", "two", { receivedAt, isLost: true });
+  hub.frame("sip", "three", { receivedAt });
+  assert.equal((await session.ended).message, "1 entries from the hub are missing");
 });
 
 test("the end of the hub's session may be among missing entries", async (rig, hub) => {

@@ -6,7 +6,13 @@ import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
 import { connect } from "../../../src/infrastructure/nats/connect.ts";
 import { KvLease } from "../../../src/infrastructure/nats/kv_lease.ts";
+import { encodeBatch } from "../../../src/infrastructure/nats/frame_batch.ts";
+import { hubSubjects } from "../../../src/infrastructure/nats/hub_protocol.ts";
 import { type NatsAccess, NatsClient } from "../../../src/infrastructure/nats/nats_client.ts";
+import {
+  retainedMessages,
+  RetainedReader,
+} from "../../../src/infrastructure/nats/retained_reader.ts";
 import { documentedUsers, NatsServer } from "../../support/nats_server.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { requires } from "../../support/requires.ts";
@@ -99,6 +105,12 @@ Deno.test(requires(["nats-server"], {
       "$JS.API.STREAM.PURGE.ALPACA_ORDERS",
       "$JS.API.STREAM.MSG.DELETE.ALPACA_ORDERS",
       "$JS.API.STREAM.MSG.GET.KV_ALPACA_LEASE",
+      "$JS.API.STREAM.UPDATE.ALPACA_FRAMES",
+      "$JS.API.STREAM.DELETE.ALPACA_FRAMES",
+      "$JS.API.STREAM.PURGE.ALPACA_FRAMES",
+      "$JS.API.STREAM.MSG.DELETE.ALPACA_FRAMES",
+      "$JS.API.CONSUMER.CREATE.ALPACA_FRAMES",
+      "$JS.API.DIRECT.GET.ALPACA_FRAMES",
       "_INBOX.of.another",
     ];
     for (const subject of refused) assert.ok(await edge.isRefused(subject), subject);
@@ -190,6 +202,19 @@ Deno.test(requires(["nats-server"], {
     for (const maxBytes of [1_000_000, 2_000_000]) {
       await prepareRetainedFrames({ ...common, ...frames, maxBytes }, signal);
     }
+    const subjects = hubSubjects("alpaca");
+    const publisher = await hub.connection(signal);
+    for (const number of [1, 2, 3]) {
+      const entry = { kind: "frame", receivedAt: number, payload: new Uint8Array(1) } as const;
+      publisher.publish(subjects.feed("sip"), encodeBatch(1n, number, [entry]));
+    }
+    await edge.connection(signal);
+    const reader = new RetainedReader(
+      clock,
+      retainedMessages(() => edge.current, { stream: "ALPACA_FRAMES", subjects }),
+    );
+    const missing = { term: 1n, first: 2, end: 4, previousAt: 1 };
+    assert.equal((await reader.read("sip", missing, signal)).length, 2);
     const counters = createCounters().orderStore;
     const orders = { stream: "ALPACA_ORDERS", capacity: 10, log, counters };
     const store = new JetStreamOrders({

@@ -11,6 +11,28 @@ function batch(number: number): Uint8Array {
   return encodeBatch(1n, number, [{ kind: "frame", receivedAt: 0, payload: new Uint8Array(100) }]);
 }
 
+Deno.test("batches are put before the entry that is handled next, also inside a batch", () => {
+  const queue = new EntryQueue({ clock: new ManualClock(), onInvalid: () => assert.fail() });
+  const frame = { kind: "frame", receivedAt: 0, payload: new Uint8Array(1) } as const;
+  const numbers: (number | string)[] = [];
+  queue.add(encodeBatch(1n, 1, [frame, frame]));
+  queue.addAction(() => void numbers.push("action"));
+  const handle = ({ number }: { readonly number: number }) => {
+    if (number === 2 && !numbers.includes(8)) {
+      queue.stop();
+      return false;
+    }
+    numbers.push(number);
+    return true;
+  };
+  queue.start(handle);
+  queue.insert([batch(8), batch(9)]);
+  queue.insert([batch(7)]);
+  queue.start(handle);
+  assert.deepEqual(numbers, [1, 7, 8, 9, 2, "action"]);
+  assert(queue.add(batch(10)));
+});
+
 Deno.test({
   name: "a queue that is never empty keeps nothing that was handled",
   ignore: gc === undefined,

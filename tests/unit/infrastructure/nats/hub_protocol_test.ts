@@ -83,6 +83,7 @@ const CASES: readonly Case[] = [
       kind: fc.option(kind, { nil: undefined }),
       reason: text,
       states: fc.option(fc.nat(), { nil: undefined }),
+      isRetained: fc.option(fc.boolean(), { nil: undefined }),
       quota,
     }),
     encode: protocol.encodeAttachReply,
