@@ -79,6 +79,12 @@ async function checkFiles({ root, ...image }: UnpackedImage): Promise<void> {
     const found = await find(`${root}/deno-dir/npm`, "-path", path);
     assert.equal(found, "", `${name} is for tests only`);
   }
+  for (const cache of ["dep_analysis", "node_analysis", "v8_code"]) {
+    for (const log of ["wal", "shm"]) {
+      const name = `${cache}_cache_v2-${log}`;
+      assert.notEqual(await find(`${root}/deno-dir`, "-name", name), "", `${name} for its cache`);
+    }
+  }
   for (const label of ["title", "licenses", "version", "revision", "source"]) {
     assert.ok(`org.opencontainers.image.${label}` in image.labels, label);
   }
