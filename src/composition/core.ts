@@ -80,7 +80,8 @@ export function createCore(
     clock,
     (symbols) => managers.crypto?.renew("orderbooks", symbols),
   );
-  const orderBooks = new OrderBooks(channels.orderbooks, undefined, renewals);
+  const isEdge = deps.hub !== undefined;
+  const orderBooks = new OrderBooks(channels.orderbooks, undefined, renewals, isEdge);
   const parts = { ...deps, channels, counters, events, calendar, directory, orderBooks };
   const hosts = deps.hub?.hosts ?? buildRestHosts(config, parts);
   const marketData = buildMarketData(config, hosts);
@@ -142,6 +143,7 @@ export function createCore(
     counters,
     hosts,
     managers,
+    orderBooks,
     journal,
     openings,
     links,

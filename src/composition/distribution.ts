@@ -5,6 +5,8 @@
  */
 import { EdgeDemand } from "../application/cluster/edge_demand.ts";
 import { RestResponder } from "../application/cluster/rest_responder.ts";
+import type { OrderBooks } from "../application/orderbooks/order_books.ts";
+import { orderBookFrames } from "../application/relay/order_book_json.ts";
 import type { QuotaSource, SubscriptionSink } from "../application/feeds/subscription_manager.ts";
 import { supervise } from "../application/timing/supervise.ts";
 import type { UpstreamTap } from "../application/ports/upstream_tap.ts";
@@ -31,6 +33,7 @@ const TOTAL_FACTOR = 10;
 interface Source {
   /** Subscriptions of the feeds that have some. */
   readonly managers: Readonly<Partial<Record<MarketFeedId, SubscriptionSink & QuotaSource>>>;
+  readonly orderBooks: Pick<OrderBooks, "wholeOf">;
   /** Alpaca's REST APIs. */
   readonly hosts: ApiHosts;
 }
@@ -106,7 +109,7 @@ export async function openDistribution(
       pendingBytes: publisher.pendingBytes,
     }),
     flush: frames.flush,
-    async run({ managers, hosts }, signal) {
+    async run({ managers, orderBooks, hosts }, signal) {
       const edges = demand = new EdgeDemand({
         kinds: Object.fromEntries(
           FEEDS.filter((feed) => config.feeds.has(feed)).map((feed) => [feed, kinds[feed]]),
@@ -115,6 +118,11 @@ export async function openDistribution(
         lease,
         positionOf: (feed) => frames.positionOf(feed),
         publishState: (edge, state) => service.publishState(edge, state),
+        firstFrames: (feed, pairs) => {
+          if (feed !== "crypto") return [];
+          const books = pairs.filter(({ channel }) => channel === "orderbooks");
+          return orderBookFrames(orderBooks.wholeOf(books.map(({ symbol }) => symbol)));
+        },
         publishQuota: (edge, quota) => service.publishQuota(edge, quota),
         limits: {
           maxEdges: MAX_EDGES,

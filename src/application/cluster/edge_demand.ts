@@ -78,6 +78,8 @@ interface EdgeDemandOptions {
   readonly positionOf: (feed: FeedId) => Pick<AttachReply, "next" | "isUp" | "reason">;
   /** Sends an edge what is carried for it. */
   readonly publishState: (edge: string, state: EdgeState) => void;
+  /** Frames that an edge needs when pairs are subscribed for it that others may have already. */
+  readonly firstFrames: (feed: FeedId, pairs: readonly Pair[]) => readonly string[];
   /** Sends an edge what other edges leave of the quota. */
   readonly publishQuota: (edge: string, quota: EdgeQuota) => void;
   readonly limits: EdgeLimits;
@@ -294,6 +296,12 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     const { pending } = session;
     session.pending = undefined;
     pending?.answer(reply);
+    if (!pending || !("state" in reply)) return;
+    const { edge, feed, term } = session;
+    for (const frame of this.#options.firstFrames(feed, pending.added)) {
+      session.states++;
+      this.#options.publishState(edge, { feed, term, ...reply, frame });
+    }
   }
 
   /** Removes pairs from a session. */

@@ -90,6 +90,11 @@ export type SubscribeReply =
 export interface EdgeState extends CarriedState {
   readonly feed: FeedId;
   readonly term: bigint;
+  /**
+   * A frame for this edge alone, as Alpaca would send it: whole order books of pairs that other
+   * edges have subscribed before, for which Alpaca sends changes only. @default none
+   */
+  readonly frame?: string | undefined;
 }
 
 /** What other edges use of a limit has changed, or the limit; `undefined`: there is none. */

@@ -56,6 +56,7 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
   readonly #channel: Channel<Orderbook>;
   readonly #limits: typeof LIMITS;
   readonly #requests: WholeBookRequests | undefined;
+  readonly #awaitsWhole: boolean;
   readonly #books = new Map<string, Book>();
   /** Pairs of which a change was lost since their last whole order books. */
   readonly #wrong = new Set<string>();
@@ -66,15 +67,19 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
   /**
    * @param limits numbers, at least 1
    * @param requests of whole order books in place of wrong ones. @default they are awaited only
+   * @param awaitsWhole whether changes of a pair may arrive before its whole order book, and are
+   *   not published: at an edge, where others may have subscribed the pair before. @default false
    */
   constructor(
     channel: Channel<Orderbook>,
     limits: typeof LIMITS = LIMITS,
     requests?: WholeBookRequests,
+    awaitsWhole = false,
   ) {
     this.#channel = channel;
     this.#limits = limits;
     this.#requests = requests;
+    this.#awaitsWhole = awaitsWhole;
   }
 
   /** Always: an order book is kept also while no stream is open. */
@@ -84,6 +89,7 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
 
   publish(event: Orderbook, receivedAt: number): void {
     const { symbol, reset } = event;
+    if (this.#awaitsWhole && !reset) this.#await(symbol);
     if (this.#wrong.size > 0 && this.#wrong.has(symbol)) {
       if (!reset) return;
       this.#wrong.delete(symbol);
@@ -127,6 +133,15 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
     return receivedAt === this.#renewedAt && this.#renewed.has(symbol);
   }
 
+  /** The whole order books of pairs that are kept; `*` stands for all. */
+  wholeOf(symbols: readonly string[]): readonly Orderbook[] {
+    const found = symbols.includes(WILDCARD) ? [...this.#books.keys()] : symbols;
+    return found.flatMap((symbol) => {
+      const book = this.#books.get(symbol);
+      return book ? [(book.whole ??= this.#wholeOf(book)).event] : [];
+    });
+  }
+
   whenComplete(): Promise<void> {
     return Promise.resolve();
   }
@@ -153,6 +168,12 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
       // Another whole one is still awaited.
       if (!isRequested && this.#wrong.delete(symbol)) this.#requests?.forget(symbol);
     }
+  }
+
+  /** Publishes no change of a pair before its whole order book, if that can be kept. */
+  #await(symbol: string): void {
+    if (this.#books.has(symbol) || this.#books.size >= this.#limits.pairs) return;
+    if (this.#wrong.size < MAX_UNKNOWN) this.#wrong.add(symbol);
   }
 
   /** The order book of a pair is wrong from now on. */

@@ -218,10 +218,12 @@ export function encodeEdgeQuota({ feed, term, quota }: EdgeQuota): Uint8Array {
 export function readEdgeMessage(bytes: Uint8Array): EdgeState | EdgeQuota {
   const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the state");
   const message = { feed: readFeed(fields.feed), term: readTerm(fields.term) };
-  return fields.state === undefined ? { ...message, quota: readQuota(fields.quota) } : {
+  const { state, since, frame } = fields;
+  return state === undefined ? { ...message, quota: readQuota(fields.quota) } : {
     ...message,
-    state: readSets(fields.state),
-    since: readTime(fields.since, "since"),
+    state: readSets(state),
+    since: readTime(since, "since"),
+    ...(frame !== undefined && { frame: readText(frame, "frame", MAX_REPLY_BYTES) }),
   };
 }
 

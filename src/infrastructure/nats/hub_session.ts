@@ -60,6 +60,8 @@ const MAX_MISSING_AGE_MS = 5_000;
 
 const NO_SYMBOLS: SymbolSets = new Map();
 
+const encoder = new TextEncoder();
+
 /** What a session needs of the connection to the hub. */
 type SessionLink = Pick<
   HubLink,
@@ -158,7 +160,7 @@ class HubSession implements FeedSession {
         // One that arrives before the session is attached is of the last one.
         if (message.term !== this.#order.term) return;
         this.#inOrder(() => {
-          if ("state" in message) this.#subscriptions.push(message);
+          if ("state" in message) this.#onState(message);
           else this.#onQuota(message);
         });
       });
@@ -234,6 +236,12 @@ class HubSession implements FeedSession {
     this.#arrivals.onInterruption = undefined;
     link.onMessage(feed, undefined);
     this.#failed.resolve(failure);
+  }
+
+  #onState(state: EdgeState): void {
+    const { receiver, clock } = this.#feed;
+    this.#subscriptions.push(state);
+    if (state.frame !== undefined) receiver.receive(encoder.encode(state.frame), clock.now());
   }
 
   /** Calls an action after what has arrived before, while the session lasts. */

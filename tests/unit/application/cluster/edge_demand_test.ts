@@ -77,6 +77,8 @@ class Hub {
   readonly published: (EdgeState & { readonly edge: string })[] = [];
   readonly quotas: (EdgeQuota & { readonly edge: string })[] = [];
   readonly demand: EdgeDemand;
+  /** Frames that an edge needs with a symbol. */
+  readonly books = new Map<string, string>();
   isUp = true;
 
   constructor(limits = { maxEdges: 3, maxPairs: 5, maxTotalPairs: 8 }) {
@@ -86,6 +88,7 @@ class Hub {
       lease: this.lease,
       positionOf: () => ({ next: 7, isUp: this.isUp, reason: this.isUp ? "" : "dialing" }),
       publishState: (edge, state) => this.published.push({ edge, ...state }),
+      firstFrames: (_feed, pairs) => pairs.flatMap(({ symbol }) => this.books.get(symbol) ?? []),
       publishQuota: (edge, quota) => this.quotas.push({ edge, ...quota }),
       limits,
       clock: this.clock,
@@ -202,6 +205,19 @@ Deno.test("a pair that is carried for another edge is answered immediately", () 
   assert.deepEqual(hub.requested, ["trades AAPL 2"]);
   assert.deepEqual(stateOf(hub.request("a", "unsubscribe", trades("AAPL", "TSLA"))), []);
   assert.deepEqual(hub.requested, ["trades AAPL 1"]);
+});
+
+Deno.test("an edge receives what it needs of a pair that others have already", () => {
+  const hub = new Hub();
+  hub.carry("AAPL", "MSFT");
+  hub.books.set("AAPL", "a whole order book");
+  hub.attach("a");
+  hub.subscribe("a", "AAPL", "MSFT");
+  hub.subscribe("a", "AAPL");
+  const [published, ...others] = hub.published;
+  assert.deepEqual([published?.edge, published?.frame, others], ["a", "a whole order book", []]);
+  assert.equal(published && symbolsIn(published.state).join(), "AAPL,MSFT");
+  assert.equal(hub.attach("a", null).states, 1);
 });
 
 Deno.test("a rejected pair rejects its request, of which nothing stays subscribed", () => {
