@@ -196,7 +196,7 @@ export class Http2Call<I = unknown> implements StreamCall<I>, DuplexCall<I> {
         for (const message of decoder.push(chunk)) yield await decodeWith(parts, message);
       }
     } catch (error) {
-      throw this.#isOver || stream.destroyed ? new ClientGone() : error;
+      throw this.#isOver || stream.destroyed || stream.closed ? new ClientGone() : error;
     }
   }
 }
@@ -260,7 +260,7 @@ function onlyMessage(
 function trailersOf({ code, message, details }: CallStatus): OutgoingHttpHeaders {
   return {
     "grpc-status": code,
-    "grpc-message": encodeURI(message),
+    "grpc-message": encodeURI(message.toWellFormed()),
     ...(details && { [DETAILS_TRAILER]: details.toBase64() }),
   };
 }

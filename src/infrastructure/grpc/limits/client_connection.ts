@@ -106,8 +106,10 @@ export class ClientConnection implements FrameRules {
     const { clock, requests, limits } = shared;
     this.#socket = socket;
     this.#shared = shared;
-    this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.address = socket.remoteAddress ?? "";
+    const { remoteAddress, remotePort } = socket;
+    // A client may have left already.
+    this.peer = remoteAddress === undefined ? "" : `${remoteAddress}:${remotePort}`;
+    this.address = remoteAddress ?? "";
     this.certificate = certificate;
     this.checkOpening = shared.openings.connection(this.address);
     this.#refilledAt = clock.monotonic();
