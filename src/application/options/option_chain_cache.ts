@@ -40,6 +40,9 @@ export const CHAIN_REQUESTS = {
   again: { perMinute: 20, burst: 60 },
 } as const;
 
+/** Requests that loads of each hour leave to others, which do not wait for many of them. */
+const LEFT_TO_OTHERS = CHAIN_REQUESTS.again.burst / 2;
+
 /** Interval of checking for a new exchange day, in ms. */
 const CHECK_INTERVAL_MS = 60_000;
 /** Contracts that are processed without a pause: less than a page takes to parse. */
@@ -231,13 +234,15 @@ export class OptionChainCache {
     const { first, again } = this.#budgets;
     const firstMs = first.untilReady(now);
     const againMs = again.untilReady(now);
+    const routineMs = again.untilReady(now, LEFT_TO_OTHERS);
     let waitMs = CHECK_INTERVAL_MS;
     const due = new Map<LoadKind, DueLoad>();
     for (const entry of this.#entries.values()) {
       const load = entry.next;
       if (load === undefined) continue;
       const { cause, at } = load;
-      const untilMs = Math.max(at - now, entry.chain ? againMs : firstMs);
+      const budgetMs = cause === "routine" ? routineMs : againMs;
+      const untilMs = Math.max(at - now, entry.chain ? budgetMs : firstMs);
       if (untilMs > 0) {
         waitMs = Math.min(waitMs, untilMs);
         continue;

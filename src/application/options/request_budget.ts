@@ -22,10 +22,15 @@ export class RequestBudget {
     this.#level = size.burst;
   }
 
-  /** Ms until work may start; 0 when it may now. */
-  untilReady(now: number): number {
+  /**
+   * Ms until work may start; 0 when it may now.
+   *
+   * @param least requests that must be possible then. @default 1
+   */
+  untilReady(now: number, least = 1): number {
     this.#fill(now);
-    return this.#level >= 1 ? 0 : Math.ceil((1 - this.#level) * 60_000 / this.#size.perMinute);
+    const lacking = least - this.#level;
+    return lacking <= 0 ? 0 : Math.ceil(lacking * 60_000 / this.#size.perMinute);
   }
 
   /** Counts the requests of work that has ended. */
