@@ -1,10 +1,10 @@
 /**
  * Limits how much of the event loop reading takes.
  *
- * Under load, reading pauses after 1 ms of handling frames or 5,000 deliveries, for the shortest
- * timer there is, or for 1 ms per 5,000 deliveries beyond the first. The length of a pause depends
- * only on what was published, never on a client, a log or a disk. Meanwhile the kernel buffers what
- * Alpaca sends. A frame that arrives alone is handled immediately and never delayed.
+ * Under load, reading pauses after 1 ms of handling frames, 5,000 deliveries or 5 ms, for the
+ * shortest timer there is, or for 1 ms per 5,000 deliveries beyond the first. The length of a pause
+ * depends only on what was published, never on a client, a log or a disk. Meanwhile the kernel
+ * buffers what Alpaca sends. A frame that arrives alone is handled immediately and never delayed.
  *
  * Without this, a flood is read and decoded as long as the kernel has bytes, and no client is
  * written to for tens to hundreds of milliseconds: its queue overflows although it reads.
@@ -19,6 +19,8 @@ import type { Clock } from "../ports/clock.ts";
 
 /** Longest handling of frames without a pause, in ms. */
 const SLICE_MS = 1;
+/** Longest time without a pause in which frames follow each other closely, in ms. */
+const LONGEST_SLICE_MS = 5;
 /** Deliveries that end a slice, and that take 1 ms of pause. */
 const DELIVERIES_PER_MS = 5_000;
 /** Longest pause, in ms. */
@@ -48,6 +50,9 @@ export class ReadThrottle {
   readonly #deliveries: () => number;
   readonly #later: (run: () => void, ms: number) => void;
   #sliceStart = -Infinity;
+  #frameStart = 0;
+  /** Time in which frames of the slice were handled, in ms. */
+  #handledMs = 0;
   #lastEnd = -Infinity;
   #deliveredBefore = 0;
   #isPaused = false;
@@ -65,22 +70,27 @@ export class ReadThrottle {
   begin(): number {
     const now = this.#clock.monotonic();
     if (now - this.#lastEnd > IDLE_MS) this.#startSlice(now);
+    this.#frameStart = now;
     return now;
   }
 
   /** Call after handling a frame; pauses the socket when the slice is used up. */
   end(): void {
-    this.#lastEnd = this.#clock.monotonic();
+    const now = this.#clock.monotonic();
+    this.#lastEnd = now;
+    this.#handledMs += now - this.#frameStart;
     // Frames that the socket had read before the pause still arrive.
     if (this.#isPaused) return;
     const delivered = this.#deliveries() - this.#deliveredBefore;
-    const isOver = this.#lastEnd - this.#sliceStart >= SLICE_MS ||
+    const isOver = this.#handledMs >= SLICE_MS ||
+      now - this.#sliceStart >= LONGEST_SLICE_MS ||
       delivered >= DELIVERIES_PER_MS;
     if (isOver) this.#pause();
   }
 
   #startSlice(now: number): void {
     this.#sliceStart = now;
+    this.#handledMs = 0;
     this.#deliveredBefore = this.#deliveries();
   }
 

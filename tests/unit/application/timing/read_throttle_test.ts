@@ -72,6 +72,22 @@ Deno.test("frames with gaps between them never pause reading", () => {
   assert.deepEqual(said, []);
 });
 
+Deno.test("frames that follow each other closely count with the time that they take", () => {
+  const { frame, said, pass, turn } = rig();
+  for (let i = 0; i < 27; i++) {
+    frame(0.015625);
+    pass(0.15625);
+  }
+  assert.deepEqual(said, [], "they were handled for less than 1 ms, within 5 ms");
+  for (let i = 0; i < 5; i++) {
+    frame(0.015625);
+    pass(0.15625);
+  }
+  assert.deepEqual(said, ["pause"]);
+  turn();
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
 Deno.test("a frame of many deliveries ends the slice regardless of its time", () => {
   const { frame, said, turn } = rig();
   frame(0.01, 4_999);
