@@ -6,9 +6,9 @@
 import { Remote } from "../../bench/control.ts";
 import type { SimulatorOptions } from "@alpaca-stream-proxy/simulator";
 import { clusterEnv } from "../../tests/support/cluster.ts";
-import { NatsServer } from "../../tests/support/nats_server.ts";
+import { documentedUsers, NatsServer } from "../../tests/support/nats_server.ts";
 import { NICE } from "../rig/child_processes.ts";
-import { type Member, NatsMember, pause, ProxyMember, within } from "./members.ts";
+import { EdgeConnections, type Member, NatsMember, pause, ProxyMember, within } from "./members.ts";
 import type { SessionChange } from "./sessions.ts";
 
 const COMMAND_MS = 30_000;
@@ -23,7 +23,12 @@ export interface ClusterOptions {
   readonly hubs: number;
   readonly edges: number;
   readonly leaseMs: number;
+  /** Whether NATS retains what hubs publish. */
+  readonly retain: boolean;
 }
+
+/** The settings of hubs with which it does. */
+const RETAINING = { STREAM_PROXY_NATS_RETAIN_MB: "64", STREAM_PROXY_NATS_RETAIN_SECS: "60" };
 
 /** The running simulator. */
 class ChaosSimulator implements AsyncDisposable {
@@ -87,17 +92,19 @@ class ChaosSimulator implements AsyncDisposable {
 export class Cluster implements AsyncDisposable {
   readonly simulator: ChaosSimulator;
   readonly nats: Member;
+  readonly connections: Member;
   readonly hubs: readonly ProxyMember[];
   readonly edges: readonly ProxyMember[];
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     resources: AsyncDisposableStack,
-    parts: Pick<Cluster, "simulator" | "nats" | "hubs" | "edges">,
+    parts: Pick<Cluster, "simulator" | "nats" | "connections" | "hubs" | "edges">,
   ) {
     this.#resources = resources;
     this.simulator = parts.simulator;
     this.nats = parts.nats;
+    this.connections = parts.connections;
     this.hubs = parts.hubs;
     this.edges = parts.edges;
   }
@@ -106,7 +113,7 @@ export class Cluster implements AsyncDisposable {
   static async start(options: ClusterOptions): Promise<Cluster> {
     await using resources = new AsyncDisposableStack();
     const simulator = resources.use(await ChaosSimulator.start(options.simulator));
-    const server = resources.use(await NatsServer.start());
+    const server = resources.use(await NatsServer.start(await documentedUsers()));
     const { hub, edge } = clusterEnv({ environment: () => simulator.environment }, server, {
       STREAM_PROXY_FEEDS: "sip,trading",
       STREAM_PROXY_LEASE_TTL_SECS: String(options.leaseMs / 1_000),
@@ -114,6 +121,7 @@ export class Cluster implements AsyncDisposable {
       STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: "2",
       STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: "2",
       STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: "2",
+      ...options.retain && RETAINING,
     });
     const members = (kind: string, count: number, env: Readonly<Record<string, string>>) =>
       Array.from(
@@ -123,7 +131,8 @@ export class Cluster implements AsyncDisposable {
     const hubs = members("hub", options.hubs, hub);
     const edges = members("edge", options.edges, edge);
     await Promise.all([...hubs, ...edges].map((member) => member.start()));
-    const parts = { simulator, nats: new NatsMember(server), hubs, edges };
+    const connections = new EdgeConnections(server);
+    const parts = { simulator, nats: new NatsMember(server), connections, hubs, edges };
     const cluster = new Cluster(resources.move(), parts);
     try {
       await cluster.untilHealthy(COMMAND_MS);

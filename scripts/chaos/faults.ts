@@ -6,7 +6,7 @@
 import type { Random } from "../rig/random.ts";
 
 /** A part that fails; which hub leads is known when it does. */
-export type Target = "leader" | "standby" | "edge" | "nats";
+export type Target = "leader" | "standby" | "edge" | "nats" | "connections";
 
 /** A failure of one or two parts together. */
 export interface Fault {
@@ -23,6 +23,7 @@ const NAMES: Readonly<Record<Target, string>> = {
   standby: "hub that stands by",
   edge: "edge",
   nats: "nats-server",
+  connections: "connections of edges to nats-server",
 };
 
 function fault(targets: readonly Target[], signal: Fault["signal"], suspendMs = 0): Fault {
@@ -30,6 +31,14 @@ function fault(targets: readonly Target[], signal: Fault["signal"], suspendMs = 
   const verb = signal === "SIGSTOP" ? `SIGSTOP for ${suspendMs / 1_000} s` : signal;
   return { name: `${parts}: ${verb}`, targets, signal, suspendMs };
 }
+
+/** Edges lose what the hub sends until they are connected again. */
+export const CONNECTIONS_CLOSED: Fault = {
+  name: `${NAMES.connections}: closed`,
+  targets: ["connections"],
+  signal: "SIGKILL",
+  suspendMs: 0,
+};
 
 /** Every fault once. @param leaseMs after which a lease that is not renewed expires */
 export function allFaults(leaseMs: number): readonly Fault[] {
@@ -45,6 +54,7 @@ export function allFaults(leaseMs: number): readonly Fault[] {
     fault(["edge"], "SIGTERM"),
     fault(["edge"], "SIGSTOP", below),
     fault(["edge"], "SIGSTOP", beyond),
+    CONNECTIONS_CLOSED,
     fault(["nats"], "SIGKILL"),
     fault(["nats"], "SIGTERM"),
     fault(["nats"], "SIGSTOP", below),

@@ -21,6 +21,7 @@ const USAGE = `Usage: deno task chaos [options]
   --edges N        edges (3)
   --rate N         quotes and trades a second of each symbol (8)
   --lease N        seconds of the lease (3)
+  --retain         NATS retains what hubs publish; edges read what they have missed
   --ghost N        seconds in which Alpaca keeps the session of a killed process (5)
   --markdown FILE  also writes the result as Markdown
   --logs FOLDER    writes the logs of all hubs and edges, and all problems, into it
@@ -52,6 +53,7 @@ function parse(args: readonly string[]): Options | "help" {
       "edges": text("3"),
       "rate": text("8"),
       "lease": text("3"),
+      "retain": flag,
       "ghost": text("5"),
       "markdown": { type: "string" },
       "logs": { type: "string" },
@@ -80,6 +82,7 @@ function parse(args: readonly string[]): Options | "help" {
     hubs: positive("--hubs", values.hubs),
     edges: positive("--edges", values.edges),
     leaseMs,
+    retain: values.retain,
     ghostSeconds: positive("--ghost", values.ghost),
     faults,
     recoveryMs: 60_000,

@@ -188,6 +188,36 @@ export class NatsMember implements Member {
   }
 }
 
+/** Name of the connections of edges. */
+const EDGES = "alpaca-stream-proxy-edge";
+/** In which an edge is connected again after the first loss of its connection. */
+const CONNECTED_MS = 300;
+
+/** The connections of edges to the NATS server. */
+export class EdgeConnections implements Member {
+  readonly name = "connections";
+  readonly #server: NatsServer;
+
+  constructor(server: NatsServer) {
+    this.#server = server;
+  }
+
+  /** Closes them twice: a client opens the first again immediately, the second after a pause. */
+  async restart(): Promise<void> {
+    await this.#server.closeConnections(EDGES);
+    await pause(CONNECTED_MS);
+    await this.#server.closeConnections(EDGES);
+  }
+
+  suspend(): Promise<void> {
+    throw new Error("A connection is not suspended");
+  }
+
+  resume(): Promise<void> {
+    throw new Error("A connection is not suspended");
+  }
+}
+
 /** Waits. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

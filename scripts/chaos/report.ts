@@ -14,7 +14,7 @@ const LEGEND = "Takeover: until another session of stocks was open after the one
   "Times: least / median / 90th percentile / most.";
 
 /** One sentence on what the clients have received. */
-function summary({ clients, faults }: ChaosResult): string {
+function summary({ clients, faults, recovered }: ChaosResult): string {
   const { market, orders, websocket, produced, events } = clients;
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const received = sum([...market, ...websocket].map(({ received }) => received));
@@ -30,7 +30,10 @@ function summary({ clients, faults }: ChaosResult): string {
     `resumes; ${orders.length} order clients received`,
     `${sum(orders.map(({ received }) => received))} updates`,
     `(${sum(orders.map(({ reconciled }) => reconciled))} reconciled,`,
-    `${sum(orders.map(({ replayed }) => replayed))} replayed).`,
+    `${
+      sum(orders.map(({ replayed }) => replayed))
+    } replayed). Edges read ${recovered} entries from`,
+    "what NATS retains.",
   ].join(" ");
 }
 

@@ -24,6 +24,8 @@ export interface ChaosOptions {
   readonly hubs: number;
   readonly edges: number;
   readonly leaseMs: number;
+  /** Whether NATS retains what hubs publish, so that edges can read what they have missed. */
+  readonly retain: boolean;
   /** How long Alpaca keeps the session of a process that was killed. */
   readonly ghostSeconds: number;
   /** The faults that come in turn, and of which more are chosen at random. */
@@ -48,6 +50,8 @@ export interface ChaosResult {
   readonly faults: readonly Happened[];
   /** Contradictions; empty when everything that is guaranteed holds. */
   readonly problems: readonly string[];
+  /** Entries that edges have missed and read from what NATS retains. */
+  readonly recovered: number;
   /** Lines of the log of each hub and edge. */
   readonly logs: ReadonlyMap<string, readonly LogLine[]>;
 }
@@ -86,6 +90,7 @@ async function runIn(
       hubs: options.hubs,
       edges: options.edges,
       leaseMs: options.leaseMs,
+      retain: options.retain,
       simulator: {
         seed,
         messagesPerSymbol: options.rate,
@@ -128,8 +133,14 @@ async function runIn(
       ...members.flatMap(({ name, problems }) => problems.map((text) => `${name} ${text}`)),
       ...clientProblems(results, happened),
     ],
+    recovered: edges.reduce((sum, { log }) => sum + recoveredIn(log), 0),
     logs: new Map(members.map(({ name, log }) => [name, log])),
   };
+}
+
+function recoveredIn(log: readonly LogLine[]): number {
+  return log.filter(({ msg }) => msg === "Missing entries were read from NATS")
+    .reduce((sum, { entries }) => sum + Number(entries), 0);
 }
 
 async function untilOpen(clients: Clients): Promise<void> {
@@ -182,6 +193,7 @@ async function targetsOf(fault: Fault, cluster: Cluster, random: Random): Promis
       standby,
       edge: random.pick(cluster.edges),
       nats: cluster.nats,
+      connections: cluster.connections,
     }[target];
     if (!found) throw new Error(`There is no ${target}`);
     return found;

@@ -7,7 +7,19 @@ import { join } from "node:path";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 import { NATS_USERS, natsPermissions } from "../../scripts/delivery/nats_permissions.ts";
 import { freePort } from "../docs/loopback.ts";
+import { connect } from "../../src/infrastructure/nats/connect.ts";
 import { until } from "./until.ts";
+
+const SYSTEM = { user: "system", password: "system" };
+const REQUEST_MS = 5_000;
+
+/** What is read of the connections of a server. */
+interface Connections {
+  readonly server: { readonly id: string };
+  readonly data: {
+    readonly connections: readonly { readonly cid: number; readonly name?: string }[];
+  };
+}
 
 /**
  * Lines of a configuration with the users of docs/cluster/nats.conf, whose passwords are their
@@ -20,8 +32,11 @@ export async function documentedUsers(): Promise<string> {
     password: user,
     permissions: natsPermissions(conf, user),
   }));
-  const authorization = { users: [...users, { user: "all", password: "all" }] };
-  return `authorization: ${JSON.stringify(authorization)}\nno_auth_user: all`;
+  const accounts = {
+    SYSTEM: { users: [SYSTEM] },
+    PROXY: { jetstream: "enabled", users: [...users, { user: "all", password: "all" }] },
+  };
+  return `accounts: ${JSON.stringify(accounts)}\nsystem_account: SYSTEM\nno_auth_user: all`;
 }
 
 /** A nats-server that keeps its data over restarts. */
@@ -89,6 +104,24 @@ ${config}
       connection?.close();
       return connection !== undefined;
     });
+  }
+
+  /** Closes the connections of clients with a name; with {@linkcode documentedUsers} only. */
+  async closeConnections(name: string): Promise<void> {
+    const { user, password: pass } = SYSTEM;
+    const servers = `127.0.0.1:${this.port}`;
+    const connection = await connect({ servers, user, pass, resolve: false });
+    const request = (subject: string, fields: Readonly<Record<string, unknown>>) =>
+      connection.request(subject, JSON.stringify(fields), { timeout: REQUEST_MS });
+    try {
+      const reply = await request("$SYS.REQ.SERVER.PING.CONNZ", { limit: 10_000 });
+      const { server: { id }, data: { connections } } = reply.json<Connections>();
+      for (const each of connections) {
+        if (each.name === name) await request(`$SYS.REQ.SERVER.${id}.KICK`, { cid: each.cid });
+      }
+    } finally {
+      await connection.close();
+    }
   }
 
   /** Suspends the process; its sockets stay open. */

@@ -302,3 +302,39 @@ cluster(
   },
   { env: { STREAM_PROXY_NATS_RETAIN_MB: "3", STREAM_PROXY_NATS_RETAIN_SECS: "120" } },
 );
+
+cluster(
+  "an edge that loses its connection to NATS has no gap where frames are retained",
+  async (place) => {
+    const { nats, simulator } = place;
+    const [edge] = edgesOf(place);
+    using client = clientOf(edge);
+    const request = { symbols: ["AAPL"], options: { meta: true, notices: true } };
+    await using stream = collect(client, METHODS.streamQuotes, request);
+    await until("it is subscribed", () => areSubscribed(simulator, SIP_QUOTES, ["AAPL"]));
+    let sent = 0;
+    const emit = () => simulator.emit("sip", [quote("AAPL", ++sent)]);
+    const arrived = () => quotesOf(stream).includes(`AAPL ${sent}`);
+    emit();
+    await until("the first quote arrives", arrived);
+    const reconnects = () =>
+      edge.log.records.filter(({ message }) => message === "Connected to NATS again").length;
+    await nats.closeConnections("alpaca-stream-proxy-edge");
+    await until("the edge is connected again", () => reconnects() === 1);
+    // After this one the client of NATS waits for a second.
+    await nats.closeConnections("alpaca-stream-proxy-edge");
+    for (let count = 0; count < 20; count++) {
+      emit();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.equal(arrived(), false);
+    await until("the last quote arrives", arrived);
+    assert.deepEqual(quotesOf(stream), Array.from({ length: sent }, (_, i) => `AAPL ${i + 1}`));
+    const notices = (stream.messages as StreamQuotesResponse[]).flatMap(({ notice }) =>
+      notice ? [notice.kind.case, ...notice.kind.case === "feed" ? [notice.kind.value] : []] : []
+    );
+    assert.equal(notices.includes("gap"), false);
+    assert(edge.log.records.some(({ message }) => message.startsWith("Missing entries were read")));
+  },
+  { hubEnv: { STREAM_PROXY_NATS_RETAIN_MB: "3" } },
+);
