@@ -7,7 +7,11 @@
 import { parseArgs } from "node:util";
 import { print, runCommand } from "../scripts/rig/command_line.ts";
 import { describeMachine, machineText } from "./report/machine.ts";
-import { type ScenarioResult, tableText } from "./report/result.ts";
+import { markdownText, type ScenarioResult, tableText } from "./report/result.ts";
+import { clusterChoices } from "./scenarios/cluster_choices.ts";
+import { clusterFanOuts } from "./scenarios/cluster_fan_out.ts";
+import { clusterReading } from "./scenarios/cluster_reading.ts";
+import { clusterSaturation } from "./scenarios/cluster_saturation.ts";
 import { fanOuts, frames, held, naive, withMeta } from "./scenarios/fan_out.ts";
 import { footprints } from "./scenarios/footprint.ts";
 import { ingests } from "./scenarios/ingest.ts";
@@ -38,6 +42,10 @@ const SCENARIOS: readonly Scenario[] = [
   held,
   naive,
   encrypted,
+  ...clusterFanOuts,
+  clusterSaturation,
+  clusterReading,
+  clusterChoices,
 ];
 
 const USAGE = `Usage: deno task bench [options]
@@ -46,6 +54,7 @@ const USAGE = `Usage: deno task bench [options]
   --quick             fewer and shorter repetitions
   --soak MINUTES      length of the run that measures memory growth (0.5)
   --json              one JSON object instead of tables
+  --markdown          the tables of the documentation too, in Markdown
   --help              this text
 
 BENCH_PROXY_FLAGS="--cpu-prof --cpu-prof-dir=DIR" profiles the proxy process.
@@ -67,6 +76,7 @@ function parseBench(args: readonly string[]) {
       quick: { type: "boolean", default: false },
       soak: { type: "string" },
       json: { type: "boolean", default: false },
+      markdown: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -81,7 +91,12 @@ function parseBench(args: readonly string[]) {
   if (!(soakMinutes >= 0)) {
     throw new Error(`--soak must be minutes, received "${values.soak}"`);
   }
-  return { json: values.json, chosen, effort: { ...effort, soakMinutes } };
+  return {
+    json: values.json,
+    markdown: values.markdown,
+    chosen,
+    effort: { ...effort, soakMinutes },
+  };
 }
 
 async function run(options: BenchCommand): Promise<number> {
@@ -94,6 +109,7 @@ async function run(options: BenchCommand): Promise<number> {
       if (!options.json) print(tableText(result));
     }
   }
+  if (options.markdown) print(markdownText(results));
   if (options.json) print(JSON.stringify({ machine, results }, null, 2));
   return 0;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { Remote } from "./control.ts";
-import type { PoolShape } from "./feed/frame_pool.ts";
+import type { FeedFormat, PoolShape } from "./feed/frame_pool.ts";
 import type { PacerReport } from "./feed/pacer.ts";
 import type { ProcessUse } from "./process_use.ts";
 import type { Latency, ReaderPlan, ReaderReport } from "./reader_plan.ts";
@@ -57,34 +57,49 @@ interface ProxyCounts {
 /** Permission of every helper process. */
 export const NET = "--allow-net=127.0.0.1";
 
+/** Settings that point a process at the feeder. */
+export function feederEnv(port: number): Record<string, string> {
+  return {
+    ALPACA_KEY: "bench-key",
+    ALPACA_SECRET: "bench-secret",
+    ALPACA_STOCK_STREAM_URL: `ws://127.0.0.1:${port}/v2/sip`,
+    ALPACA_OPTION_STREAM_URL: `ws://127.0.0.1:${port}/v1beta1/opra`,
+  };
+}
+
+/** Settings of every measured process: free ports, one feed. */
+export function serverEnv(format: FeedFormat): Record<string, string> {
+  return {
+    STREAM_PROXY_FEEDS: format === "json" ? "sip" : "opra",
+    ALPACA_OPTIONS_FEED: "opra",
+    STREAM_PROXY_HOST: "127.0.0.1",
+    STREAM_PROXY_GRPC_PORT: "0",
+    STREAM_PROXY_HEALTH_PORT: "0",
+    STREAM_PROXY_METRICS_PORT: "0",
+    STREAM_PROXY_WEBSOCKET_PORT: "0",
+    // Scenarios open up to 10 000 streams; the default limit is 5 000.
+    STREAM_PROXY_MAX_STREAMS: "20000",
+    OTEL_ENABLED: "false",
+    LOG_LEVEL: "error",
+  };
+}
+
 /** Settings of a proxy that is fed from `port`. */
 export function proxyEnv(
   port: number,
   { format, env }: Pick<RigOptions, "format" | "env">,
   websocketPort: number,
 ): Record<string, string> {
-  const feed = format === "json" ? "sip" : "opra";
   return {
-    ALPACA_KEY: "bench-key",
-    ALPACA_SECRET: "bench-secret",
-    ALPACA_STOCK_STREAM_URL: `ws://127.0.0.1:${port}/v2/sip`,
-    ALPACA_OPTION_STREAM_URL: `ws://127.0.0.1:${port}/v1beta1/opra`,
-    STREAM_PROXY_FEEDS: feed,
-    STREAM_PROXY_HOST: "127.0.0.1",
-    STREAM_PROXY_GRPC_PORT: "0",
-    STREAM_PROXY_HEALTH_PORT: "0",
-    STREAM_PROXY_METRICS_PORT: "0",
+    ...feederEnv(port),
+    ...serverEnv(format),
     STREAM_PROXY_WEBSOCKET_PORT: String(websocketPort),
-    // Scenarios open up to 10 000 streams; the default limit is 5 000.
-    STREAM_PROXY_MAX_STREAMS: "20000",
-    OTEL_ENABLED: "false",
-    LOG_LEVEL: "error",
     ...env,
   };
 }
 
 /** Flags of the proxy process from the environment, for example `--cpu-prof`. */
-function extraFlags(): string[] {
+export function extraFlags(): string[] {
   return Deno.env.get("BENCH_PROXY_FLAGS")?.split(" ") ?? [];
 }
 
@@ -106,6 +121,13 @@ export async function until(
     }
     await pause(10);
   }
+}
+
+/** Whether the process with this HTTP port is ready. */
+export async function isReady(port: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
+  await answer.body?.cancel();
+  return answer.ok;
 }
 
 /** Resolves after `ms`. */
@@ -221,10 +243,8 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Whether the proxy has logged in. */
-  async connected(): Promise<boolean> {
-    const answer = await fetch(`http://127.0.0.1:${this.#health}/readyz`);
-    await answer.body?.cancel();
-    return answer.ok;
+  connected(): Promise<boolean> {
+    return isReady(this.#health);
   }
 
   /** Waits until the proxy has subscribed to this many pairs. */

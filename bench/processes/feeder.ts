@@ -36,6 +36,11 @@ await answerCommands({
       bytesPerQuote: bytes / ((pool?.length ?? 1) * shape.perFrame),
     };
   },
+  /** Replaces the frames; the format stays the same. */
+  async reshape(shape: PoolShape): Promise<void> {
+    await prepared().stop();
+    if (session) pacer = new Pacer(new FramePool(shape), session);
+  },
   subscriptions: (): number => session?.subscriptions ?? 0,
   start: ({ rate }: { rate: number }) => prepared().start(rate),
   async stop(): Promise<PacerReport> {

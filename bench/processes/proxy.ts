@@ -1,5 +1,5 @@
 /**
- * The proxy as it is started in production, with a control line for what the
+ * The proxy as it is started in production, in any role, with a control line for what the
  * bench needs to know of the process.
  *
  * @module
@@ -9,7 +9,7 @@ import { Subscriber } from "../../src/application/broadcast/subscriber.ts";
 import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { Http2Call } from "../../src/infrastructure/grpc/http2_call.ts";
-import { startProxy } from "../../src/composition/proxy.ts";
+import { startRole } from "../../src/composition/roles.ts";
 import { answerCommands } from "../control.ts";
 import type { ProcessUse, ProxyStart } from "../process_use.ts";
 
@@ -67,8 +67,8 @@ async function start(options: ProxyStart) {
   countFrames();
   if (options.naive) disableBatching();
   const config = parseConfig(options.env);
-  const proxy = await startProxy(config);
-  return proxy.ports;
+  const { ports } = await startRole(config, {});
+  return ports;
 }
 
 await answerCommands({

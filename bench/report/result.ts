@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { table } from "../../scripts/docs/markdown.ts";
 import { type Spread, spreadOf, spreadText } from "./spread.ts";
 
 /** Target of a figure. */
@@ -19,6 +20,13 @@ interface Figure {
   readonly aim?: Aim;
 }
 
+/** Rows of a table of the documentation; scenarios can share one. */
+interface DocumentTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 /** Table of a scenario. */
 export interface ScenarioResult {
   readonly scenario: string;
@@ -26,6 +34,8 @@ export interface ScenarioResult {
   readonly figures: readonly Figure[];
   /** What the figures do not show, for example a lane that was left out. */
   readonly notes?: readonly string[];
+  /** What the documentation has of it. @default none */
+  readonly tables?: readonly DocumentTable[];
 }
 
 /** A figure from repeated values; `aim` is judged by the median. */
@@ -58,4 +68,17 @@ export function tableText(result: ScenarioResult): string {
   );
   const notes = (result.notes ?? []).map((note) => `  ${note}`);
   return [`${result.scenario}: ${result.about}`, ...body, ...notes, ""].join("\n");
+}
+
+/** The tables of the documentation in Markdown; rows of the same title are one table. */
+export function markdownText(results: readonly ScenarioResult[]): string {
+  const tables = new Map<string, DocumentTable>();
+  for (const each of results.flatMap(({ tables = [] }) => tables)) {
+    const rows = [...tables.get(each.title)?.rows ?? [], ...each.rows];
+    tables.set(each.title, { ...each, rows });
+  }
+  return Array.from(
+    tables.values(),
+    ({ title, head, rows }) => `### ${title}\n\n${table(head, rows)}\n`,
+  ).join("\n");
 }

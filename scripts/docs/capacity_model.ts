@@ -1,7 +1,7 @@
 /**
- * How many edges a cluster needs, and the bandwidth between its parts, from measured
- * costs. The tables of docs/cluster/README.md are made from it: a new measurement changes
- * {@linkcode INPUTS} only.
+ * How many edges a cluster needs, what hub and NATS need, and the bandwidth between its parts,
+ * from measured costs. The tables of docs/cluster/README.md are made from it: a new measurement
+ * changes {@linkcode INPUTS} only.
  *
  * @module
  */
@@ -17,34 +17,82 @@ interface Input {
   readonly source: string;
 }
 
-const BENCH = "[benchmarks.md](../benchmarks.md)";
-const NOTES = "[performance-notes.md](../performance-notes.md)";
+/** When the costs were measured. */
+export const MEASURED = "2026-11-27";
 
-/** Measured costs and sizes, on one core of the machine that the sources name. */
+const FAN_OUT = "`cluster-1000-every`";
+const READING = "`cluster-reading`";
+
+/** Messages of one frame of Alpaca in all measurements. */
+const PER_FRAME = 8;
+
+/** Measured costs and sizes, on one core of the machine that docs/benchmarks.md names. */
 export const INPUTS = {
-  readMicros: {
-    value: 0.18,
+  maxBatches: {
+    value: 3_100,
+    unit: "per second",
+    what: "Batches that a hub publishes at most: frames that arrive meanwhile are in the next one",
+    source: READING,
+  },
+  hubBatchMicros: {
+    value: 93,
     unit: "CPU µs",
-    what: "A message that arrives at an edge and no stream subscribes",
-    source: NOTES,
+    what: "A batch at the hub, most of it for waking up",
+    source: READING,
+  },
+  hubMicros: {
+    value: 0.09,
+    unit: "CPU µs",
+    what: "A message at the hub, in addition",
+    source: READING,
+  },
+  natsInMicros: {
+    value: 44.6,
+    unit: "CPU µs",
+    what: "A batch that nats-server receives",
+    source: READING,
+  },
+  natsOutMicros: {
+    value: 16.2,
+    unit: "CPU µs",
+    what: "The same batch, sent to one edge",
+    source: READING,
+  },
+  edgeBatchMicros: {
+    value: 50.5,
+    unit: "CPU µs",
+    what: "A batch at an edge, most of it for waking up",
+    source: READING,
+  },
+  readMicros: {
+    value: 0.56,
+    unit: "CPU µs",
+    what: "A message at an edge, in addition, that no stream subscribes",
+    source: READING,
   },
   decodeMicros: {
-    value: 0.29,
+    value: 0.25,
     unit: "CPU µs",
-    what: "The same, in addition, where a stream subscribes it",
-    source: NOTES,
+    what: "The same, in addition, where a stream subscribes it: decoded and encoded once",
+    source: "`cluster-choices`",
   },
-  deliverMicros: {
-    value: 3.55,
+  writeMicros: {
+    value: 10,
     unit: "CPU µs",
-    what: "A delivery to one of 100 gRPC streams with 800 messages/s each",
-    source: BENCH,
+    what: "A write to one of 1,000 gRPC connections, of any size",
+    source: FAN_OUT,
+  },
+  messageMicros: {
+    value: 0.1,
+    unit: "CPU µs",
+    what: "A message in a write",
+    source: FAN_OUT,
   },
   upstreamBytes: {
-    value: 130,
+    value: 131,
     unit: "bytes",
     what: "A quote as Alpaca sends it in JSON, and as it crosses NATS",
-    source: "Alpaca's documentation",
+    source: READING,
   },
   clientBytes: {
     value: 62,
@@ -56,7 +104,13 @@ export const INPUTS = {
     value: 24,
     unit: "KiB",
     what: "Memory of an idle stream",
-    source: BENCH,
+    source: "`footprint`",
+  },
+  edgeMib: {
+    value: 211,
+    unit: "MiB",
+    what: "Memory of an edge with one stream",
+    source: READING,
   },
 } as const satisfies Readonly<Record<string, Input>>;
 
@@ -69,9 +123,11 @@ export const MAX_STREAMS = Number(SETTINGS.STREAM_PROXY_MAX_STREAMS.default);
 /** What a cluster has to do. */
 export interface Workload {
   readonly clients: number;
-  /** Messages per second that a client receives. */
-  readonly perClient: number;
-  /** Messages per second from Alpaca, of all symbols that any client subscribes. */
+  /** Symbols that the clients subscribe together. */
+  readonly symbols: number;
+  /** Symbols of one client, any of these; all of them tick equally often. */
+  readonly each: number;
+  /** Messages per second from Alpaca, of all symbols. */
   readonly messages: number;
 }
 
@@ -81,43 +137,114 @@ export interface Needs {
   readonly edges: number | undefined;
   /** Whether the limit on streams decides, and not CPU. */
   readonly isByStreams: boolean;
-  /** Share of a core that each edge uses to read and decode, however few clients it has. */
+  /** Messages per second that a client receives. */
+  readonly perClient: number;
+  /** Share of a core that each edge uses to read and decode. */
   readonly readShare: number;
-  /** Mbit/s from NATS to one edge, and to all. */
-  readonly perEdgeMbit: number;
+  /** Share of a core that each edge uses for everything. */
+  readonly edgeCores: number;
+  readonly hubCores: number;
+  readonly natsCores: number;
+  /** Mbit/s from the hub to NATS, and from NATS to one edge. */
+  readonly upstreamMbit: number;
+  /** Mbit/s from NATS to all edges. */
   readonly natsMbit: number;
   /** Mbit/s from one edge to its clients. */
   readonly clientMbit: number;
+  /** Thousandths of a core of hub, NATS and edges per client. */
+  readonly millicores: number;
+  /** KiB of the edges per client. */
+  readonly kib: number;
 }
 
-/** Computes what a workload needs. */
-export function needsOf({ clients, perClient, messages }: Workload): Needs {
-  const { readMicros, decodeMicros, deliverMicros, upstreamBytes, clientBytes } = INPUTS;
-  const readShare = messages * (readMicros.value + decodeMicros.value) / 1e6;
-  const deliveries = clients * perClient;
-  const perEdge = (CPU_SHARE - readShare) * 1e6 / deliverMicros.value;
-  const byCpu = Math.ceil(deliveries / perEdge);
-  const byStreams = Math.ceil(clients / MAX_STREAMS);
-  const edges = perEdge > 0 ? Math.max(byCpu, byStreams) : undefined;
-  const mbit = (perSecond: number, bytes: number) => perSecond * bytes * 8 / 1e6;
+/** Batches per second that carry `messages` per second. */
+export function batchesOf(messages: number): number {
+  return Math.min(messages / PER_FRAME, INPUTS.maxBatches.value);
+}
+
+/** CPU µs of a delivery in a write of some messages. */
+export function deliveryMicros(perWrite: number): number {
+  return INPUTS.messageMicros.value + INPUTS.writeMicros.value / perWrite;
+}
+
+/** What one of `edges` edges does, in cores. */
+export function edgeLoad(
+  { clients, symbols, each, messages }: Workload,
+  edges: number,
+): { readonly read: number; readonly deliver: number } {
+  const share = each / symbols;
+  const own = clients / edges;
+  // Of the messages of the feed, those that at least one client of this edge subscribes.
+  const wanted = 1 - (1 - share) ** own;
+  const { edgeBatchMicros, readMicros, decodeMicros } = INPUTS;
+  // A client with few symbols has one message of a frame at most.
+  const perWrite = Math.max(1, PER_FRAME * share);
   return {
-    edges,
-    isByStreams: byStreams > byCpu,
-    readShare,
-    perEdgeMbit: mbit(messages, upstreamBytes.value),
-    natsMbit: mbit(messages, upstreamBytes.value) * (edges ?? NaN),
-    clientMbit: mbit(deliveries, clientBytes.value) / (edges ?? NaN),
+    read: (batchesOf(messages) * edgeBatchMicros.value +
+      messages * (readMicros.value + wanted * decodeMicros.value)) / 1e6,
+    deliver: own * messages * share * deliveryMicros(perWrite) / 1e6,
   };
 }
 
+/** Computes what a workload needs. */
+export function needsOf(workload: Workload): Needs {
+  const { clients, symbols, each, messages } = workload;
+  const inputs = INPUTS;
+  const fits = (edges: number) => {
+    const { read, deliver } = edgeLoad(workload, edges);
+    return read + deliver <= CPU_SHARE;
+  };
+  const byStreams = Math.ceil(clients / MAX_STREAMS);
+  // One client on an edge is the least that it can have.
+  const byCpu = fits(clients) ? firstThat(fits, clients) : undefined;
+  const edges = byCpu === undefined ? undefined : Math.max(byCpu, byStreams);
+  const count = edges ?? NaN;
+  const { read, deliver } = edgeLoad(workload, count);
+  const mbit = (perSecond: number, bytes: number) => perSecond * bytes * 8 / 1e6;
+  const perClient = messages * each / symbols;
+  const batches = batchesOf(messages);
+  const hubCores = (batches * inputs.hubBatchMicros.value + messages * inputs.hubMicros.value) /
+    1e6;
+  const natsCores = batches *
+    (inputs.natsInMicros.value + count * inputs.natsOutMicros.value) / 1e6;
+  const upstreamMbit = mbit(messages, inputs.upstreamBytes.value);
+  return {
+    edges,
+    isByStreams: byCpu !== undefined && byStreams > byCpu,
+    perClient,
+    readShare: read,
+    edgeCores: read + deliver,
+    hubCores,
+    natsCores,
+    upstreamMbit,
+    natsMbit: upstreamMbit * count,
+    clientMbit: mbit(clients / count * perClient, inputs.clientBytes.value),
+    millicores: 1e3 * (hubCores + natsCores + count * (read + deliver)) / clients,
+    kib: inputs.streamKib.value + 1_024 * inputs.edgeMib.value * count / clients,
+  };
+}
+
+/** The least number up to `most` for which a condition holds that then holds for all above. */
+function firstThat(holds: (value: number) => boolean, most: number): number {
+  let least = 1;
+  while (least < most) {
+    const middle = Math.floor((least + most) / 2);
+    if (holds(middle)) most = middle;
+    else least = middle + 1;
+  }
+  return least;
+}
+
 const WORKLOADS: readonly Workload[] = [
-  { clients: 100, perClient: 500, messages: 20_000 },
-  { clients: 1_000, perClient: 100, messages: 20_000 },
-  { clients: 1_000, perClient: 1_000, messages: 50_000 },
-  { clients: 10_000, perClient: 50, messages: 50_000 },
-  { clients: 10_000, perClient: 500, messages: 100_000 },
-  { clients: 100_000, perClient: 10, messages: 100_000 },
-  { clients: 100_000, perClient: 100, messages: 200_000 },
+  { clients: 100, symbols: 100, each: 100, messages: 2_000 },
+  { clients: 1_000, symbols: 100, each: 100, messages: 2_000 },
+  { clients: 1_000, symbols: 5_000, each: 50, messages: 20_000 },
+  { clients: 10_000, symbols: 10_000, each: 10, messages: 50_000 },
+  { clients: 10_000, symbols: 10_000, each: 100, messages: 50_000 },
+  { clients: 10_000, symbols: 100, each: 100, messages: 2_000 },
+  { clients: 100_000, symbols: 10_000, each: 10, messages: 50_000 },
+  { clients: 100_000, symbols: 10_000, each: 10, messages: 200_000 },
+  { clients: 100_000, symbols: 10_000, each: 100, messages: 50_000 },
 ];
 
 const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 2 });
@@ -125,7 +252,7 @@ const number = (value: number) => value.toLocaleString("en-US", { maximumFractio
 /** The table of the inputs. */
 export function capacityInputs(): string {
   return table(
-    ["Input", "Value", "What", "Source"],
+    ["Input", "Value", "What", `Source, ${MEASURED}`],
     Object.entries(INPUTS).map(([name, { value, unit, what, source }]) => [
       `\`${name}\``,
       `${number(value)} ${unit}`,
@@ -141,27 +268,41 @@ export function capacityTable(): string {
   return table(
     [
       "Clients",
-      "Messages/s each",
+      "Symbols each, of all",
       "From Alpaca/s",
+      "Each receives/s",
       "Edges",
-      "Reading, share of a core",
-      "NATS to an edge, Mbit/s",
-      "NATS to all, Mbit/s",
-      "Edge to clients, Mbit/s",
+      "Clients per edge",
+      "Edge: reading, all, cores",
+      "Hub, NATS, cores",
+      "Mbit/s to an edge",
+      "From NATS",
+      "Edge to clients",
+      "Per client: millicores, KiB",
     ],
     WORKLOADS.map((workload) => {
-      const { edges, isByStreams, readShare, perEdgeMbit, natsMbit, clientMbit } = needsOf(
-        workload,
-      );
+      const { clients, symbols, each, messages } = workload;
+      const needs = needsOf(workload);
+      const { edges, isByStreams, perClient, hubCores, natsCores } = needs;
+      const asked = [
+        number(clients),
+        `${number(each)} of ${number(symbols)}`,
+        number(messages),
+        number(perClient),
+      ];
+      if (edges === undefined) {
+        return [...asked, "not possible", ...Array.from({ length: 7 }, () => "")];
+      }
       return [
-        number(workload.clients),
-        number(workload.perClient),
-        number(workload.messages),
-        edges === undefined ? "not possible" : `${number(edges)}${isByStreams ? " (streams)" : ""}`,
-        readShare.toFixed(2),
-        whole(perEdgeMbit),
-        edges === undefined ? "" : whole(natsMbit),
-        edges === undefined ? "" : whole(clientMbit),
+        ...asked,
+        `${number(edges)}${isByStreams ? " (streams)" : ""}`,
+        whole(clients / edges),
+        `${needs.readShare.toFixed(2)}, ${needs.edgeCores.toFixed(2)}`,
+        `${hubCores.toFixed(2)}, ${natsCores.toFixed(2)}`,
+        whole(needs.upstreamMbit),
+        whole(needs.natsMbit),
+        whole(needs.clientMbit),
+        `${number(needs.millicores)}, ${whole(needs.kib)}`,
       ];
     }),
   );
