@@ -5,7 +5,6 @@
  */
 import { loadavg } from "node:os";
 import { Cluster, ENV } from "../cluster/cluster.ts";
-import { inputsTable, writeCosts } from "../cluster/model_inputs.ts";
 import { natsMissing } from "../cluster/nats_process.ts";
 import {
   busiestEdge,
@@ -26,8 +25,6 @@ import { type Effort, type Scenario, WARM_UP_MS } from "./scenario.ts";
 /** Symbols that one client requests, if not all. */
 const FEW = 10;
 const MAX_EDGES = 3;
-/** The most connections of a scenario. */
-const MOST = 1_000;
 const SETTLE_MS = 500;
 
 /** What each client receives. */
@@ -153,7 +150,6 @@ async function fanOut(
       costTable(connections, pattern, cases),
       delayTable(connections, pattern, cases),
       memoryTable(connections, pattern, cases),
-      ...connections === MOST && symbolsPerStream === 0 ? [inputsTable(inputsOf(cases))] : [],
     ],
   };
 }
@@ -267,22 +263,9 @@ function memoryTable(connections: number, { title }: Pattern, cases: readonly Ca
   };
 }
 
-/** What a write and a message in it cost, by the single process, which has no other edge beside. */
-function inputsOf(cases: readonly Case[]) {
-  const [large, small] = FRAMES.map((perFrame) => {
-    const rounds = cases.filter((each) => each.perFrame === perFrame)
-      .flatMap(({ rounds }) => rounds);
-    return {
-      micros: median(rounds, ({ single }) => cpuOfAll(single)),
-      perWrite: median(rounds, ({ single }) => perWrite(single)),
-    };
-  });
-  return small && large ? writeCosts(small, large) : {};
-}
-
 /** All numbers of connections, every message and few symbols to each. */
 export const clusterFanOuts: readonly Scenario[] = PATTERNS.flatMap((pattern) =>
-  [100, 500, MOST].map((connections) => ({
+  [100, 500, 1_000].map((connections) => ({
     name: `cluster-${connections}-${pattern.name}`,
     run: async (effort: Effort) => [await fanOut(connections, pattern, effort)],
   }))

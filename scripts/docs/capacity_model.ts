@@ -20,7 +20,7 @@ interface Input {
 /** When the costs were measured. */
 export const MEASURED = "2026-11-27";
 
-const FAN_OUT = "`cluster-1000-every`";
+const SATURATION = "`cluster-saturation`";
 const READING = "`cluster-reading`";
 
 /** Messages of one frame of Alpaca in all measurements. */
@@ -76,17 +76,17 @@ export const INPUTS = {
     what: "The same, in addition, where a stream subscribes it: decoded and encoded once",
     source: "`cluster-choices`",
   },
-  writeMicros: {
-    value: 10,
+  fewMicros: {
+    value: 54.5,
     unit: "CPU µs",
-    what: "A write to one of 1,000 gRPC connections, of any size",
-    source: FAN_OUT,
+    what: "A delivery to a client of few symbols: a write of its own. With its part of reading",
+    source: SATURATION,
   },
-  messageMicros: {
-    value: 0.1,
+  everyMicros: {
+    value: 4.24,
     unit: "CPU µs",
-    what: "A message in a write",
-    source: FAN_OUT,
+    what: "A delivery to a client of all symbols, in a write of 8 messages",
+    source: SATURATION,
   },
   upstreamBytes: {
     value: 131,
@@ -129,6 +129,8 @@ export interface Workload {
   readonly each: number;
   /** Messages per second from Alpaca, of all symbols. */
   readonly messages: number;
+  /** `STREAM_PROXY_MAX_BATCH_DELAY_MS` of the edges. @default 0 */
+  readonly heldMs?: number;
 }
 
 /** What it needs. */
@@ -162,14 +164,16 @@ export function batchesOf(messages: number): number {
   return Math.min(messages / PER_FRAME, INPUTS.maxBatches.value);
 }
 
-/** CPU µs of a delivery in a write of some messages. */
+/** CPU µs of a delivery in a write of `perWrite` messages, 1 to 8. */
 export function deliveryMicros(perWrite: number): number {
-  return INPUTS.messageMicros.value + INPUTS.writeMicros.value / perWrite;
+  const { fewMicros, everyMicros } = INPUTS;
+  const alone = (1 / perWrite - 1 / PER_FRAME) / (1 - 1 / PER_FRAME);
+  return alone * fewMicros.value + (1 - alone) * everyMicros.value;
 }
 
 /** What one of `edges` edges does, in cores. */
 export function edgeLoad(
-  { clients, symbols, each, messages }: Workload,
+  { clients, symbols, each, messages, heldMs = 0 }: Workload,
   edges: number,
 ): { readonly read: number; readonly deliver: number } {
   const share = each / symbols;
@@ -177,8 +181,10 @@ export function edgeLoad(
   // Of the messages of the feed, those that at least one client of this edge subscribes.
   const wanted = 1 - (1 - share) ** own;
   const { edgeBatchMicros, readMicros, decodeMicros } = INPUTS;
-  // A client with few symbols has one message of a frame at most.
-  const perWrite = Math.max(1, PER_FRAME * share);
+  // A client with few symbols has one message of a frame at most. What is held adds up to more
+  // than a frame, for which nothing was measured.
+  const held = messages * share * heldMs / 1e3;
+  const perWrite = Math.min(PER_FRAME, Math.max(1, PER_FRAME * share, held));
   return {
     read: (batchesOf(messages) * edgeBatchMicros.value +
       messages * (readMicros.value + wanted * decodeMicros.value)) / 1e6,
@@ -241,10 +247,12 @@ const WORKLOADS: readonly Workload[] = [
   { clients: 1_000, symbols: 5_000, each: 50, messages: 20_000 },
   { clients: 10_000, symbols: 10_000, each: 10, messages: 50_000 },
   { clients: 10_000, symbols: 10_000, each: 100, messages: 50_000 },
+  { clients: 10_000, symbols: 10_000, each: 100, messages: 50_000, heldMs: 100 },
   { clients: 10_000, symbols: 100, each: 100, messages: 2_000 },
   { clients: 100_000, symbols: 10_000, each: 10, messages: 50_000 },
-  { clients: 100_000, symbols: 10_000, each: 10, messages: 200_000 },
-  { clients: 100_000, symbols: 10_000, each: 100, messages: 50_000 },
+  { clients: 100_000, symbols: 10_000, each: 10, messages: 50_000, heldMs: 100 },
+  { clients: 100_000, symbols: 10_000, each: 10, messages: 200_000, heldMs: 100 },
+  { clients: 100_000, symbols: 10_000, each: 100, messages: 50_000, heldMs: 100 },
 ];
 
 const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 2 });
@@ -281,14 +289,14 @@ export function capacityTable(): string {
       "Per client: millicores, KiB",
     ],
     WORKLOADS.map((workload) => {
-      const { clients, symbols, each, messages } = workload;
+      const { clients, symbols, each, messages, heldMs } = workload;
       const needs = needsOf(workload);
       const { edges, isByStreams, perClient, hubCores, natsCores } = needs;
       const asked = [
         number(clients),
         `${number(each)} of ${number(symbols)}`,
         number(messages),
-        number(perClient),
+        `${number(perClient)}${heldMs ? `, held ${heldMs} ms` : ""}`,
       ];
       if (edges === undefined) {
         return [...asked, "not possible", ...Array.from({ length: 7 }, () => "")];

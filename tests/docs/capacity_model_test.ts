@@ -87,3 +87,18 @@ Deno.test("a busy hub puts more frames in a batch, not more batches on NATS", ()
   assert.equal(batchesOf(8 * most), most);
   assert.equal(batchesOf(80 * most), most);
 });
+
+Deno.test("a delivery costs what was measured with one and with eight messages in a write", () => {
+  assert.equal(deliveryMicros(1), INPUTS.fewMicros.value);
+  assert.equal(deliveryMicros(8), INPUTS.everyMicros.value);
+  assert.ok(deliveryMicros(2) < deliveryMicros(1) && deliveryMicros(2) > deliveryMicros(8));
+});
+
+Deno.test("messages that are held share writes, of at most the measured size", () => {
+  const workload = { clients: 100, symbols: 100, each: 1, messages: 2_000 };
+  const deliver = (heldMs: number) => edgeLoad({ ...workload, heldMs }, 1).deliver;
+  const perSecond = 100 * 20;
+  assert.equal(deliver(10), perSecond * INPUTS.fewMicros.value / 1e6);
+  assert.equal(deliver(100), perSecond * deliveryMicros(2) / 1e6);
+  assert.equal(deliver(10_000), perSecond * INPUTS.everyMicros.value / 1e6);
+});

@@ -8,7 +8,6 @@ import {
   type ServingWindow,
 } from "../../../bench/cluster/serving.ts";
 import { markdownText } from "../../../bench/report/result.ts";
-import { writeCosts } from "../../../bench/cluster/model_inputs.ts";
 import { splitCost } from "../../../bench/scenarios/cluster_reading.ts";
 import { shareOfShards } from "../../../bench/scenarios/cluster_choices.ts";
 
@@ -69,9 +68,4 @@ Deno.test("costs per batch and per message add up to what both loads cost", () =
   assert.ok(Math.abs(perBatch - 50) < 1e-9 && Math.abs(perMessage - 0.5) < 1e-9);
   const cheaper = { batches: 3_000, messages: 160_000, micros: 60_000 };
   assert.deepEqual(splitCost(load(1_000, 8_000), cheaper), { perBatch: 54, perMessage: 0 });
-});
-
-Deno.test("costs of a write and of a message are those of two sizes of writes", () => {
-  const size = (perWrite: number) => ({ perWrite, micros: 8 / perWrite + 0.25 });
-  assert.deepEqual(writeCosts(size(1), size(8)), { writeMicros: 8, messageMicros: 0.25 });
 });
