@@ -191,6 +191,7 @@ Deno.test("what is switched off by default is not loaded by a process that serve
       /^@grpc/,
       /grpc\/web\//,
       /admin_pb/,
+      /infrastructure\/tls\//,
       /composition\/hub/,
     ]
   ) {

@@ -94,7 +94,7 @@ export async function startHub(
     outOfDescriptors: descriptorProbe(),
   });
   resources.use(new AcceptRetry(connections));
-  const tls = buildTls(config, { ...deps, connections, counters: counters.tls });
+  const tls = await buildTls(config, { ...deps, connections, counters: counters.tls });
   const ending = new AbortController();
   const clean = redact(secrets);
   const sources = {

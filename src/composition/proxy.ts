@@ -89,7 +89,7 @@ export async function startProxy(
     outOfDescriptors: descriptorProbe(),
   });
   resources.use(new AcceptRetry(connections));
-  const tls = buildTls(config, { ...deps, connections, counters: core.counters.tls });
+  const tls = await buildTls(config, { ...deps, connections, counters: core.counters.tls });
   const ending = new AbortController();
   resources.defer(() => ending.abort());
   const signal = ending.signal;

@@ -13,8 +13,6 @@ import { servesWebSocket } from "./feeds.ts";
 import type { Config } from "../infrastructure/config/config.ts";
 import { filesOf, readKeyMaterial } from "../infrastructure/config/key_material.ts";
 import { isLoopback } from "../infrastructure/config/upstream_urls.ts";
-import { reloadCertificate } from "../infrastructure/tls/certificate_reload.ts";
-import { TlsPorts } from "../infrastructure/tls/tls_ports.ts";
 
 /** What encrypts each port; undefined where it is not encrypted. */
 interface Tls {
@@ -28,14 +26,17 @@ interface Tls {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Builds it, and warns of ports that other machines reach without TLS. */
-export function buildTls(
+/**
+ * Builds it, and warns of ports that other machines reach without TLS. The adapter is loaded only
+ * if TLS is configured.
+ */
+export async function buildTls(
   config: Config,
   { connections, counters, clock, log }: Pick<Dependencies, "clock" | "log"> & {
     readonly connections: ConnectionLimits;
     readonly counters: TlsCounters;
   },
-): Tls {
+): Promise<Tls> {
   const { material, ports, clientAuth = "require", ...settings } = config.tls;
   const { grpc, health } = config;
   const open = config.cluster.role === "hub"
@@ -60,6 +61,8 @@ export function buildTls(
       run: () => Promise.resolve(),
     };
   }
+  const { TlsPorts } = await import("../infrastructure/tls/tls_ports.ts");
+  const { reloadCertificate } = await import("../infrastructure/tls/certificate_reload.ts");
   counters.expiresAt = material.expiresAt;
   const handshakeMs = config.limits.requestTimeoutMs;
   const tls = new TlsPorts({ material, clientAuth, handshakeMs, connections, clock });

@@ -5,6 +5,8 @@
  * fraction of creating another, and ticks do not fill the heap with copies. Memory is bounded in
  * entries and in bytes: a new entry evicts the colliding one, and text longer than
  * `MAX_ENTRY_BYTES` is not supported by the fast decoders. Eviction costs time, never correctness.
+ * A table takes its memory, half a MiB for symbols, with its first entry: feeds have several, and
+ * not all of them receive data.
  *
  * @module
  */
@@ -24,8 +26,8 @@ export const NO_CODES: readonly string[] = [];
 export class InternTable<T> {
   readonly #make: (text: string) => T | undefined;
   readonly #mask: number;
-  readonly #texts: (string | undefined)[];
-  readonly #values: (T | undefined)[];
+  #texts: (string | undefined)[] = [];
+  #values: (T | undefined)[] = [];
 
   /**
    * @param make the value of a text, or `undefined` when the text is not supported; called again
@@ -33,11 +35,8 @@ export class InternTable<T> {
    * @param bits the table has 2^bits entries
    */
   constructor(make: (text: string) => T | undefined, bits: number) {
-    const size = 1 << bits;
     this.#make = make;
-    this.#mask = size - 1;
-    this.#texts = new Array(size).fill(undefined);
-    this.#values = new Array(size).fill(undefined);
+    this.#mask = (1 << bits) - 1;
   }
 
   /**
@@ -47,6 +46,7 @@ export class InternTable<T> {
    * @throws Unsupported when the text has no value or is too long for an entry
    */
   intern(bytes: Uint8Array, from: number, to: number, hash: number): T {
+    if (this.#texts.length === 0) this.#allocate();
     const first = (hash ^ (hash >>> 15)) & this.#mask;
     if (this.#matches(first, bytes, from, to)) return this.#values[first] as T;
     // Two slots per text, so that two that collide do not evict each other.
@@ -55,6 +55,12 @@ export class InternTable<T> {
       return this.#values[second] as T;
     }
     return this.#insert(this.#texts[first] ? second : first, bytes, from, to);
+  }
+
+  #allocate(): void {
+    const size = this.#mask + 1;
+    this.#texts = new Array(size).fill(undefined);
+    this.#values = new Array(size).fill(undefined);
   }
 
   #matches(slot: number, bytes: Uint8Array, from: number, to: number): boolean {
