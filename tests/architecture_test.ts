@@ -249,7 +249,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   "Types that the harnesses of tests name": [
     "src/infrastructure/grpc/server.ts#ServeGrpcOptions",
     "src/infrastructure/grpc/options_pump.ts#OptionsPumpOptions",
-    "src/infrastructure/grpc/stream_pump.ts#PumpOptions",
     "src/infrastructure/http/serve_http.ts#ServeHttpOptions",
     "src/infrastructure/logging/json_log.ts#JsonLogOptions",
     "src/application/connections/connection_limits.ts#ConnectionLimitsOptions",

@@ -9,7 +9,7 @@ import type {
   MarketStreams,
   NoticeItem,
   OpenAnnotatedStream,
-  OpenStream,
+  OpenQueue,
   Stall,
   StreamClient,
   StreamFilter,
@@ -83,13 +83,13 @@ class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem
       this.#queue.shift();
       this.#dropped++;
     }
-    this.#wake();
+    this.#wakeReader();
   }
 
   /** Ends the stream from within, as a supply that stops or fails does. */
   end(error?: Error): void {
     this.#end = error === undefined ? {} : { error };
-    this.#wake();
+    this.#wakeReader();
   }
 
   /** Reports that the stream has stalled. */
@@ -116,7 +116,22 @@ class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem
     return { notice: { type: "gap", at: 0, gap } };
   }
 
+  get isReady(): boolean {
+    return this.#queue.length > 0 || this.#end?.error !== undefined;
+  }
+
+  get isEnded(): boolean {
+    return this.#end !== undefined && this.#end.error === undefined;
+  }
+
+  onReady(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  releaseInFlight(): void {}
+
   take(): readonly StreamItem<T>[] {
+    if (this.#end?.error) throw this.#end.error;
     const batch = this.#end === undefined ? this.#queue : [];
     this.#queue = [];
     this.#sent += batch.length;
@@ -143,6 +158,12 @@ class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem
   [Symbol.dispose](): void {
     this.end();
     this.#onClose();
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake;
+    this.#wake = () => {};
+    wake();
   }
 }
 
@@ -172,9 +193,9 @@ export class MemoryMarket implements MarketStreams {
     channel: C,
     filter: StreamFilter,
     client: StreamClient = {},
-  ): OpenStream<Envelope<ChannelEvents[C]>> {
+  ): OpenQueue<Envelope<ChannelEvents[C]>> {
     // Without options nothing but events is pushed.
-    return this.#open(channel, filter, client) as OpenStream<Envelope<ChannelEvents[C]>>;
+    return this.#open(channel, filter, client) as OpenQueue<Envelope<ChannelEvents[C]>>;
   }
 
   openWithOptions<C extends ChannelName>(

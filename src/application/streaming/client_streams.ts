@@ -50,6 +50,8 @@ interface ClientStream extends NewStream {
   readonly id: string;
   readonly number: number;
   readonly opened: WallStamp;
+  /** What the client calls itself. */
+  readonly userAgent: string | undefined;
   /** Monotonic ms at which the queue was last seen empty or an event was taken. */
   progressAt: number;
   /** Value of `sent` at that time. */
@@ -95,14 +97,13 @@ export class ClientStreams {
   /** Adds an open stream, until `closing` is disposed. */
   add(closing: DisposableStack, stream: NewStream): void {
     const { clock, audit, clean = (text) => text } = this.#options;
-    const { client } = stream;
-    const { userAgent } = client;
+    const { userAgent } = stream.client;
     const open: ClientStream = {
       ...stream,
       id: `${this.idPrefix}-${++this.#opened}`,
       number: this.#opened,
       opened: new WallStamp(clock),
-      client: { ...client, userAgent: userAgent && truncate(clean(userAgent), MAX_AGENT) },
+      userAgent: userAgent && truncate(clean(userAgent), MAX_AGENT),
       progressAt: clock.monotonic(),
       sentThen: 0,
       droppedThen: 0,
@@ -110,7 +111,7 @@ export class ClientStreams {
     this.#open.add(open);
     audit?.opened(reportOf(open));
     closing.defer(() => {
-      audit?.ended(reportOf(open), client.end?.() ?? { by: "client" });
+      audit?.ended(reportOf(open), stream.client.end?.() ?? { by: "client" });
       this.#open.delete(open);
     });
   }
@@ -168,7 +169,7 @@ export class ClientStreams {
     const now = clock.monotonic();
     const ended: StreamReport[] = [];
     for (const open of [...this.#open]) {
-      const { stream, client: { onStall } } = open;
+      const { stream, client } = open;
       const { queued, sent } = stream;
       if (queued === 0 || sent !== open.sentThen) {
         open.sentThen = sent;
@@ -180,7 +181,7 @@ export class ClientStreams {
       refusals.stalled++;
       // What is queued counts as dropped.
       stream.shorten(0);
-      onStall?.(stalled);
+      client.onStall?.(stalled);
       stream.end();
     }
     return ended;
@@ -279,7 +280,7 @@ function reportOf(open: ClientStream): StreamReport {
     credential: client.credential,
     rpc: client.rpc,
     peer: client.peer,
-    userAgent: client.userAgent,
+    userAgent: open.userAgent,
     ...describe(),
     openedAt: opened.at,
     sent,

@@ -102,6 +102,18 @@ export interface OpenStream<I> extends Disposable {
   readonly dropped: number;
 }
 
+/** An open stream of which the events can be taken without a promise, where few are ready. */
+export interface OpenQueue<I> extends OpenStream<I>, PendingBatch<I> {
+  /** Whether something can be taken. */
+  readonly isReady: boolean;
+  /** Whether it has ended. */
+  readonly isEnded: boolean;
+  /** Calls `wake` once, when something is ready that is not now, or when the stream ends. */
+  onReady(wake: () => void): void;
+  /** Counts the last batch out: it was sent. */
+  releaseInFlight(): void;
+}
+
 /** A stream with options. */
 export interface OpenAnnotatedStream<T> extends OpenStream<StreamItem<T>> {
   /** Why the proxy ended the stream; `undefined` while it has not. */
@@ -131,7 +143,7 @@ export interface MarketStreams {
     channel: C,
     filter: StreamFilter,
     client?: StreamClient,
-  ): OpenStream<Envelope<ChannelEvents[C]>>;
+  ): OpenQueue<Envelope<ChannelEvents[C]>>;
   /** Opens a stream with options; see {@linkcode MarketStreams.open}. */
   openWithOptions<C extends ChannelName>(
     channel: C,

@@ -50,7 +50,7 @@ import {
   NoHub,
   type NoticeItem,
   type OpenAnnotatedStream,
-  type OpenStream,
+  type OpenQueue,
   type StreamClient,
   type StreamFilter,
 } from "./market_streams.ts";
@@ -191,7 +191,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     channel: C,
     filter: StreamFilter,
     client: StreamClient = {},
-  ): OpenStream<Envelope<ChannelEvents[C]>> {
+  ): OpenQueue<Envelope<ChannelEvents[C]>> {
     return this.#track(
       channel,
       filter,

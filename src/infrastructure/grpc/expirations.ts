@@ -12,11 +12,14 @@ import { RepeatedCheck } from "./limits/repeated_check.ts";
 /** How often calls are checked, in ms. */
 const CHECK_EVERY_MS = 500;
 
+/** The part of a call that is needed to end it. */
+type ExpiringCall = Pick<AbortController, "abort" | "signal">;
+
 /** Aborts calls at a time of the wall clock, which may be set meanwhile. */
 export class Expirations {
   readonly #clock: Pick<Clock, "now">;
   /** Epoch ms at which each call ends. */
-  readonly #calls = new Map<AbortController, number>();
+  readonly #calls = new Map<ExpiringCall, number>();
   readonly #checks: RepeatedCheck;
 
   constructor(clock: Pick<Clock, "now" | "sleep">) {
@@ -30,7 +33,7 @@ export class Expirations {
   }
 
   /** Aborts a call with UNAUTHENTICATED within a second after `expiresAt`, unless it has ended. */
-  add(call: AbortController, expiresAt: number): void {
+  add(call: ExpiringCall, expiresAt: number): void {
     this.#calls.set(call, expiresAt);
     call.signal.addEventListener("abort", () => {
       this.#calls.delete(call);

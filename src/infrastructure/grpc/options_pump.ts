@@ -23,6 +23,8 @@ import {
 
 /** Options of {@linkcode pumpWithOptions}. */
 export interface OptionsPumpOptions<T> extends WriteOptions {
+  /** Ends the pump, also during a write. */
+  readonly signal: AbortSignal;
   readonly encode: Encode<T>;
   /** Adds the metadata; without it messages have none. */
   readonly meta: MetaEncoder | undefined;
@@ -49,6 +51,8 @@ export function pumpWithOptions<T>(
 class OptionsPump<T> extends StreamPump<StreamItem<T>> {
   readonly #stream: Pick<OpenAnnotatedStream<T>, "unencodable">;
   readonly #options: OptionsPumpOptions<T>;
+  #resolve: () => void = () => {};
+  #reject: (error: unknown) => void = () => {};
 
   constructor(
     call: MessageSink,
@@ -58,6 +62,35 @@ class OptionsPump<T> extends StreamPump<StreamItem<T>> {
     super(call, options);
     this.#stream = stream;
     this.#options = options;
+  }
+
+  /** Writes until the stream ends or the signal fires. */
+  async run(stream: OpenAnnotatedStream<T>): Promise<void> {
+    const { signal } = this.#options;
+    const onAbort = () => {
+      this.stop();
+      this.#resolve();
+    };
+    signal.addEventListener("abort", onAbort);
+    try {
+      for await (const batch of stream.batches(signal)) {
+        await new Promise<void>((resolve, reject) => {
+          this.#resolve = resolve;
+          this.#reject = reject;
+          this.write(batch);
+        });
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  protected override next(): void {
+    this.#resolve();
+  }
+
+  protected override fail(error: unknown): void {
+    this.#reject(error);
   }
 
   protected override encode(
@@ -85,7 +118,7 @@ class OptionsPump<T> extends StreamPump<StreamItem<T>> {
 
   /** Encodes an event, or the gap that replaces it; undefined if there is none. */
   #eventBytes(envelope: Envelope<T>): Uint8Array | undefined {
-    const { encode, meta, wordOf, onEncodeError } = this.#options;
+    const { encode, meta, wordOf } = this.#options;
     try {
       envelope.encoded ??= encode(envelope.event);
       if (envelope.encoded.length > 0) {
@@ -95,7 +128,7 @@ class OptionsPump<T> extends StreamPump<StreamItem<T>> {
       }
     } catch (error) {
       envelope.encoded = UNENCODABLE;
-      onEncodeError(error);
+      this.#options.onEncodeError(error);
     }
     const gap = this.#stream.unencodable(envelope);
     return gap && this.#noticeBytes(gap);

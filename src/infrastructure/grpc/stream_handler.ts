@@ -19,6 +19,7 @@ import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
 import {
   type MarketStreams,
+  type Stall,
   type StreamClient,
   type StreamFilter,
   TooManySymbols,
@@ -29,16 +30,16 @@ import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts
 import type { StreamOptions as OptionsMessage } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import type { Call, StreamCall } from "./call.ts";
 import { CallError, ClientGone, refusalOf, stalled, unavailable } from "./call_error.ts";
-import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
+import type { ChannelEncoders, Encode } from "./encoding/channel_encoders.ts";
 import { eventWord, type MetaEncoder } from "./encoding/message_meta.ts";
-import type { WriteScheduler } from "./limits/write_scheduler.ts";
-import type { OpenCalls } from "./open_calls.ts";
+import type { WriteQueue, WriteScheduler } from "./limits/write_scheduler.ts";
+import type { OpenCalls, TrackedCall } from "./open_calls.ts";
 import { pumpWithOptions } from "./options_pump.ts";
 import type { RequestLimits } from "./request_filters.ts";
 import { readOptions } from "./request_options.ts";
 import { RequestValidator } from "./request_validator.ts";
 import { nameOf } from "./status_code.ts";
-import { pumpStream, type WriteOptions, type WriteTicker } from "./stream_pump.ts";
+import { type PumpOptions, pumpStream, type WriteTicker } from "./stream_pump.ts";
 
 /** What all streams share. */
 export interface StreamsContext {
@@ -73,11 +74,11 @@ type ReadFilter<R> = (
   validator: RequestValidator,
 ) => StreamFilter;
 
-/** An open stream and the pump that writes it. */
+/** An open stream, and what writes it. */
 interface Opened {
   readonly stream: Disposable & { readonly sent: number; readonly dropped: number };
-  /** Writes until the stream ends or the signal fires. */
-  readonly pump: (writing: WriteOptions) => Promise<void>;
+  /** Stops writing. */
+  readonly stop: () => void;
   /** Why the proxy has ended the stream, if it states a reason. */
   readonly endReason: () => string | undefined;
 }
@@ -87,125 +88,231 @@ export function streamHandler<C extends ChannelName, R>(
   channel: C,
   readFilter: ReadFilter<R>,
   context: StreamsContext,
-): (call: StreamCall<R & OptionalOptions>) => Promise<void> {
-  const { tracing, log, calls, limits, clock } = context;
-  // A function of its own: a variable of the handler would keep the request until the stream ends.
+): (call: StreamCall<R & OptionalOptions>) => void {
+  const { limits, clock } = context;
   const read = (request: R & OptionalOptions) => {
     const validator = new RequestValidator(limits.maxSymbols);
     const options = readOptions(channel, request.options, validator);
     return { options, filter: readFilter(request, limits, clock.now(), validator) };
   };
-  return async (call) => {
-    let name = "";
-    const span = tracing.span("grpc.stream", {
-      "rpc.system": "grpc",
-      "rpc.method": call.path,
-      "client.address": call.peer,
-    });
-    let end: unknown;
-    try {
-      const tracked = calls.track(call);
-      const { identity } = call;
-      name = identity.name;
-      const request = read(call.request.take());
-      authorizeStream(identity.grants, channel, request.filter);
-      end = await serve(call, { channel, ...request, identity, tracked, span }, context);
-    } catch (error) {
-      if (error instanceof QuotaExceeded) {
-        log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
-      } else if (error instanceof TooManySymbols) {
-        log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
-          channel,
-          ...error.excess,
-        });
-      } else if (error instanceof IdentityLimitExceeded || error instanceof OpenedTooOften) {
-        log.warn("Refused a stream at a limit of its identity", {
-          channel,
-          identity: call.identity.name,
-          reason: error.message,
-        });
-      } else if (error instanceof PermissionDenied) {
-        context.access.denied(call.peer, call.identity, error);
-      }
-      end = refusalOf(error);
-      if (end instanceof CallError) {
-        const { peer } = call;
-        const [status, reason] = [nameOf(end.code), end.message];
-        context.audit?.refused({ identity: name, peer, rpc: rpcOf(call), status, reason });
-      }
-    }
-    if (end instanceof ClientGone) span.set({ "stream.end": "client" });
-    else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
-    else {
-      log.error("A client stream failed", { channel, cause: end });
-      span.fail(end);
-      span.set({ "stream.end": "fault" });
-    }
-    span.end();
-    call.end(end);
+  return (call) => {
+    const served = new ServedStream(call, channel, context);
+    served.start(() => read(call.request.take()));
   };
 }
 
 /** What a request asks for. */
-interface StreamRequest<C extends ChannelName> {
-  readonly channel: C;
+interface StreamRequest {
   readonly filter: StreamFilter;
   readonly options: StreamOptions | undefined;
-  readonly identity: Identity;
-  /** Ends the call. */
-  readonly tracked: AbortController;
-  readonly span: Span;
 }
 
-/** Opens a stream and writes it; returns why it ends. */
-async function serve<C extends ChannelName>(
-  call: Call,
-  { channel, filter, options, identity, tracked, span }: StreamRequest<C>,
-  context: StreamsContext,
-): Promise<unknown> {
-  const { log, writes, ticker, clock } = context;
-  const { signal } = tracked;
-  const ended = Promise.withResolvers<unknown>();
-  const written = { bytes: 0 };
-  let end: unknown;
-  const client: StreamClient = {
-    identity: identity.name,
-    limits: identity.grants.limits,
-    credential: identity.credential,
-    rpc: rpcOf(call),
-    end: () => describeEnd(end),
-    peer: call.peer,
-    userAgent: call.userAgent,
-    onStall: (stall) => ended.resolve(end = stalled(stall)),
-    onEnd: (reason) => tracked.abort(unavailable(reason)),
-    written,
-  };
-  const request = { channel, filter, client };
-  const { stream, pump, endReason } = options === undefined
-    ? openPlain(call, request, context)
-    : openWithOptions(call, { ...request, options }, context);
-  using _open = stream;
-  using connection = writes.queueOf(call.peer);
-  call.sendHeaders();
-  const pumped = pump({
-    signal,
-    ticker,
-    writes: connection,
-    written,
-    clock,
-    onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
-  });
-  try {
-    // The pump of a stalled client waits for its last write until the call ends.
-    end = await Promise.race([pumped, ended.promise]) ?? signal.reason;
-  } catch (error) {
-    end = error;
+/**
+ * A stream from its request to its status. It is idle for most of its life, so that it waits with
+ * callbacks instead of promises, and has all of its state in one object.
+ */
+class ServedStream<C extends ChannelName> implements StreamClient, PumpOptions<ChannelEvents[C]> {
+  readonly #call: Call;
+  readonly #channel: C;
+  readonly #context: StreamsContext;
+  readonly #span: Span;
+  readonly rpc: string;
+  /** Bytes of the messages that were written. */
+  bytes = 0;
+  #identity: Identity | undefined;
+  #tracked: TrackedCall | undefined;
+  #opened: Opened | undefined;
+  #writes: WriteQueue | undefined;
+  /** Why it ends; undefined while at most its queue has ended. */
+  #end: unknown;
+  #isOver = false;
+
+  constructor(call: Call, channel: C, context: StreamsContext) {
+    this.#call = call;
+    this.#channel = channel;
+    this.#context = context;
+    this.rpc = rpcOf(call);
+    this.#span = context.tracing.span("grpc.stream", {
+      "rpc.system": "grpc",
+      "rpc.method": call.path,
+      "client.address": call.peer,
+    });
   }
-  span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
-  if (end !== undefined) return end;
-  const cause = endReason();
-  if (cause !== undefined) log.warn("Ended a stream: its client is too slow", { channel, cause });
-  return end = unavailable(textOfEnd(cause));
+
+  get identity(): string {
+    return this.#identity?.name ?? "";
+  }
+
+  get limits(): StreamClient["limits"] {
+    return this.#identity?.grants.limits;
+  }
+
+  get credential(): string | undefined {
+    return this.#identity?.credential;
+  }
+
+  get peer(): string {
+    return this.#call.peer;
+  }
+
+  get userAgent(): string | undefined {
+    return this.#call.userAgent;
+  }
+
+  get written(): { bytes: number } {
+    return this;
+  }
+
+  get writes(): WriteQueue {
+    return this.#writes ??= this.#context.writes.queueOf(this.peer);
+  }
+
+  get encode(): Encode<ChannelEvents[C]> {
+    return this.#context.encoders[this.#channel];
+  }
+
+  get ticker(): WriteTicker | undefined {
+    return this.#context.ticker;
+  }
+
+  get clock(): Clock {
+    return this.#context.clock;
+  }
+
+  /** Opens and writes the stream that a request asks for; `read` reads it. */
+  start(read: () => StreamRequest): void {
+    const { calls } = this.#context;
+    try {
+      const tracked = calls.track(this.#call);
+      this.#tracked = tracked;
+      this.#identity = this.#call.identity;
+      const request = read();
+      authorizeStream(this.#identity.grants, this.#channel, request.filter);
+      this.#open(request, tracked);
+    } catch (error) {
+      if (this.#opened === undefined) this.#refuse(error);
+      else this.#finish(error);
+    }
+  }
+
+  end(): StreamEnd {
+    return describeEnd(this.#end);
+  }
+
+  onStall(stall: Stall): void {
+    this.#finish(stalled(stall));
+  }
+
+  onEnd(reason: string): void {
+    this.#tracked?.abort(unavailable(reason));
+  }
+
+  onEncodeError(cause: unknown): void {
+    this.#context.log.error("An event could not be encoded", { channel: this.#channel, cause });
+  }
+
+  onWritten(error?: unknown): void {
+    this.#finish(error);
+  }
+
+  #open({ filter, options }: StreamRequest, tracked: TrackedCall): void {
+    this.#opened = options === undefined
+      ? this.#openPlain(filter)
+      : this.#openWithOptions(filter, options, tracked);
+    tracked.onAbort((reason) => this.#finish(reason));
+  }
+
+  #openPlain(filter: StreamFilter): Opened {
+    const stream = this.#context.streams.open(this.#channel, filter, this);
+    this.#call.sendHeaders();
+    const pump = pumpStream<ChannelEvents[C]>(this.#call, stream, this);
+    return { stream, stop: () => pump.stop(), endReason: () => undefined };
+  }
+
+  #openWithOptions(filter: StreamFilter, options: StreamOptions, { signal }: TrackedCall): Opened {
+    const { streams, encoders, meta, version, ticker, clock } = this.#context;
+    const channel = this.#channel;
+    const stream = streams.openWithOptions(channel, filter, options, this);
+    this.#call.sendHeaders();
+    pumpWithOptions<ChannelEvents[C]>(this.#call, stream, {
+      signal,
+      ticker,
+      clock,
+      writes: this.writes,
+      written: this,
+      onEncodeError: (error) => this.onEncodeError(error),
+      encode: encoders[channel],
+      meta: options.meta ? meta : undefined,
+      wordOf: eventWord(channel),
+      version,
+    }).then(() => this.#finish(), (error) => this.#finish(error));
+    return { stream, stop: () => {}, endReason: () => stream.endReason };
+  }
+
+  #refuse(error: unknown): void {
+    const { log, access, audit } = this.#context;
+    const channel = this.#channel;
+    const { identity, peer, rpc } = this;
+    if (error instanceof QuotaExceeded) {
+      log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
+    } else if (error instanceof TooManySymbols) {
+      log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
+        channel,
+        ...error.excess,
+      });
+    } else if (error instanceof IdentityLimitExceeded || error instanceof OpenedTooOften) {
+      log.warn("Refused a stream at a limit of its identity", {
+        channel,
+        identity,
+        reason: error.message,
+      });
+    } else if (error instanceof PermissionDenied) {
+      access.denied(peer, this.#call.identity, error);
+    }
+    const end = refusalOf(error);
+    if (end instanceof CallError) {
+      const [status, reason] = [nameOf(end.code), end.message];
+      audit?.refused({ identity, peer, rpc, status, reason });
+    }
+    this.#close(end);
+  }
+
+  /** Ends the stream, with a reason unless its queue has ended. */
+  #finish(end?: unknown): void {
+    const opened = this.#opened;
+    if (this.#isOver || opened === undefined) return;
+    this.#isOver = true;
+    const { stream } = opened;
+    opened.stop();
+    this.#span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
+    this.#end = end ?? this.#endOfQueue(opened);
+    stream[Symbol.dispose]();
+    this.#writes?.[Symbol.dispose]();
+    this.#close(this.#end);
+  }
+
+  #endOfQueue({ endReason }: Opened): CallError {
+    const cause = endReason();
+    const channel = this.#channel;
+    if (cause !== undefined) {
+      this.#context.log.warn("Ended a stream: its client is too slow", { channel, cause });
+    }
+    return unavailable(textOfEnd(cause));
+  }
+
+  /** Ends the call. */
+  #close(end: unknown): void {
+    const span = this.#span;
+    if (end instanceof ClientGone) span.set({ "stream.end": "client" });
+    else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
+    else {
+      this.#context.log.error("A client stream failed", { channel: this.#channel, cause: end });
+      span.fail(end);
+      span.set({ "stream.end": "fault" });
+    }
+    span.end();
+    this.#call.end(end);
+  }
 }
 
 /** The name of the method of a call: `StreamQuotes`. */
@@ -226,46 +333,4 @@ function textOfEnd(reason: string | undefined): string {
   if (reason === undefined) return "The proxy ended this stream; reopen it";
   return `${reason}; reopen it with options.resume after the last message, and read faster or ` +
     "request fewer symbols";
-}
-
-/** A stream to open. */
-interface PlainRequest<C extends ChannelName> {
-  readonly channel: C;
-  readonly filter: StreamFilter;
-  readonly client: StreamClient;
-}
-
-function openPlain<C extends ChannelName>(
-  call: Call,
-  { channel, filter, client }: PlainRequest<C>,
-  { streams, encoders }: StreamsContext,
-): Opened {
-  const stream = streams.open(channel, filter, client);
-  const encode = encoders[channel];
-  return {
-    stream,
-    endReason: () => undefined,
-    pump: (writing) => pumpStream(call, stream, { ...writing, encode }),
-  };
-}
-
-function openWithOptions<C extends ChannelName>(
-  call: Call,
-  request: PlainRequest<C> & { readonly options: StreamOptions },
-  { streams, encoders, meta, version }: StreamsContext,
-): Opened {
-  const { channel, filter, options, client } = request;
-  const stream = streams.openWithOptions(channel, filter, options, client);
-  return {
-    stream,
-    endReason: () => stream.endReason,
-    pump: (writing) =>
-      pumpWithOptions<ChannelEvents[C]>(call, stream, {
-        ...writing,
-        encode: encoders[channel],
-        meta: options.meta ? meta : undefined,
-        wordOf: eventWord(channel),
-        version,
-      }),
-  };
 }

@@ -19,7 +19,7 @@ import type { Envelope } from "../../application/broadcast/envelope.ts";
 import type { PendingBatch } from "../../application/broadcast/event_queue.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
-import type { OpenStream } from "../../application/streaming/market_streams.ts";
+import type { OpenQueue } from "../../application/streaming/market_streams.ts";
 import type { Call } from "./call.ts";
 import { CallError, ClientGone } from "./call_error.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
@@ -48,10 +48,8 @@ export type MessageSink = Pick<Call, "write">;
 
 /** Options of a {@linkcode StreamPump}. */
 export interface WriteOptions {
-  /** Ends the pump, also during a write. */
-  readonly signal: AbortSignal;
   /** Called once per event that could not be encoded; the stream continues without it. */
-  readonly onEncodeError: (error: unknown) => void;
+  onEncodeError(error: unknown): void;
   /** Delays the next write after a write; without it there is no delay. */
   readonly ticker: WriteTicker | undefined;
   /** Schedules the writes of the connection. */
@@ -62,29 +60,44 @@ export interface WriteOptions {
   readonly clock: Pick<Clock, "monotonic">;
 }
 
+/** The part of a stream that is needed to write it. */
+type EventSource<T> = Pick<
+  OpenQueue<Envelope<T>>,
+  "isReady" | "isEnded" | "onReady" | "releaseInFlight" | "take"
+>;
+
 /** Options of {@linkcode pumpStream}. */
 export interface PumpOptions<T> extends WriteOptions {
   readonly encode: Encode<T>;
+  /** Called when the stream has ended, or has failed with an error. */
+  onWritten(error?: unknown): void;
 }
 
-/**
- * Writes the events of a stream until it ends or the signal fires.
- *
- * @throws {unknown} errors of the stream and of the call
- */
+/** Writes the events of a stream until it ends, or until the pump is stopped. */
 export function pumpStream<T>(
   call: MessageSink,
-  stream: OpenStream<Envelope<T>>,
+  queue: EventSource<T>,
   options: PumpOptions<T>,
-): Promise<void> {
-  return new EventPump(call, options).run(stream);
+): Pick<StreamPump<unknown>, "stop"> {
+  const pump = new EventPump(call, queue, options);
+  pump.wake();
+  return pump;
+}
+
+/** The pumps that continue in the next microtask: one serves all that are woken in a turn. */
+let woken: StreamPump<unknown>[] = [];
+
+function continueAll(): void {
+  const pumps = woken;
+  woken = [];
+  for (const pump of pumps) pump.continue();
 }
 
 /** Writes the items of a stream, one batch at a time. */
 export abstract class StreamPump<I> {
   readonly #call: MessageSink;
   readonly #options: WriteOptions;
-  /** The batch that is written next. */
+  /** The batch that is written. */
   #batch: PendingBatch<I> | undefined;
   /** Items that were taken, and how many of them were written. */
   #items: readonly I[] = NONE;
@@ -94,8 +107,7 @@ export abstract class StreamPump<I> {
   /** Messages of the write that is timed, 0 without one, and its start. */
   #timed = 0;
   #startedAt = 0;
-  #resolve: () => void = () => {};
-  #reject: (error: unknown) => void = () => {};
+  #isStopped = false;
 
   constructor(call: MessageSink, options: WriteOptions) {
     this.#call = call;
@@ -109,35 +121,40 @@ export abstract class StreamPump<I> {
    */
   protected abstract encode(items: readonly I[], from: number, messages: Uint8Array[]): number;
 
-  /** Writes until the stream ends or the signal fires. */
-  async run(stream: OpenStream<I>): Promise<void> {
-    const { signal, writes } = this.#options;
-    signal.addEventListener("abort", this.#stop);
-    try {
-      for await (this.#batch of stream.batches(signal)) {
-        do {
-          await new Promise<void>((resolve, reject) => {
-            this.#resolve = resolve;
-            this.#reject = reject;
-            writes.run(this.#writeNow);
-          });
-        } while (this.#items.length > 0);
-      }
-    } finally {
-      signal.removeEventListener("abort", this.#stop);
-    }
+  /** Called when a batch was written. */
+  protected abstract next(): void;
+
+  /** Called when a batch cannot be written. */
+  protected abstract fail(error: unknown): void;
+
+  /** Writes a batch, in as many writes as it needs. */
+  protected write(batch: PendingBatch<I>): void {
+    this.#batch = batch;
+    this.#options.writes.run(this.#writeNow);
   }
 
-  /** Ends the current write: a call that is over does not report it. */
-  readonly #stop = (): void => {
+  /** Ends the pump, also during a write: a call that is over does not report it. */
+  stop(): void {
+    this.#isStopped = true;
     this.#items = NONE;
-    this.#resolve();
+    this.#batch = undefined;
+  }
+
+  /** Continues after everything that is published in the same turn. */
+  readonly wake = (): void => {
+    if (woken.push(this) === 1) queueMicrotask(continueAll);
   };
+
+  /** Writes the rest of a batch, or the next one. */
+  continue(): void {
+    if (this.#isStopped) return;
+    if (this.#items.length > 0) this.#options.writes.run(this.#writeNow);
+    else this.next();
+  }
 
   /** Takes and encodes items until the batch is used up or the write is large enough. */
   readonly #writeNow = (): void => {
-    const { signal, clock } = this.#options;
-    if (signal.aborted) return this.#resolve();
+    if (this.#isStopped) return;
     try {
       if (this.#items.length === 0) {
         this.#items = this.#batch?.take(this.#limit) ?? NONE;
@@ -147,20 +164,20 @@ export abstract class StreamPump<I> {
       this.#written = this.encode(this.#items, this.#written, messages);
       // Items are held no longer than until they are written.
       if (this.#written === this.#items.length) this.#items = NONE;
-      if (messages.length === 0) return this.#resolve();
+      if (messages.length === 0) return this.wake();
       this.#timed = messages.length > MAX_UNTIMED_MESSAGES ? messages.length : 0;
-      if (this.#timed > 0) this.#startedAt = clock.monotonic();
+      if (this.#timed > 0) this.#startedAt = this.#options.clock.monotonic();
       this.#call.write(messages, this.#onWritten);
     } catch (error) {
-      this.#reject(error);
+      this.fail(error);
     }
   };
 
   readonly #onWritten = (): void => {
     if (this.#timed > 0) this.#adaptLimit();
     const { ticker } = this.#options;
-    if (ticker) ticker.next(this.#resolve);
-    else this.#resolve();
+    if (ticker) ticker.next(this.wake);
+    else this.wake();
   };
 
   /** Adapts the next batch to the time that the client took for the last write. */
@@ -175,17 +192,32 @@ export abstract class StreamPump<I> {
   }
 }
 
-/** Writes the events of a stream without options. */
+/** Writes the events of a stream without options; waits for them without a promise. */
 class EventPump<T> extends StreamPump<Envelope<T>> {
-  readonly #encode: Encode<T>;
-  readonly #onEncodeError: (error: unknown) => void;
-  readonly #writtenBytes: { bytes: number };
+  readonly #queue: EventSource<T>;
+  readonly #options: PumpOptions<T>;
 
-  constructor(call: MessageSink, options: PumpOptions<T>) {
+  constructor(call: MessageSink, queue: EventSource<T>, options: PumpOptions<T>) {
     super(call, options);
-    this.#encode = options.encode;
-    this.#onEncodeError = options.onEncodeError;
-    this.#writtenBytes = options.written ?? { bytes: 0 };
+    this.#queue = queue;
+    this.#options = options;
+  }
+
+  protected override next(): void {
+    const queue = this.#queue;
+    queue.releaseInFlight();
+    if (queue.isEnded) this.#end();
+    else if (queue.isReady) this.write(queue);
+    else queue.onReady(this.wake);
+  }
+
+  protected override fail(error: unknown): void {
+    this.#end(error);
+  }
+
+  #end(error?: unknown): void {
+    this.stop();
+    this.#options.onWritten(error);
   }
 
   protected override encode(
@@ -193,7 +225,8 @@ class EventPump<T> extends StreamPump<Envelope<T>> {
     from: number,
     messages: Uint8Array[],
   ): number {
-    const encode = this.#encode;
+    const options = this.#options;
+    const { encode, written } = options;
     let at = from;
     let bytes = 0;
     for (; at < events.length && bytes < MAX_BYTES; at++) {
@@ -202,14 +235,14 @@ class EventPump<T> extends StreamPump<Envelope<T>> {
         envelope.encoded ??= encode(envelope.event);
       } catch (error) {
         envelope.encoded = UNENCODABLE;
-        this.#onEncodeError(error);
+        options.onEncodeError(error);
       }
       // A response is never empty: it has at least the message that it wraps.
       if (envelope.encoded.length === 0) continue;
       messages.push(envelope.encoded);
       bytes += envelope.encoded.length;
     }
-    this.#writtenBytes.bytes += bytes;
+    if (written) written.bytes += bytes;
     return at;
   }
 }

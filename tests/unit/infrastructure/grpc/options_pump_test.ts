@@ -128,27 +128,24 @@ Deno.test("streams share the bytes of a message, with and without metadata", asy
   const [second] = await written(streamOf<object>([shared]), { encode });
   const [plain] = await written(streamOf<object>([shared]), { encode, meta: undefined });
   const sink = new ManualSink();
-  const stop = new AbortController();
-  const unused = streamOf<object>([]);
-  const done = pumpStream(
-    sink,
-    Object.assign(unused, {
-      async *batches() {
-        yield { take: () => [shared] };
-      },
-    }),
-    {
-      encode,
-      signal: stop.signal,
-      onEncodeError: () => {},
-      ticker: undefined,
-      writes: new WriteScheduler(IMMEDIATE).queueOf("client"),
-      clock: new ManualClock(),
-    },
-  );
+  const items = [shared];
+  const queue = {
+    isReady: true,
+    isEnded: false,
+    onReady: () => {},
+    releaseInFlight: () => {},
+    take: () => items.splice(0),
+  };
+  const pump = pumpStream(sink, queue, {
+    encode,
+    onEncodeError: () => {},
+    onWritten: () => {},
+    ticker: undefined,
+    writes: new WriteScheduler(IMMEDIATE).queueOf("client"),
+    clock: new ManualClock(),
+  });
   await settle();
-  sink.take();
-  await done;
+  pump.stop();
   assert.equal(encoded, 1);
   assert.equal(first?.[0], second?.[0]);
   assert.equal(plain?.[0], sink.writes[0]?.[0]);
