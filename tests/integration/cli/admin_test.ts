@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { admin } from "../../../cli/admin.ts";
+import { admin as runAdmin } from "../../../cli/admin.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
+import { adminService } from "../../../src/infrastructure/grpc/admin_service.ts";
 import { administered, NAMED_ACCESS } from "../../support/administered.ts";
 import { type GrpcHarness, startGrpcHarness } from "../../support/grpc_client.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
@@ -8,11 +9,12 @@ import { until } from "../../support/until.ts";
 
 async function start() {
   const made = administered(systemClock);
-  const harness = await startGrpcHarness({ ...made, access: NAMED_ACCESS });
+  const admin = adminService({ admin: made.admin, clock: systemClock });
+  const harness = await startGrpcHarness({ ...made, admin, access: NAMED_ACCESS });
   /** Runs a command as an identity, the operator by default. */
   const run = async (args: readonly string[], token = "operator") => {
     const terminal = new RecordingTerminal({ env: { STREAM_PROXY_TOKEN: token } });
-    const code = await admin([...args, "--address", addressOf(harness)], terminal);
+    const code = await runAdmin([...args, "--address", addressOf(harness)], terminal);
     return { code, lines: terminal.lines, errors: terminal.errorLines };
   };
   return {
@@ -123,7 +125,7 @@ Deno.test("admin states what to do about each failure, without a token", async (
   }
   await using open = await startGrpcHarness();
   const terminal = new RecordingTerminal({ env: { STREAM_PROXY_TOKEN: "operator" } });
-  assert.equal(await admin(["list", "--address", addressOf(open)], terminal), 1);
+  assert.equal(await runAdmin(["list", "--address", addressOf(open)], terminal), 1);
   assert.match(terminal.errorLines[0] ?? "", /offers no administration: it runs without STREAM_/);
 });
 
@@ -131,9 +133,9 @@ Deno.test("admin reads the token from standard input, and warns if it is exposed
   await using proxy = await start();
   const terminal = new RecordingTerminal({ input: "operator\n" });
   const args = ["list", "--token-stdin", "--address"];
-  assert.equal(await admin([...args, addressOf(proxy.harness)], terminal), 0);
+  assert.equal(await runAdmin([...args, addressOf(proxy.harness)], terminal), 0);
   const exposed = new RecordingTerminal({ input: "operator" });
-  assert.equal(await admin([...args, "proxy.invalid:50052"], exposed), 1);
+  assert.equal(await runAdmin([...args, "proxy.invalid:50052"], exposed), 1);
   assert.equal(
     exposed.errorLines[0],
     "admin: the token is sent to proxy.invalid:50052 unencrypted; use https:// with TLS",
@@ -156,7 +158,7 @@ for (
 ) {
   Deno.test(`admin ${args.join(" ")} is refused with what is accepted`, async () => {
     const terminal = new RecordingTerminal();
-    assert.equal(await admin(args, terminal), 2);
+    assert.equal(await runAdmin(args, terminal), 2);
     assert.match(terminal.errorLines[0] ?? "", expected);
     assert.match(terminal.errorLines[0] ?? "", /See: deno task admin --help$/);
   });
