@@ -78,8 +78,8 @@ export class KvLease implements Lease {
   }
 
   async acquire(signal: AbortSignal): Promise<HeldLease | undefined> {
-    const { kv } = await this.#open(signal);
     try {
+      const { kv } = await this.#open(signal);
       const revision = await this.#take(kv);
       if (revision === undefined) return undefined;
       // Asked for each time: another process may have created the bucket again.
