@@ -121,7 +121,8 @@ function shardRows(
     return [
       String(symbols),
       `${Math.round(100 * share)} %`,
-      (saved / 1e6).toFixed(2),
+      // Not −0.00.
+      String(Math.round(saved / 1e4) / 100 + 0),
       String(Math.round(mbit)),
       saved > 0 ? String(Math.ceil(hub / saved)) : "never",
     ];
