@@ -21,7 +21,7 @@ interface Figure {
 }
 
 /** Rows of a table of the documentation; scenarios can share one. */
-interface DocumentTable {
+export interface DocumentTable {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];

@@ -6,6 +6,7 @@
 import { FedFloor } from "../fed_floor.ts";
 import type { PoolShape } from "../feed/frame_pool.ts";
 import { Reference } from "../reference.ts";
+import { comparison } from "../report/comparison.ts";
 import { figure, type ScenarioResult } from "../report/result.ts";
 import { Floor, Rig, type Window } from "../rig.ts";
 import { referenceFigures, referenceLoad, referenceNote } from "./reference_figures.ts";
@@ -148,6 +149,13 @@ async function fanOut(options: FanOut, effort: Effort): Promise<ScenarioResult> 
       figure("peak RSS", "MiB", [use.peakRss / 2 ** 20]),
     ],
     notes: [await referenceNote()],
+    tables: [
+      comparison(scenario, {
+        proxy: proxy.map(cpuPerMessage),
+        floor: floors.map(cpuPerMessage),
+        go: rounds.flatMap(({ third }) => third ? [cpuPerMessage(third)] : []),
+      }),
+    ],
   };
 }
 

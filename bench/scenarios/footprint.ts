@@ -5,6 +5,7 @@
  * @module
  */
 import { Reference } from "../reference.ts";
+import { besides } from "../report/comparison.ts";
 import { figure, type ScenarioResult } from "../report/result.ts";
 import { Floor, type Lane, pause, Rig } from "../rig.ts";
 import { referenceNote } from "./reference_figures.ts";
@@ -195,33 +196,34 @@ async function measureFlood({ lane, startFlood, stopFlood }: Subject): Promise<M
 /** Half of the repetitions of other scenarios: each starts processes of its own. */
 const fewer = ({ repetitions }: Effort) => Math.ceil(repetitions / 2);
 
+/** A scenario whose result is one table. */
+function footprint(
+  part: { readonly name: string; readonly about: string },
+  measure: (effort: Effort) => Promise<ScenarioResult["figures"]>,
+): Scenario {
+  const { name, about } = part;
+  return {
+    name,
+    async run(effort) {
+      const figures = await measure(effort);
+      const tables = [besides(`${name}: ${about}`, figures)];
+      return [{ scenario: name, about, figures, notes: [await referenceNote()], tables }];
+    },
+  };
+}
+
 /** Clients, streams and a flood. */
 export const footprints: readonly Scenario[] = [
-  {
+  footprint({
     name: "footprint-clients",
-    run: async (effort) => [{
-      scenario: "footprint-clients",
-      about: "idle clients with a connection and a symbol each",
-      figures: await repeat(fewer(effort), measureClients),
-      notes: [await referenceNote()],
-    }],
-  },
-  {
+    about: "idle clients with a connection and a symbol each",
+  }, (effort) => repeat(fewer(effort), measureClients)),
+  footprint({
     name: "footprint-streams",
-    run: async (effort) => [{
-      scenario: "footprint-streams",
-      about: `${STREAMS} idle streams on ${CONNECTIONS} connections, each with a symbol of its own`,
-      figures: await repeat(fewer(effort), measureStreams, V8),
-      notes: [await referenceNote()],
-    }],
-  },
-  {
+    about: `${STREAMS} idle streams on ${CONNECTIONS} connections, each with a symbol of its own`,
+  }, (effort) => repeat(fewer(effort), measureStreams, V8)),
+  footprint({
     name: "footprint-flood",
-    run: async () => [{
-      scenario: "footprint-flood",
-      about: `one stream of all symbols, fed without pause for ${FLOOD_MS / 1000} s`,
-      figures: await repeat(1, measureFlood),
-      notes: [await referenceNote()],
-    }],
-  },
+    about: `one stream of all symbols, fed without pause for ${FLOOD_MS / 1000} s`,
+  }, () => repeat(1, measureFlood)),
 ];

@@ -5,6 +5,7 @@
  * @module
  */
 import { Reference } from "../reference.ts";
+import { comparison } from "../report/comparison.ts";
 import { figure } from "../report/result.ts";
 import { Floor, pause, Rig } from "../rig.ts";
 import { referenceLoad, referenceNote } from "./reference_figures.ts";
@@ -160,6 +161,13 @@ export const manyStreams: Scenario = {
         figure("lost by queues", "messages", [dropped]),
       ],
       notes: [await referenceNote()],
+      tables: (["first", "second"] as const).map((side) =>
+        comparison(`many-streams, ${side === "first" ? "2 000" : "20"} streams`, {
+          proxy: rounds.map((round) => cpuPerMessage(round[side])),
+          floor: rawRounds.map((round) => cpuPerMessage(round[side])),
+          go: goRounds.map((round) => cpuPerMessage(round[side])),
+        })
+      ),
     }];
   },
 };

@@ -8,6 +8,7 @@ import { pause, Rig } from "../rig.ts";
 import type { Remote } from "../control.ts";
 import type { ProcessUse } from "../process_use.ts";
 import { Reference } from "../reference.ts";
+import { comparison } from "../report/comparison.ts";
 import { figure, type ScenarioResult } from "../report/result.ts";
 import { startRelay } from "../websocket/lanes.ts";
 import { referenceNote } from "./reference_figures.ts";
@@ -132,6 +133,18 @@ async function pacedIngest(perFrame: number, effort: Effort): Promise<ScenarioRe
       figure("taken in without pause", "messages/s", rounds.map(({ flood }) => perSecond(flood))),
     ],
     notes: [await referenceNote()],
+    tables: [
+      comparison(`paced-ingest-${perFrame}`, {
+        proxy: rounds.map(({ paced }) => cpuEach(paced)),
+        floor: rounds.map(({ library }) => cpuEach(library)),
+        go: withGo.map(({ go }) => cpuEach(go)),
+      }),
+      comparison(`paced-ingest-${perFrame}, without pause`, {
+        proxy: rounds.map(({ flood }) => cpuEach(flood)),
+        floor: [],
+        go: [],
+      }),
+    ],
   };
 }
 
