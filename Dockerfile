@@ -35,17 +35,15 @@ COPY simulator/mod.ts simulator/main.ts simulator/replay.ts ./simulator/
 COPY simulator/src ./simulator/src
 COPY scripts/delivery/image ./scripts/delivery/image
 # Transpile and compile now, so that a start reads JavaScript and V8's code; then
-# remove the packages that only tests need and all write permissions. Deno 2.9.6 keeps
-# its caches in SQLite databases with a write-ahead log, which are read-only without
-# an error only if the files of the log exist. Otherwise each start parses all modules,
-# which takes 1.5 times the CPU time and 38 MiB more.
+# remove the packages that only tests need and all write permissions, which Deno's
+# caches are prepared for.
 RUN set -- mod.ts src/start.ts cli/tail.ts cli/record.ts simulator/main.ts simulator/replay.ts \
       scripts/delivery/image/healthcheck.ts scripts/delivery/image/grpc_health.ts \
     && deno install --frozen --entrypoint "$@" \
     && deno run -A scripts/delivery/image/prune_packages.ts "$@" \
     && deno run -A --cached-only scripts/delivery/image/load_modules.ts \
-    && rm scripts/delivery/image/prune_packages.ts scripts/delivery/image/load_modules.ts \
-    && for cache in "$DENO_DIR"/*_cache_v2; do touch "$cache-wal" "$cache-shm"; done \
+    && DENO_DIR=/tmp/deno deno run -A --no-config scripts/delivery/image/seal_caches.ts "$DENO_DIR" \
+    && (cd scripts/delivery/image && rm prune_packages.ts load_modules.ts seal_caches.ts) \
     && chmod -R a=rX /out /app
 
 FROM ${RUNTIME_IMAGE}

@@ -31,13 +31,14 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   {
     name: "start-image",
-    about: "src/start.ts with the flags of the image, without V8's code cache",
-    flags: [...IMAGE, "--no-code-cache"],
+    about:
+      "src/start.ts with flags of the image and V8's code cache, which an earlier start filled",
+    flags: IMAGE,
   },
   {
-    name: "start-cached",
-    about: "src/start.ts with V8's code cache, which an earlier start has filled",
-    flags: [],
+    name: "start-uncached",
+    about: "src/start.ts with flags of the image, without V8's code cache",
+    flags: [...IMAGE, "--no-code-cache"],
   },
 ];
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import { keptImports, reachable } from "../../scripts/delivery/image/prune_packages.ts";
+import { sealCaches } from "../../scripts/delivery/image/seal_caches.ts";
 import { whyUnhealthy } from "../../scripts/delivery/image/healthcheck.ts";
 import { runProgram } from "../../scripts/delivery/run_program.ts";
 import { ROOT } from "../../scripts/delivery/generate.ts";
@@ -103,4 +105,26 @@ Deno.test("the health check distinguishes healthy, unhealthy and stopped proxies
   assert.match(await whyUnhealthy(url) ?? "", /answered 503 NO/);
   await server.shutdown();
   assert.match(await whyUnhealthy(url) ?? "", /refused|error/i);
+});
+
+Deno.test("a sealed cache has an empty log, is analyzed, and keeps its rows", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/code_cache_v2`;
+    const filled = new DatabaseSync(path);
+    filled.exec("PRAGMA journal_mode=WAL; CREATE TABLE cache (key TEXT PRIMARY KEY)");
+    filled.exec("INSERT INTO cache VALUES ('a')");
+    filled.close();
+    await Deno.writeTextFile(`${folder}/other`, "not a cache");
+    sealCaches(folder);
+    for (const log of ["wal", "shm"]) {
+      assert.equal((await Deno.stat(`${path}-${log}`)).size, 0, log);
+    }
+    const sealed = new DatabaseSync(path, { readOnly: true });
+    assert.deepEqual(sealed.prepare("SELECT key FROM cache").all().map(({ key }) => key), ["a"]);
+    assert.equal(sealed.prepare("SELECT * FROM sqlite_stat1").all().length, 1);
+    sealed.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
