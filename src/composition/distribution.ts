@@ -6,7 +6,7 @@
 import { EdgeDemand } from "../application/cluster/edge_demand.ts";
 import { RestResponder } from "../application/cluster/rest_responder.ts";
 import type { OrderBooks } from "../application/orderbooks/order_books.ts";
-import { orderBookFrames } from "../application/relay/order_book_json.ts";
+import { orderBookJson } from "../application/relay/order_book_json.ts";
 import type { QuotaSource, SubscriptionSink } from "../application/feeds/subscription_manager.ts";
 import { supervise } from "../application/timing/supervise.ts";
 import type { UpstreamTap } from "../application/ports/upstream_tap.ts";
@@ -23,6 +23,8 @@ import { redact } from "../infrastructure/logging/redaction.ts";
 import type { FramePublisher } from "../infrastructure/nats/frame_publisher.ts";
 import type { HubService } from "../infrastructure/nats/hub_service.ts";
 import { frameStream, natsAccess } from "./nats.ts";
+
+const decoder = new TextDecoder();
 
 /** Edges of one hub. */
 const MAX_EDGES = 1_000;
@@ -118,10 +120,13 @@ export async function openDistribution(
         lease,
         positionOf: (feed) => frames.positionOf(feed),
         publishState: (edge, state) => service.publishState(edge, state),
-        firstFrames: (feed, pairs) => {
+        wholeBooks: (feed, pairs) => {
           if (feed !== "crypto") return [];
           const books = pairs.filter(({ channel }) => channel === "orderbooks");
-          return orderBookFrames(orderBooks.wholeOf(books.map(({ symbol }) => symbol)));
+          return orderBooks.wholeOf(books.map(({ symbol }) => symbol)).map((book) => ({
+            symbol: book.symbol,
+            frame: `[${decoder.decode(orderBookJson(book))}]`,
+          }));
         },
         publishQuota: (edge, quota) => service.publishQuota(edge, quota),
         limits: {

@@ -32,7 +32,9 @@ export interface Hub extends AsyncDisposable {
   /** What is received from it. */
   readonly report: FollowedHubReport;
   /** Opens sessions of a feed. */
-  connector(feed: Pick<HubFeed, "feed" | "kind" | "receiver" | "deliveries">): FeedConnector;
+  connector(
+    feed: Pick<HubFeed, "feed" | "kind" | "receiver" | "deliveries" | "needsBook">,
+  ): FeedConnector;
   /** Reads the order updates that hubs have stored; `undefined` while NATS is not connected. */
   load(signal: AbortSignal): Promise<readonly StoredEntry[] | undefined>;
 }

@@ -292,11 +292,12 @@ function hubConnector(
   config: Config,
   deps: FeedDependencies & { readonly feed: FeedId; readonly hub: Hub },
 ): FeedConnector {
-  const { feed, hub, counters } = deps;
+  const { feed, hub, counters, orderBooks } = deps;
   const own = { ...deps, counters: counters.feeds[feed] };
   return hub.connector({
     feed,
     kind: feedKinds(config)[feed],
+    needsBook: feed === "crypto" ? (symbol) => !orderBooks.has(symbol) : undefined,
     deliveries: feed === "trading" ? undefined : () => deliveriesMade(counters),
     receiver: feed === "trading"
       ? receiveTradingFrames({ ...own, ...orderSink(config, deps) })

@@ -37,6 +37,7 @@ import type {
   EdgeState,
   SubscribeReply,
   SubscribeRequest,
+  WholeBook,
 } from "./messages.ts";
 
 /** How long a request waits for upstream, in ms. */
@@ -78,8 +79,8 @@ interface EdgeDemandOptions {
   readonly positionOf: (feed: FeedId) => Pick<AttachReply, "next" | "isUp" | "reason">;
   /** Sends an edge what is carried for it. */
   readonly publishState: (edge: string, state: EdgeState) => void;
-  /** Frames that an edge needs when pairs are subscribed for it that others may have already. */
-  readonly firstFrames: (feed: FeedId, pairs: readonly Pair[]) => readonly string[];
+  /** Whole order books of pairs that are subscribed for an edge, and that others may have. */
+  readonly wholeBooks: (feed: FeedId, pairs: readonly Pair[]) => readonly WholeBook[];
   /** Sends an edge what other edges leave of the quota. */
   readonly publishQuota: (edge: string, quota: EdgeQuota) => void;
   readonly limits: EdgeLimits;
@@ -298,9 +299,9 @@ export class EdgeDemand implements Pick<UpstreamEvents, "carried" | "notCarried"
     pending?.answer(reply);
     if (!pending || !("state" in reply)) return;
     const { edge, feed, term } = session;
-    for (const frame of this.#options.firstFrames(feed, pending.added)) {
+    for (const book of this.#options.wholeBooks(feed, pending.added)) {
       session.states++;
-      this.#options.publishState(edge, { feed, term, ...reply, frame });
+      this.#options.publishState(edge, { feed, term, ...reply, book });
     }
   }
 

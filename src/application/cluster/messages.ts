@@ -86,15 +86,22 @@ export type SubscribeReply =
   | { readonly error: UpstreamError; readonly pair?: Pair | undefined }
   | { readonly unknown: true };
 
+/** A whole order book, for one edge. */
+export interface WholeBook {
+  readonly symbol: string;
+  /** A frame as Alpaca would send it. */
+  readonly frame: string;
+}
+
 /** What is carried for an edge has changed without a request of it. */
 export interface EdgeState extends CarriedState {
   readonly feed: FeedId;
   readonly term: bigint;
   /**
-   * A frame for this edge alone, as Alpaca would send it: whole order books of pairs that other
-   * edges have subscribed before, for which Alpaca sends changes only. @default none
+   * The whole order book of a pair, for which Alpaca sends changes only because other edges have
+   * subscribed it before. @default none
    */
-  readonly frame?: string | undefined;
+  readonly book?: WholeBook | undefined;
 }
 
 /** What other edges use of a limit has changed, or the limit; `undefined`: there is none. */

@@ -67,8 +67,8 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
   /**
    * @param limits numbers, at least 1
    * @param requests of whole order books in place of wrong ones. @default they are awaited only
-   * @param awaitsWhole whether changes of a pair may arrive before its whole order book, and are
-   *   not published: at an edge, where others may have subscribed the pair before. @default false
+   * @param awaitsWhole whether changes may arrive of pairs that are not carried yet, and are not
+   *   published: at an edge, since others may have subscribed them. @default false
    */
   constructor(
     channel: Channel<Orderbook>,
@@ -89,7 +89,7 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
 
   publish(event: Orderbook, receivedAt: number): void {
     const { symbol, reset } = event;
-    if (this.#awaitsWhole && !reset) this.#await(symbol);
+    if (!reset && this.#isTooEarly(symbol)) return;
     if (this.#wrong.size > 0 && this.#wrong.has(symbol)) {
       if (!reset) return;
       this.#wrong.delete(symbol);
@@ -118,9 +118,12 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
     this.#channel.forEachSymbol((entry) => this.#lose(entry.symbol));
   }
 
-  /** Whether a change of a pair was lost since its last whole order book. */
+  /**
+   * Whether a change of a pair was lost since its last whole order book, or comes before the first
+   * one.
+   */
   isWrong(symbol: string): boolean {
-    return this.#wrong.has(symbol);
+    return this.#wrong.has(symbol) || this.#isTooEarly(symbol);
   }
 
   /**
@@ -131,6 +134,11 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
    */
   isRenewedBy(receivedAt: number, symbol: string): boolean {
     return receivedAt === this.#renewedAt && this.#renewed.has(symbol);
+  }
+
+  /** Whether the order book of a pair is kept. */
+  has(symbol: string): boolean {
+    return this.#books.has(symbol);
   }
 
   /** The whole order books of pairs that are kept; `*` stands for all. */
@@ -170,10 +178,9 @@ export class OrderBooks implements EventSink<Orderbook>, PresentState<Orderbook>
     }
   }
 
-  /** Publishes no change of a pair before its whole order book, if that can be kept. */
-  #await(symbol: string): void {
-    if (this.#books.has(symbol) || this.#books.size >= this.#limits.pairs) return;
-    if (this.#wrong.size < MAX_UNKNOWN) this.#wrong.add(symbol);
+  /** Whether changes of a pair come before its whole order book. */
+  #isTooEarly(symbol: string): boolean {
+    return this.#awaitsWhole && !this.#books.has(symbol) && !this.#channel.isCarried(symbol);
   }
 
   /** The order book of a pair is wrong from now on. */

@@ -24,24 +24,6 @@ export function orderBookJson(book: Orderbook): Uint8Array {
   return json;
 }
 
-/** Bytes of a frame with several order books. */
-const FRAME_BYTES = 512 * 1_024;
-
-/** Frames with the whole order books, as Alpaca would send them. */
-export function orderBookFrames(books: readonly Orderbook[]): readonly string[] {
-  const frames: string[][] = [];
-  let bytes = Infinity;
-  for (const json of books.map((book) => new TextDecoder().decode(orderBookJson(book)))) {
-    if (bytes + json.length > FRAME_BYTES) {
-      frames.push([]);
-      bytes = 0;
-    }
-    frames.at(-1)?.push(json);
-    bytes += json.length;
-  }
-  return frames.map((messages) => `[${messages.join()}]`);
-}
-
 function levelOf({ price, size }: BookLevel): { readonly p: number; readonly s: number } {
   return { p: price, s: size };
 }

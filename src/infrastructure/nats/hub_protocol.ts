@@ -29,6 +29,7 @@ import type {
   RestRequest,
   SubscribeReply,
   SubscribeRequest,
+  WholeBook,
 } from "../../application/cluster/messages.ts";
 import { REST_PURPOSES } from "../../application/status/counters.ts";
 import { isTerm } from "./frame_batch.ts";
@@ -218,13 +219,17 @@ export function encodeEdgeQuota({ feed, term, quota }: EdgeQuota): Uint8Array {
 export function readEdgeMessage(bytes: Uint8Array): EdgeState | EdgeQuota {
   const fields = fieldsOf(parse(bytes, MAX_REPLY_BYTES), "the state");
   const message = { feed: readFeed(fields.feed), term: readTerm(fields.term) };
-  const { state, since, frame } = fields;
+  const { state, since, book } = fields;
   return state === undefined ? { ...message, quota: readQuota(fields.quota) } : {
     ...message,
     state: readSets(state),
     since: readTime(since, "since"),
-    ...(frame !== undefined && { frame: readText(frame, "frame", MAX_REPLY_BYTES) }),
+    ...(book !== undefined && { book: readBook(fieldsOf(book, "book")) }),
   };
+}
+
+function readBook({ symbol, frame }: Fields): WholeBook {
+  return { symbol: readSymbol(symbol), frame: readText(frame, "frame", MAX_REPLY_BYTES) };
 }
 
 /** Encodes a {@linkcode RestRequest}. */

@@ -75,6 +75,8 @@ export interface HubFeed {
   readonly kind: FeedKind;
   readonly link: SessionLink;
   readonly receiver: FrameReceiver;
+  /** Whether the whole order book of a pair has not arrived yet. @default never */
+  readonly needsBook?: ((symbol: string) => boolean) | undefined;
   /** Deliveries since the process started, by which reading is throttled. @default none */
   readonly deliveries?: (() => number) | undefined;
   /** Bytes that may wait to be handled. @default 32 MiB */
@@ -239,9 +241,12 @@ class HubSession implements FeedSession {
   }
 
   #onState(state: EdgeState): void {
-    const { receiver, clock } = this.#feed;
+    const { receiver, clock, needsBook } = this.#feed;
     this.#subscriptions.push(state);
-    if (state.frame !== undefined) receiver.receive(encoder.encode(state.frame), clock.now());
+    const { book } = state;
+    // It may have arrived among the frames.
+    if (!book || !needsBook?.(book.symbol)) return;
+    receiver.receive(encoder.encode(book.frame), clock.now());
   }
 
   /** Calls an action after what has arrived before, while the session lasts. */

@@ -77,7 +77,7 @@ class Hub {
   readonly published: (EdgeState & { readonly edge: string })[] = [];
   readonly quotas: (EdgeQuota & { readonly edge: string })[] = [];
   readonly demand: EdgeDemand;
-  /** Frames that an edge needs with a symbol. */
+  /** Frames with the whole order books that are kept. */
   readonly books = new Map<string, string>();
   isUp = true;
 
@@ -88,7 +88,11 @@ class Hub {
       lease: this.lease,
       positionOf: () => ({ next: 7, isUp: this.isUp, reason: this.isUp ? "" : "dialing" }),
       publishState: (edge, state) => this.published.push({ edge, ...state }),
-      firstFrames: (_feed, pairs) => pairs.flatMap(({ symbol }) => this.books.get(symbol) ?? []),
+      wholeBooks: (_feed, pairs) =>
+        pairs.flatMap(({ symbol }) => {
+          const frame = this.books.get(symbol);
+          return frame === undefined ? [] : [{ symbol, frame }];
+        }),
       publishQuota: (edge, quota) => this.quotas.push({ edge, ...quota }),
       limits,
       clock: this.clock,
@@ -215,7 +219,8 @@ Deno.test("an edge receives what it needs of a pair that others have already", (
   hub.subscribe("a", "AAPL", "MSFT");
   hub.subscribe("a", "AAPL");
   const [published, ...others] = hub.published;
-  assert.deepEqual([published?.edge, published?.frame, others], ["a", "a whole order book", []]);
+  const book = { symbol: "AAPL", frame: "a whole order book" };
+  assert.deepEqual([published?.edge, published?.book, others], ["a", book, []]);
   assert.equal(published && symbolsIn(published.state).join(), "AAPL,MSFT");
   assert.equal(hub.attach("a", null).states, 1);
 });
