@@ -190,8 +190,9 @@ export class NatsMember implements Member {
 
 /** Name of the connections of edges. */
 const EDGES = "alpaca-stream-proxy-edge";
-/** In which an edge is connected again after the first loss of its connection. */
-const CONNECTED_MS = 300;
+/** How long connections are closed as soon as they are open, in ms. */
+const CLOSING_MS = 500;
+const LOOK_MS = 10;
 
 /** The connections of edges to the NATS server. */
 export class EdgeConnections implements Member {
@@ -202,11 +203,13 @@ export class EdgeConnections implements Member {
     this.#server = server;
   }
 
-  /** Closes them twice: a client opens the first again immediately, the second after a pause. */
+  /** Closes each of them twice: a client opens the first again immediately, then after a second. */
   async restart(): Promise<void> {
-    await this.#server.closeConnections(EDGES);
-    await pause(CONNECTED_MS);
-    await this.#server.closeConnections(EDGES);
+    const end = Date.now() + CLOSING_MS;
+    while (Date.now() < end) {
+      await this.#server.closeConnections(EDGES);
+      await pause(LOOK_MS);
+    }
   }
 
   suspend(): Promise<void> {

@@ -4,8 +4,8 @@
  * All streams that ask for an outage share one fetch per symbol. It begins a second after upstream
  * carries the symbols again, so that REST has every event of the outage; meanwhile the streams that
  * ask are collected. When the history is read and everything that was live until then has arrived,
- * the events that the channel has received, before or after the outage, are removed: each event is
- * received or filled, never both.
+ * the events that the channel has received, before or after the outage, are removed, and those of
+ * earlier outages that were filled: each event is received or filled, never both.
  *
  * Every fetch has a deadline and a limit on events. What cannot be filled is reported by symbol, so
  * that the stream sends a gap for it.
@@ -39,6 +39,8 @@ const DISORDER_MS = 2_000;
 const QUIET_MS = 250;
 /** Events of one outage, some 20 MB. */
 const MAX_EVENTS = 50_000;
+/** The time of a loss and that of the last event before it can differ by their rounding, in ms. */
+const ROUNDING_MS = 2;
 /** Outages of one channel that are filled at the same time. */
 const MAX_OUTAGES = 3;
 
@@ -111,6 +113,17 @@ interface Fetch<E, I> {
 /** What is fetched. */
 type FetchSpan = Pick<Fetch<unknown, unknown>, "outage" | "symbols" | "from">;
 
+/** A span that a fetch covers. */
+interface Claim {
+  readonly symbols: ReadonlySet<string>;
+  /** Wall clock ms. */
+  readonly until: number;
+  /** The symbols of which it has everything, once it has ended; the deadline bounds that. */
+  readonly filled: PromiseWithResolvers<ReadonlySet<string>>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
 /** What the channel has missed in an outage. */
 interface Found<E, I> {
   /** In the order of their timestamps, with the wall clock ms at which Alpaca could send them. */
@@ -127,8 +140,8 @@ export class Backfills<E extends Fillable, I> {
   readonly #open = new Map<string, Fetch<E, I>>();
   /** Fetches that have not ended. */
   #running = 0;
-  /** Wall clock ms up to which earlier outages of a symbol were handled. */
-  readonly #handledUntil = new Map<string, number>();
+  /** Of earlier outages, in their order. */
+  #claims: readonly Claim[] = [];
 
   constructor(options: BackfillsOptions<E, I>) {
     this.#options = options;
@@ -202,7 +215,9 @@ export class Backfills<E extends Fillable, I> {
     const { received, maxSilenceMs } = this.#options;
     const earliest = lostAt - maxSilenceMs;
     const { events } = received.receivedSince(earliest);
-    return events.find(({ receivedAt }) => receivedAt <= lostAt)?.receivedAt ?? earliest;
+    const isBefore = ({ receivedAt }: { readonly receivedAt: number }) =>
+      receivedAt <= lostAt + ROUNDING_MS;
+    return events.find(isBefore)?.receivedAt ?? earliest;
   }
 
   async #run(key: string, fetch: FetchSpan & Pick<Fetch<E, I>, "cancel">): Promise<Found<E, I>> {
@@ -210,6 +225,7 @@ export class Backfills<E extends Fillable, I> {
     const { outage, symbols, from, cancel } = fetch;
     const { signal } = cancel;
     this.#running++;
+    const filled = Promise.withResolvers<ReadonlySet<string>>();
     let isLate = false;
     const isOver = new AbortController();
     const timeout = clock.sleep(DEADLINE_MS, AbortSignal.any([isOver.signal, signal])).then(() => {
@@ -220,7 +236,7 @@ export class Backfills<E extends Fillable, I> {
       await clock.sleep(Math.min(SETTLE_MS, outage.to + SETTLE_MS - clock.now()), signal);
       if (!signal.aborted) {
         this.#open.delete(key);
-        const found = await Promise.race([this.#find(fetch, signal), timeout]);
+        const found = await Promise.race([this.#find(fetch, filled, signal), timeout]);
         if (found) return found;
       }
       if (isLate) log.warn("Cannot fill an outage in time", { channel, deadline_ms: DEADLINE_MS });
@@ -228,6 +244,8 @@ export class Backfills<E extends Fillable, I> {
       if (!signal.aborted) log.error("Failed to fill an outage", { channel, cause });
     } finally {
       isOver.abort();
+      // Unless it was found.
+      filled.resolve(NONE);
       this.#running--;
     }
     const unfilled = new Map(Array.from(symbols, (symbol) => [symbol, from] as const));
@@ -236,19 +254,21 @@ export class Backfills<E extends Fillable, I> {
 
   async #find(
     { outage, symbols, from }: FetchSpan,
+    filled: Claim["filled"],
     signal: AbortSignal,
   ): Promise<Found<E, I>> {
     const { received, identity, wrap, log, channel } = this.#options;
     const { completeAfterMs } = identity;
     const first = from - DISORDER_MS;
     const last = outage.to + OVERLAP_MS;
-    const handledUntil = this.#claim(symbols, { from: first, to: last });
+    const earlier = this.#claim({ symbols: new Set(symbols), until: last, filled }, first);
     const history = await this.#readHistory([...symbols].sort(), {
       span: { from: first - completeAfterMs, to: last - completeAfterMs },
       from,
       signal,
     });
     await this.#untilReceived(last, signal);
+    const handledUntil = await this.#handledUntil(earlier);
     if (signal.aborted) return { entries: [], unfilled: new Map(), knownSince: -Infinity };
     const { events, retainedSince, droppedUntil } = received.receivedSince(first - DISORDER_MS);
     const knownSince = Math.max(first, retainedSince, droppedUntil + DISORDER_MS);
@@ -269,6 +289,7 @@ export class Backfills<E extends Fillable, I> {
         remedy: remedyOf({ status }),
       },
     });
+    filled.resolve(symbols.difference(unfilled));
     return {
       entries: missing.map((event) => ({ event, at: this.#sentAt(event), item: wrap(event) })),
       unfilled,
@@ -281,17 +302,22 @@ export class Backfills<E extends Fillable, I> {
     return toMilliseconds(timestamp) + this.#options.identity.completeAfterMs;
   }
 
-  /** Marks a span as handled; returns where earlier spans of the symbols end. */
-  #claim(symbols: Iterable<string>, { from, to }: TimeSpan): ReadonlyMap<string, number> {
-    const handled = this.#handledUntil;
-    for (const [symbol, until] of handled) if (until < from) handled.delete(symbol);
-    const bounds = new Map<string, number>();
-    for (const symbol of symbols) {
-      const until = handled.get(symbol);
-      if (until !== undefined) bounds.set(symbol, until);
-      handled.set(symbol, Math.max(to, until ?? 0));
+  /** Adds a claim; returns the earlier ones that reach beyond its beginning. */
+  #claim(claim: Claim, from: number): readonly Claim[] {
+    const earlier = this.#claims.filter(({ until }) => until >= from);
+    this.#claims = [...earlier, claim];
+    return earlier;
+  }
+
+  /** Where claims end, by symbol, once it is known what was filled of them. */
+  async #handledUntil(claims: readonly Claim[]): Promise<ReadonlyMap<string, number>> {
+    const handled = new Map<string, number>();
+    for (const { until, filled } of claims) {
+      for (const symbol of await filled.promise) {
+        handled.set(symbol, Math.max(until, handled.get(symbol) ?? 0));
+      }
     }
-    return bounds;
+    return handled;
   }
 
   /** Reads the history in requests of a hundred symbols, until one fails. */

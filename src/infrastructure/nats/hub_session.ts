@@ -390,7 +390,8 @@ class HubSession implements FeedSession {
       this.frames++;
       const { receivedAt } = entry;
       // What the hub has received since is missing when the session ends.
-      this.lastFrameAt = clock.monotonic() - Math.max(0, clock.now() - receivedAt);
+      const at = Math.max(receivedAt, this.#since);
+      this.lastFrameAt = clock.monotonic() - Math.max(0, clock.now() - at);
       if (receivedAt >= this.#since) receiver.receive(frame, receivedAt);
     } catch (error) {
       this.fail(new FeedFailure(messageOf(error), { errorType: "upstream_error" }));

@@ -219,6 +219,16 @@ test(
   },
 );
 
+test("a frame from before the session is not its last one", async (rig, hub) => {
+  hub.at = 2_000;
+  const session = await rig.connect();
+  hub.frame("sip", "old", { receivedAt: 1_000 });
+  await until("it is handled", () => session.frames === 1);
+  const lastAt = systemClock.now() - systemClock.monotonic() + session.lastFrameAt;
+  assert(Math.abs(lastAt - 2_000) < 100, `${lastAt}`);
+  assert.deepEqual(rig.texts, []);
+});
+
 test("a frame in parts is joined", async (rig, hub) => {
   await rig.connect();
   const frame = new TextEncoder().encode("abcdefgh");

@@ -209,6 +209,37 @@ Deno.test("a history without an end is given up after 10 s", async () => {
   assert.equal(log.records[0]?.message, "Cannot fill an outage in time");
 });
 
+Deno.test("an outage that was not filled claims nothing of the next one", async () => {
+  const harness = new Harness();
+  const { clock } = harness;
+  await clock.advance(5_000);
+  const lostAt = clock.now();
+  await clock.advance(100);
+  // The history of this outage has no end.
+  harness.onHistory = (history) => harness.queries.length === 1 ? new Promise(() => {}) : history;
+  const first = harness.fill(lostAt);
+  await clock.advance(100);
+  const lostAgainAt = clock.now();
+  await clock.advance(100);
+  harness.trade(1, { isLost: true });
+  await clock.advance(500);
+  const second = harness.fill(lostAgainAt);
+  await clock.advance(15_000);
+  assert.equal((await first).unfilled.length, 1);
+  assert.deepEqual(await second, { ids: [1], unfilled: [] });
+});
+
+Deno.test("the last event before an outage may be received at its rounded beginning", async () => {
+  const harness = new Harness();
+  const { clock } = harness;
+  await clock.advance(5_000);
+  harness.trade(1);
+  harness.onHistory = () => Promise.reject(new TypeError("a bug"));
+  const filling = harness.fill(clock.now() - 0.1);
+  await clock.advance(2_000);
+  assert.deepEqual((await filling).unfilled, [["A", 5_000]]);
+});
+
 Deno.test("a bug in the source of the history leaves the symbols unfilled", async () => {
   const harness = new Harness();
   harness.onHistory = () => Promise.reject(new TypeError("a bug"));
