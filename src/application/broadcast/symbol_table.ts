@@ -15,7 +15,7 @@ import type { EventQueue } from "./event_queue.ts";
 export interface SymbolEntry<T> {
   readonly symbol: string;
   /** Queues of the streams that filter by the symbol. */
-  readonly queues: EventQueue<T>[];
+  queues: EventQueue<T>[];
   /** Events published in this process. */
   sequence: number;
   last: Envelope<T> | undefined;
@@ -143,7 +143,12 @@ export class SymbolTable<T> {
   /** Adds a stream's queue to a symbol. */
   addQueue(symbol: string, queue: EventQueue<T>): void {
     const entry = this.#entries.get(symbol) ?? this.add(symbol);
-    if (entry.queues.push(queue) > 1) return;
+    if (entry.queues.length > 0) {
+      entry.queues.push(queue);
+      return;
+    }
+    // An array literal has the length that is needed, the first push to an empty one takes 17.
+    entry.queues = [queue];
     entry.isNumbered = true;
     this.#filtered++;
     this.#idle.delete(entry as SymbolEntry<unknown>);

@@ -134,6 +134,13 @@ const RETAINED_MS = 600_000;
 /** Characters of the epoch in the ids of streams. */
 const PREFIX_LENGTH = 6;
 
+/** The set of most streams' second keys; a set of its own takes 230 bytes. */
+const NONE: ReadonlySet<string> = new Set();
+
+function setOf(values: readonly string[] = []): ReadonlySet<string> {
+  return values.length === 0 ? NONE : new Set(values);
+}
+
 /** Opens streams, and informs them of what changes upstream. */
 export class StreamRegistry implements MarketStreams, UpstreamEvents {
   readonly #options: StreamRegistryOptions;
@@ -425,10 +432,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const source: Channel<ChannelEvents[C]> = channels[channel];
     const named = new Set(filter.symbols);
     // An article has several symbols: they are second keys.
-    const symbols = channel === "news" ? new Set<string>() : named;
-    const secondary = channel === "news"
-      ? named
-      : new Set(filter.underlyings ?? filter.orderIds ?? []);
+    const symbols = channel === "news" ? NONE : named;
+    const secondary = channel === "news" ? named : setOf(filter.underlyings ?? filter.orderIds);
     const size = symbols.size + secondary.size;
     this.#checkIdentity(client, size);
     this.#sizes.check({

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import {
   type Access,
   type Credentials,
@@ -32,7 +32,7 @@ interface Caller {
 /** Authenticates calls, and returns the identity of each. */
 export class CallIdentities {
   readonly #access: Access;
-  readonly #identities = new WeakMap<ServerHttp2Stream, Identity>();
+  readonly #identities = new WeakMap<object, Identity>();
 
   constructor(access: Access) {
     this.#access = access;
@@ -49,7 +49,7 @@ export class CallIdentities {
    * @returns why it is refused; `undefined` when it is not
    */
   admit(
-    stream: ServerHttp2Stream,
+    stream: object,
     headers: IncomingHttpHeaders,
     caller: Caller,
   ): CallError | undefined | Promise<CallError | undefined> {
@@ -99,7 +99,7 @@ export class CallIdentities {
    *
    * @throws {CallError} UNAUTHENTICATED when it has none although authentication is on
    */
-  of(stream: ServerHttp2Stream): Identity {
+  of(stream: object): Identity {
     if (!this.#access.isOn) return ANONYMOUS;
     const identity = this.#identities.get(stream);
     if (identity !== undefined) return identity;
@@ -107,7 +107,7 @@ export class CallIdentities {
   }
 
   /** Returns the name of the identity of an admitted stream; "" when it has none. */
-  nameOf(stream: ServerHttp2Stream): string {
+  nameOf(stream: object): string {
     return this.#identities.get(stream)?.name ?? "";
   }
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import {
   type DescMessage,
   type DescMethod,
@@ -20,6 +20,7 @@ import type { Identity } from "../../domain/access/grants.ts";
 import type { DuplexCall, StreamCall } from "./call.ts";
 import type { CallIdentities } from "./call_identities.ts";
 import { endUnknown, Http2Call } from "./http2_call.ts";
+import type { ServerStream } from "./http2_workarounds/server_stream.ts";
 import type { PendingResponses } from "./unary_responses.ts";
 
 /**
@@ -107,11 +108,7 @@ export class Methods {
   }
 
   /** Serves a stream that was admitted. */
-  async serve(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    peer: string,
-  ): Promise<void> {
+  async serve(stream: ServerStream, headers: IncomingHttpHeaders, peer: string): Promise<void> {
     const { ":path": path = "" } = headers;
     const method = this.#methods.get(path);
     if (method === undefined) return endUnknown(stream, path);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import type { ServerStream } from "./http2_workarounds/server_stream.ts";
 import { closeUnread } from "./http2_workarounds/stream_end.ts";
 
 /** The content types of both kinds of existing clients; parameters may follow. */
@@ -20,11 +21,11 @@ function httpErrorOf(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefi
 }
 
 /** Rejects a request if it is not gRPC; returns whether it was rejected. */
-export function rejectNonGrpc(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+export function rejectNonGrpc(stream: ServerStream, headers: IncomingHttpHeaders): boolean {
   const error = httpErrorOf(headers);
   if (error === undefined) return false;
   stream.respond({ ...error, "content-type": "text/plain; charset=utf-8" });
-  stream.end(EXPLANATION, () => closeUnread(stream));
-  stream.resume();
+  stream.end(EXPLANATION, () => closeUnread(stream.http2));
+  stream.http2.resume();
   return true;
 }

@@ -22,6 +22,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../../application/ports/clock.ts";
 import { type CallError, DETAILS_TRAILER, encodeDetails } from "../call_error.ts";
+import type { ServerStream } from "./server_stream.ts";
 import { RepeatedCheck } from "../limits/repeated_check.ts";
 import type { TurnScheduler, WaitingWork } from "../limits/turn_scheduler.ts";
 
@@ -33,18 +34,25 @@ const CHECK_EVERY_MS = 250;
 /** Releases a new stream when it fails or is aborted. */
 export function guardStream(stream: ServerHttp2Stream): void {
   // An error without a listener would end the process.
-  stream.on("error", () => {});
+  stream.on("error", ignore);
+  stream.on("aborted", destroySoon);
+}
+
+// One function for all streams, of which there can be thousands.
+function ignore(): void {}
+
+function destroySoon(this: ServerHttp2Stream): void {
   // Not in this call, which HTTP/2 may make while it reads.
-  stream.once("aborted", () => setImmediate(() => stream.destroy()));
+  setImmediate(() => this.destroy());
 }
 
 /** Ends a stream with `error`, whether a call was made of it or not. */
-export function sendError(stream: ServerHttp2Stream, error: CallError): void {
-  if (stream.destroyed || stream.closed) return;
-  stream.resume();
-  if (stream.headersSent) {
+export function sendError(stream: ServerStream, error: CallError): void {
+  if (stream.isClosed) return;
+  stream.http2.resume();
+  if (stream.isAnswered) {
     // gRPC clients report this code as RESOURCE_EXHAUSTED.
-    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    stream.http2.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     return;
   }
   const details = encodeDetails(error);

@@ -36,6 +36,7 @@ import type { Methods } from "../methods.ts";
 import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
 import { TakenWrites } from "../http2_workarounds/data_frames.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
+import type { ServerStream } from "../http2_workarounds/server_stream.ts";
 import type { SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
 import { EndedStreams, guardStream, sendError } from "../http2_workarounds/stream_end.ts";
@@ -129,12 +130,9 @@ export class Admission {
       maxHeaderListSize: MAX_METADATA_BYTES,
     });
     http2.on("session", (session) => this.#opening = session);
-    http2.on("stream", (either, headers) => {
+    http2.on("stream", (stream, headers) => {
       // Node's types name the class that both ends of a stream have in common.
-      const stream = either as ServerHttp2Stream;
-      const admitted = this.#admit(stream, headers);
-      if (!(admitted instanceof Promise)) this.#serveUnless(admitted, stream, headers);
-      else void admitted.then((error) => this.#serveUnless(error, stream, headers));
+      this.#begin(stream as ServerHttp2Stream, headers);
     });
   }
 
@@ -241,74 +239,76 @@ export class Admission {
     return this.#shared.scheduler.idle();
   }
 
-  /** Serves a stream, unless it was refused or is over; a promise of admission takes its time. */
-  #serveUnless(
-    error: CallError | undefined,
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-  ): void {
-    if (stream.closed || stream.destroyed || rejectNonGrpc(stream, headers)) return;
-    if (error) return sendError(stream, error);
-    const { session } = stream;
+  /** Serves a new stream, unless it is refused. */
+  #begin(http2: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    guardStream(http2);
+    const { session } = http2;
     const connection = session && this.#connections.get(session);
-    void this.#options.methods.serve(stream, headers, connection?.peer ?? "unknown");
+    const kind = this.#options.methods.kindOf(headers[":path"] ?? "");
+    const attached = connection?.attach(http2, headers, kind === "bidi_streaming");
+    if (connection === undefined || attached === undefined) return;
+    const { stream, refusal } = attached;
+    const serveUnless = (error: CallError | undefined) => {
+      if (stream.isClosed || rejectNonGrpc(stream, headers)) return;
+      if (error) return sendError(stream, error);
+      void this.#options.methods.serve(stream, headers, connection.peer);
+    };
+    const admitted = refusal ?? this.#admit({ stream, headers, kind, connection });
+    if (admitted instanceof Promise) void admitted.then(serveUnless);
+    else serveUnless(admitted);
   }
 
   /**
    * Counts a new stream as open until it closes.
    *
-   * @returns why it is refused; `undefined` when it is not, or when it has been reset
+   * @returns why it is refused; `undefined` when it is not. A promise does not reject
    */
-  #admit(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-  ): CallError | undefined | Promise<CallError | undefined> {
-    guardStream(stream);
-    const { session } = stream;
-    const connection = session && this.#connections.get(session);
-    const kind = this.#options.methods.kindOf(headers[":path"] ?? "");
-    const refusal = connection?.attach(stream, headers, kind === "bidi_streaming");
-    if (stream.closed || refusal) return refusal;
-    const peer = connection?.peer ?? "unknown";
+  #admit(request: NewStream): CallError | undefined | Promise<CallError | undefined> {
+    const { stream, headers, kind, connection } = request;
+    if (stream.isClosed) return undefined;
+    const { peer } = connection;
     const bytes = metadataBytes(headers);
     if (bytes > MAX_METADATA_BYTES) return this.#refuse("metadata", peer, metadataError(bytes));
     const isUnary = kind === "unary" || kind === undefined;
-    const tooOften = isUnary ? undefined : connection?.checkOpening();
+    const tooOften = isUnary ? undefined : connection.checkOpening();
     if (tooOften) return this.#refuse("stream_openings", peer, openedTooOften(tooOften));
-    return this.#authenticate(stream, headers, kind, connection);
+    return this.#authenticate(request);
   }
 
   /** Authenticates the client of a stream, then counts the stream. */
   #authenticate(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    kind: MethodKind | undefined,
-    connection: ClientConnection | undefined,
+    { stream, headers, kind, connection }: NewStream,
   ): CallError | undefined | Promise<CallError | undefined> {
     const { counts, identities } = this.#options;
-    const { peer = "unknown", address = "", certificate } = connection ?? {};
-    const onOver = (listener: () => void) => stream.once("close", listener);
-    const caller = { peer, address, certificate };
+    const { peer, address } = connection;
+    const onOver = (listener: () => void) => stream.onClosed(listener);
     if (identities.isOpenToAll(headers[":path"] ?? "")) {
       return counts.openWithoutIdentity(kind, peer, address, onOver) ??
-        identities.admit(stream, headers, caller);
+        identities.admit(stream, headers, connection);
     }
-    const refusal = identities.admit(stream, headers, caller);
+    const refusal = identities.admit(stream, headers, connection);
     const open = () => counts.open(kind, peer, onOver, identities.nameOf(stream));
     if (!(refusal instanceof Promise)) return refusal ?? open();
     const endVerifying = counts.beginVerifying(peer, address);
     if (typeof endVerifying !== "function") return endVerifying;
-    return refusal.finally(endVerifying).then((error) => {
-      // One that has closed meanwhile would stay counted.
-      const isOver = stream.closed || stream.destroyed;
-      return error ?? (isOver ? undefined : open());
-    });
+    // One that has closed meanwhile would stay counted.
+    return refusal.finally(endVerifying).then((error) =>
+      error ?? (stream.isClosed ? undefined : open())
+    );
   }
 
   #refuse(limit: RefusalReason, peer: string, error: CallError): CallError {
     this.#options.refusals.report(limit, peer, error.message);
     return error;
   }
+}
+
+/** A stream that is to be admitted. */
+interface NewStream {
+  readonly stream: ServerStream;
+  readonly headers: IncomingHttpHeaders;
+  readonly kind: MethodKind | undefined;
+  readonly connection: ClientConnection;
 }
 
 /** Bytes of a request's headers as HTTP/2 counts them. */

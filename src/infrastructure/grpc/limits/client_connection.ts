@@ -16,7 +16,6 @@ import type { PeerCertificate } from "../../../application/access/access.ts";
 import type { CheckOpening, OpeningRate } from "../../../application/limits/opening_rate.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
-import type { CallError } from "../call_error.ts";
 import { DataWriter, type TakenWrites } from "../http2_workarounds/data_frames.ts";
 import {
   closeNotice,
@@ -33,12 +32,13 @@ import {
   type FrameRules,
   PacedSocket,
 } from "../http2_workarounds/paced_socket.ts";
+import type { StreamConnection } from "../http2_workarounds/server_stream.ts";
 import { SessionEnd, type SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { type BacklogShare, SocketBacklog } from "../http2_workarounds/socket_backlog.ts";
 import type { EndedStreams } from "../http2_workarounds/stream_end.ts";
 import { SettingsAcks, streamLimit } from "../http2_workarounds/stream_limit.ts";
 import { extendWindow, isSplit, SplitWindowUpdate } from "../http2_workarounds/window_update.ts";
-import { ClientStreams, type ClientStreamsOptions } from "./client_streams.ts";
+import { type AttachedStream, ClientStreams, type ClientStreamsOptions } from "./client_streams.ts";
 import type { PendingRequest } from "./pending_requests.ts";
 import { PingBudget } from "./ping_budget.ts";
 import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
@@ -81,6 +81,8 @@ export class ClientConnection implements FrameRules {
   readonly #sessionEnd: SessionEnd | undefined;
   readonly #backlog: SocketBacklog;
   readonly #data: DataWriter;
+  /** What its streams share. */
+  readonly #connection: StreamConnection;
   readonly #settingsAcks = new SettingsAcks();
   /** The connection's own opening: preface and SETTINGS. */
   readonly #opening: PendingRequest;
@@ -124,6 +126,11 @@ export class ClientConnection implements FrameRules {
       this.#data,
       (...refusal) => this.#onRefused(...refusal),
     );
+    this.#connection = {
+      endedStreams: shared.endedStreams,
+      onResponse: (stream, isEnd) => this.#streams.answered(stream, isEnd),
+      onClosed: (stream) => this.#streams.closed(stream),
+    };
     this.#opening = requests.open(() =>
       this.#drop(
         "request_time",
@@ -154,18 +161,16 @@ export class ClientConnection implements FrameRules {
   /**
    * Limits a stream of HTTP/2. One above the limit of streams is closed.
    *
-   * @returns why it is refused; `undefined` when it is not
+   * @returns the stream to serve, unless it is closed
    */
   attach(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     isDuplex: boolean,
-  ): CallError | undefined {
-    const attached = this.#streams.attach(stream, headers, {
-      isDuplex,
-      endedStreams: this.#shared.endedStreams,
-    });
-    if (attached) return attached.refusal;
+  ): AttachedStream | undefined {
+    const connection = this.#connection;
+    const attached = this.#streams.attach(stream, headers, { isDuplex, connection });
+    if (attached) return attached;
     const { limits, refusals } = this.#shared;
     const reason = `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
       "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows";

@@ -10,7 +10,7 @@ import type { RefusalReason } from "../../../application/status/counters.ts";
 import type { CallError } from "../call_error.ts";
 import { type DataWriter, StreamData } from "../http2_workarounds/data_frames.ts";
 import { FLAG_PADDED, type FrameHeader } from "../http2_workarounds/frames.ts";
-import { type PatchOptions, patchStream } from "../http2_workarounds/patch_stream.ts";
+import { ServerStream, type StreamConnection } from "../http2_workarounds/server_stream.ts";
 import type { ConnectionStreams } from "../http2_workarounds/session_end.ts";
 import { closeUnread, sendError } from "../http2_workarounds/stream_end.ts";
 import type {
@@ -36,11 +36,17 @@ interface ClientStream {
   /** What is sent on it. */
   readonly data: StreamData;
   /** Unknown between the frame and HTTP/2's event. */
-  stream: ServerHttp2Stream | undefined;
+  stream: ServerStream | undefined;
   /** Whether requests and responses alternate. */
   isDuplex: boolean;
   /** Why it is refused, where that was decided before HTTP/2's event. */
   refusal: CallError | undefined;
+}
+
+/** A stream that can be served, unless it is refused. */
+export interface AttachedStream {
+  readonly stream: ServerStream;
+  readonly refusal: CallError | undefined;
 }
 
 /** Tracks the streams of one connection. */
@@ -86,7 +92,9 @@ export class ClientStreams implements ConnectionStreams {
 
   /** Ids of the streams that HTTP/2 has opened and not closed. */
   ids(): number[] {
-    return [...this.#open].filter(([, { stream }]) => stream !== undefined && !stream.destroyed)
+    return [...this.#open].filter(([, { stream }]) =>
+      stream !== undefined && !stream.http2.destroyed
+    )
       .map(([id]) => id);
   }
 
@@ -123,55 +131,59 @@ export class ClientStreams implements ConnectionStreams {
   }
 
   /**
-   * Connects a stream of HTTP/2 with what its frames announced, and replaces its methods.
+   * Connects a stream of HTTP/2 with what its frames announced.
    *
    * @returns the stream; undefined when it is above the limit
    */
   attach(
-    stream: ServerHttp2Stream,
+    http2: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
-    options: Pick<PatchOptions, "endedStreams"> & { readonly isDuplex: boolean },
-  ): ClientStream | undefined {
-    const id = stream.id ?? 0;
-    const open = this.#open.get(id);
+    { isDuplex, connection }: { readonly isDuplex: boolean; readonly connection: StreamConnection },
+  ): AttachedStream | undefined {
+    const open = this.#open.get(http2.id ?? 0);
     if (open === undefined) return undefined;
-    const { pending } = open;
+    const { pending, data, refusal } = open;
     const { requests } = this.#options;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") {
       pending.isCompressed = true;
       // Bytes that arrived with the headers were counted without this.
       requests.receive(pending, 0);
     }
+    const stream = new ServerStream(http2, data, connection);
     open.stream = stream;
-    open.isDuplex = options.isDuplex;
-    if (open.isDuplex && pending.received > 0) requests.stopDeadline(pending);
-    patchStream(stream, {
-      data: open.data,
-      endedStreams: options.endedStreams,
-      onResponse: (isEnd) => {
-        requests.answer(pending);
-        if (isEnd && !pending.isComplete) closeUnread(stream);
-      },
-    });
-    const onClosed = () => {
-      requests.release(pending);
-      this.#delete(id);
-    };
-    stream.once("close", onClosed);
+    open.isDuplex = isDuplex;
+    if (isDuplex && pending.received > 0) requests.stopDeadline(pending);
     // It may have closed before this event.
-    if (stream.destroyed) onClosed();
-    return open;
+    if (http2.destroyed) this.closed(stream);
+    return { stream, refusal };
+  }
+
+  /** Records that a response has begun; `isEnd` when it is complete. */
+  answered({ id, http2 }: ServerStream, isEnd: boolean): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.#options.requests.answer(open.pending);
+    if (isEnd && !open.pending.isComplete) closeUnread(http2);
+  }
+
+  /** Removes a stream that has closed; idempotent. */
+  closed({ id }: ServerStream): void {
+    const open = this.#open.get(id);
+    if (open) this.#options.requests.release(open.pending);
+    this.#open.delete(id);
+    if (this.#open.size === 0) this.#idleSince = this.#options.clock.monotonic();
   }
 
   /** Ends at most `count` streams of a connection that has ended or will. */
   end(count: number): number {
     let ended = 0;
-    for (const [id, { stream }] of this.#open) {
+    for (const [id, { stream, pending }] of this.#open) {
       if (ended === count) break;
       this.#open.delete(id);
-      if (stream === undefined || stream.destroyed) continue;
-      stream.close(constants.NGHTTP2_CANCEL);
-      stream.destroy();
+      this.#options.requests.release(pending);
+      if (stream === undefined || stream.http2.destroyed) continue;
+      stream.http2.close(constants.NGHTTP2_CANCEL);
+      stream.http2.destroy();
       ended++;
     }
     return ended;
@@ -184,11 +196,6 @@ export class ClientStreams implements ConnectionStreams {
   /** Removes all requests from their budget, when the connection has closed. */
   release(): void {
     for (const { pending } of this.#open.values()) this.#options.requests.release(pending);
-  }
-
-  #delete(id: number): void {
-    this.#open.delete(id);
-    if (this.#open.size === 0) this.#idleSince = this.#options.clock.monotonic();
   }
 
   /** Ends the call of an unfinished request. */

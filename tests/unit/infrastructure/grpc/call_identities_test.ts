@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import type { Access } from "../../../../src/application/access/access.ts";
 import { ANONYMOUS, type Identity } from "../../../../src/domain/access/grants.ts";
 import { CallIdentities } from "../../../../src/infrastructure/grpc/call_identities.ts";
@@ -15,7 +15,7 @@ function setup(verified?: Promise<Identity>) {
     denied: () => {},
   };
   const identities = new CallIdentities(access);
-  const stream = {} as ServerHttp2Stream;
+  const stream = {};
   const headers: IncomingHttpHeaders = {
     ":path": "/cream.v1.StreamProxyService/StreamQuotes",
     authorization: "Bearer secret",
