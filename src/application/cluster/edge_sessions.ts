@@ -130,7 +130,10 @@ export class EdgeSessions {
   continued(session: EdgeSession): void {
     this.seen(session);
     const edge = this.#edgeOf(session.edge);
-    if (edge) edge.hasContinued = true;
+    if (!edge || edge.hasContinued) return;
+    edge.hasContinued = true;
+    const { log } = this.#options;
+    log.info("Edge attached", { edge: publicNameOf(edge.name), edges: this.#edges.size });
   }
 
   /**
@@ -140,7 +143,7 @@ export class EdgeSessions {
    */
   expire(now: number, isLate: boolean): void {
     const { log, onEnd } = this.#options;
-    for (const { name, sessions } of this.#edges.values()) {
+    for (const { name, sessions, hasContinued } of this.#edges.values()) {
       const edge = publicNameOf(name);
       for (const session of sessions.values()) {
         if (isLate) session.seenAt = Math.max(session.seenAt, now - EXPIRY_MS / 2);
@@ -150,7 +153,7 @@ export class EdgeSessions {
       }
       if (sessions.size > 0) continue;
       this.#edges.delete(edge);
-      log.warn("Edge expired", { edge, edges: this.#edges.size });
+      if (hasContinued) log.warn("Edge expired", { edge, edges: this.#edges.size });
     }
   }
 
@@ -182,7 +185,7 @@ export class EdgeSessions {
   }
 
   #add(name: string): Edge {
-    const { maxEdges, clock, log, onEnd } = this.#options;
+    const { maxEdges, clock, onEnd } = this.#options;
     const oldest = this.#edges.size < maxEdges ? undefined : this.#oldestNew();
     if (oldest) {
       this.#edges.delete(publicNameOf(oldest.name));
@@ -190,7 +193,6 @@ export class EdgeSessions {
     }
     const edge = { name, hasContinued: false, attachedAt: clock.now(), sessions: new Map() };
     this.#edges.set(publicNameOf(name), edge);
-    log.info("Edge attached", { edge: publicNameOf(name), edges: this.#edges.size });
     return edge;
   }
 

@@ -341,12 +341,15 @@ Deno.test("an edge without a sign of life expires, its pairs some seconds later"
   hub.subscribe("a", "AAPL");
   hub.carry("AAPL");
   const digest = new PairDigest();
+  hub.attach("b", String(digest));
+  hub.attach("a", null);
   for (let i = 0; i < 4; i++) {
     await hub.clock.advance(2_000);
     assert.equal(hub.attach("b", String(digest)).isKnown, true);
   }
   assert.deepEqual(hub.demand.reports().map(({ edge }) => edge), ["b"]);
-  assert.match(JSON.stringify(hub.log.records), /Edge expired/);
+  const logged = hub.log.records.map(({ message, fields }) => [message, fields["edge"]]);
+  assert.deepEqual(logged, [["Edge attached", "b"], ["Edge attached", "a"], ["Edge expired", "a"]]);
   assert.deepEqual(hub.requested, ["trades AAPL 1"]);
   await hub.clock.advance(4_000);
   assert.deepEqual(hub.requested, []);
@@ -420,6 +423,7 @@ Deno.test("edges that only attach leave their place to others, and the others ke
     hub.subscribe(`invented${i - 1}`, "MSFT");
   }
   assert.deepEqual(hub.demand.reports().map(({ edge }) => edge), ["a", "b", "invented99"]);
+  assert.doesNotMatch(JSON.stringify(hub.log.records), /invented/);
   assert.deepEqual(hub.requested, ["trades AAPL 1"]);
   assert.deepEqual(["a", "b"].map((edge) => hub.attach(edge, null).isKnown), [true, true]);
   hub.attach("c");
