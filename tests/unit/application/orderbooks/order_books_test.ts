@@ -33,6 +33,20 @@ function change(
   return { symbol, timestamp, bids: levels(bids), asks: levels(asks), reset };
 }
 
+Deno.test("no change is published of a pair that an edge does not carry yet", () => {
+  const { channel } = made();
+  const books = new OrderBooks(channel, undefined, undefined, true);
+  const isPublished = () => channel.symbol("BTC/USD") !== undefined;
+  books.publish(change("BTC/USD", [[1, 2]]), 1);
+  assert.deepEqual([isPublished(), books.isWrong("BTC/USD")], [false, true]);
+  books.publish(change("BTC/USD", [[1, 2]], { reset: true }), 2);
+  books.publish(change("BTC/USD", [[3, 2]]), 3);
+  assert.deepEqual([isPublished(), books.isWrong("BTC/USD")], [true, false]);
+  const [book, ...others] = books.wholeOf(["BTC/USD", "ETH/USD"]);
+  assert.deepEqual([book?.bids.map(({ price }) => price), others], [[3, 1], []]);
+  assert.deepEqual(books.wholeOf(["*"]), [book]);
+});
+
 Deno.test("the whole order book is what a client has after all messages", () => {
   const level = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 3 }));
   const message = fc.tuple(fc.array(level), fc.array(level), fc.boolean());
