@@ -32,7 +32,7 @@ async function runBuild(): Promise<Build> {
   if (!version.ok) return { program: undefined, about: `left out: ${version.text}` };
   const packages = await go(["list", "-deps", "."]);
   if (!packages.ok) return { program: undefined, about: `left out: ${packages.text}` };
-  const built = await go(["build", "-trimpath", "-buildvcs=false", "."]);
+  const built = await go(["build", "-buildvcs=false", "."]);
   if (!built.ok) throw new Error(`bench/go_reference does not compile: ${built.text}`);
   return { program: PROGRAM, about: version.text };
 }

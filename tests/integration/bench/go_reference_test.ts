@@ -1,11 +1,14 @@
 /** The reference in Go is measured beside the proxy, so it has to serve the same messages. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { FramePool } from "../../../bench/feed/frame_pool.ts";
 import { stockSymbol } from "../../../bench/feed/symbols.ts";
 import { buildReference, Reference } from "../../../bench/reference.ts";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { runProgram } from "../../../scripts/delivery/run_program.ts";
 import { connectTo } from "../../support/grpc_client.ts";
+import { requires } from "../../support/requires.ts";
 
 const SHAPE = { format: "json", perFrame: 4, symbols: 8 } as const;
 const SYMBOL = stockSymbol(3);
@@ -63,3 +66,11 @@ Deno.test({
     });
   },
 });
+
+Deno.test(requires(["gofmt"], {
+  name: "the reference in Go is formatted",
+  async fn() {
+    const folder = fileURLToPath(new URL("../../../bench/go_reference", import.meta.url));
+    assert.equal((await runProgram("gofmt", ["-l", folder])).stdout, "");
+  },
+}));
