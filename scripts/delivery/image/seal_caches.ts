@@ -8,7 +8,7 @@
  * more.
  *
  * ```sh
- * DENO_DIR=/another/folder deno run -A seal_caches.ts "$DENO_DIR"
+ * DENO_DIR=/another/folder deno run -A seal_caches.ts /out/deno-dir
  * ```
  *
  * @module
