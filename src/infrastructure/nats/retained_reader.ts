@@ -9,7 +9,7 @@
  * @module
  */
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { type NatsConnection, TimeoutError } from "@nats-io/nats-core";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { decodeBatch, type FrameBatch, InvalidBatch } from "./frame_batch.ts";
@@ -44,6 +44,11 @@ interface RetainedMessages {
   from(sequence: number): Promise<RetainedMessage | undefined>;
 }
 
+/** There is no connection to NATS now. */
+class NotConnected extends Error {
+  override readonly name = "NotConnected";
+}
+
 /** Entries are not retained, or not read within the limits. */
 class NotRetained extends Error {
   override readonly name = "NotRetained";
@@ -56,6 +61,10 @@ const MAX_BYTES = 16 * 1_048_576;
 const MAX_ENTRIES = 100_000;
 /** Pause until the stream may have what has been published already, in ms. */
 const PAUSE_MS = 10;
+/** How long NATS may take to answer a request: it is lost with the connection. */
+const REQUEST_MS = 500;
+/** Pause before the next attempt while there is no connection, in ms. */
+const RETRY_MS = 20;
 /** Messages in a row that are no batches. */
 const MAX_INVALID = 20;
 
@@ -106,11 +115,28 @@ export class RetainedReader {
     });
     late.catch(() => {});
     try {
-      return await Promise.race([this.#read(feed, missing, ended), late]);
+      return await Promise.race([this.#retried(feed, missing, ended), late]);
     } catch (error) {
       throw error instanceof NotRetained ? error : new NotRetained(messageOf(error));
     } finally {
       over.abort();
+    }
+  }
+
+  /** Reads again after the loss of the connection. */
+  async #retried(
+    feed: FeedId,
+    missing: MissingEntries,
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    for (;;) {
+      try {
+        return await this.#read(feed, missing, signal);
+      } catch (error) {
+        const isLost = error instanceof NotConnected || error instanceof TimeoutError;
+        if (!isLost || signal.aborted) throw error;
+        await this.#clock.sleep(RETRY_MS, signal);
+      }
     }
   }
 
@@ -163,20 +189,19 @@ export class RetainedReader {
 /** Reads the retained messages of feeds over the connection that there is. */
 export function retainedMessages(
   connection: () => NatsConnection | undefined,
-  { stream, subjects, timeoutMs = READ_MS }: {
+  { stream, subjects }: {
     readonly stream: string;
     readonly subjects: Pick<HubSubjects, "feed">;
-    readonly timeoutMs?: number;
   },
 ): (feed: FeedId) => RetainedMessages {
   let opened: NatsConnection | undefined;
   let manager: Promise<JetStreamManager>;
   const get = async (query: { readonly seq: number } | { readonly last_by_subj: string }) => {
     const current = connection();
-    if (!current) throw new NotRetained("NATS is not connected");
+    if (!current) throw new NotConnected("NATS is not connected");
     if (current !== opened) {
       opened = current;
-      manager = jetstreamManager(current, { timeout: timeoutMs, checkAPI: false });
+      manager = jetstreamManager(current, { timeout: REQUEST_MS, checkAPI: false });
     }
     const message = await (await manager).streams.getMessage(stream, query);
     return message ? { sequence: message.seq, data: message.data } : undefined;

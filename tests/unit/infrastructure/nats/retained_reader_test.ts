@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TimeoutError } from "@nats-io/nats-core";
 import fc from "fast-check";
 import {
   decodeBatch,
@@ -154,6 +155,20 @@ Deno.test("a read waits until the stream has what was published, and ends in tim
   for (let i = 0; i < 11; i++) await clock.advance(10);
   await late;
   assert.equal(clock.sleepers, 0);
+});
+
+Deno.test("a read goes on after requests without an answer", async () => {
+  const clock = new ManualClock();
+  const stream = new Stream([[1, batch(1, 5)], [2, batch(6, 2)]]);
+  let lost = 2;
+  const messages = {
+    last: () => stream.last(),
+    from: (sequence: number) =>
+      lost-- > 0 ? Promise.reject(new TimeoutError()) : stream.from(sequence),
+  };
+  const read = new RetainedReader(clock, () => messages).read("sip", missing(6, 8), SIGNAL);
+  for (let i = 0; i < 4; i++) await clock.advance(20);
+  assert.deepEqual(numbersOf(await read), [6, 7]);
 });
 
 Deno.test("an error of NATS is a reason not to read", async () => {
