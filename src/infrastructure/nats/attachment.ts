@@ -18,6 +18,8 @@ import {
 import { NoAnswer, NoHub } from "./hub_requests.ts";
 
 const REPLY_MS = 2_000;
+/** The same after the loss of the connection, which may be lost again with the request, in ms. */
+const CONFIRM_MS = 500;
 /** Pause before the next request while another hub is about to take over, in ms. */
 const TAKEOVER_PAUSE_MS = 50;
 /** Interval in which an edge renews its subscriptions at the hub, in ms. */
@@ -98,9 +100,9 @@ export class Attachment {
   #confirmBefore(deadline: number, onConfirmed: () => void): void {
     const { held, inOrder, fail, clock, signal } = this.#options;
     if (signal.aborted) return;
-    this.#request(held(), (reply) => {
+    const onReply = (reply: AttachReply | NoAnswer) => {
       if (signal.aborted) return;
-      if (reply instanceof NoHub && clock.monotonic() < deadline) {
+      if (reply instanceof NoAnswer && clock.monotonic() < deadline) {
         // NATS may not know yet that the hub is connected again.
         return void this.#later(() => this.#confirmBefore(deadline, onConfirmed));
       }
@@ -109,7 +111,8 @@ export class Attachment {
       if (failure) return fail(failure);
       onConfirmed();
       inOrder(() => this.#onRenewed(reply));
-    });
+    };
+    this.#request(held(), onReply, CONFIRM_MS);
   }
 
   #onRenewed(reply: AttachReply | NoAnswer): void {
@@ -140,10 +143,14 @@ export class Attachment {
     if (!signal.aborted) action();
   }
 
-  #request(held: Held | undefined, onReply: (reply: AttachReply | NoAnswer) => void): void {
+  #request(
+    held: Held | undefined,
+    onReply: (reply: AttachReply | NoAnswer) => void,
+    timeoutMs = REPLY_MS,
+  ): void {
     const { link, feed, kind } = this.#options;
     link.request("attach", encodeAttach({ edge: link.edge, feed, kind, held }), {
-      timeoutMs: REPLY_MS,
+      timeoutMs,
       read: readAttachReply,
       onReply,
     });

@@ -362,6 +362,23 @@ test(
   },
 );
 
+test("the hub is asked again when its confirmation is lost", async (rig, hub, server) => {
+  const session = await rig.connect();
+  await rigged(rig, hub);
+  let ended = false;
+  session.ended.then(() => ended = true);
+  await server.stop("SIGKILL");
+  await server.run();
+  let asked = 0;
+  hub.onContinue = () => ++asked > 1 ? true : undefined;
+  const beacons = setInterval(() => hub.beacon("sip"), 100);
+  await until("the hub has confirmed the session", () => asked > 1);
+  clearInterval(beacons);
+  hub.frame("sip", "two");
+  await rig.untilFrames(2);
+  assert.equal(ended, false);
+});
+
 test("a session goes on after a short loss of the connection", async (rig, hub, server) => {
   const session = await rig.connect();
   await rigged(rig, hub);
