@@ -74,13 +74,12 @@ type ReadFilter<R> = (
   validator: RequestValidator,
 ) => StreamFilter;
 
-/** An open stream, and what writes it. */
-interface Opened {
-  readonly stream: Disposable & { readonly sent: number; readonly dropped: number };
-  /** Stops writing. */
-  readonly stop: () => void;
-  /** Why the proxy has ended the stream, if it states a reason. */
-  readonly endReason: () => string | undefined;
+/** An open stream. */
+interface ServableStream extends Disposable {
+  readonly sent: number;
+  readonly dropped: number;
+  /** Why the proxy has ended it, if it states a reason. */
+  readonly endReason?: string | undefined;
 }
 
 /** Returns the handler of a channel, which serves a stream until its status is sent. */
@@ -121,7 +120,9 @@ class ServedStream<C extends ChannelName> implements StreamClient, PumpOptions<C
   bytes = 0;
   #identity: Identity | undefined;
   #tracked: TrackedCall | undefined;
-  #opened: Opened | undefined;
+  #stream: ServableStream | undefined;
+  /** Writes the stream, if it has no options. */
+  #pump: ReturnType<typeof pumpStream> | undefined;
   #writes: WriteQueue | undefined;
   /** Why it ends; undefined while at most its queue has ended. */
   #end: unknown;
@@ -190,7 +191,7 @@ class ServedStream<C extends ChannelName> implements StreamClient, PumpOptions<C
       authorizeStream(this.#identity.grants, this.#channel, request.filter);
       this.#open(request, tracked);
     } catch (error) {
-      if (this.#opened === undefined) this.#refuse(error);
+      if (this.#stream === undefined) this.#refuse(error);
       else this.#finish(error);
     }
   }
@@ -216,23 +217,23 @@ class ServedStream<C extends ChannelName> implements StreamClient, PumpOptions<C
   }
 
   #open({ filter, options }: StreamRequest, tracked: TrackedCall): void {
-    this.#opened = options === undefined
-      ? this.#openPlain(filter)
-      : this.#openWithOptions(filter, options, tracked);
+    if (options === undefined) this.#openPlain(filter);
+    else this.#openWithOptions(filter, options, tracked);
     tracked.onAbort((reason) => this.#finish(reason));
   }
 
-  #openPlain(filter: StreamFilter): Opened {
+  #openPlain(filter: StreamFilter): void {
     const stream = this.#context.streams.open(this.#channel, filter, this);
+    this.#stream = stream;
     this.#call.sendHeaders();
-    const pump = pumpStream<ChannelEvents[C]>(this.#call, stream, this);
-    return { stream, stop: () => pump.stop(), endReason: () => undefined };
+    this.#pump = pumpStream<ChannelEvents[C]>(this.#call, stream, this);
   }
 
-  #openWithOptions(filter: StreamFilter, options: StreamOptions, { signal }: TrackedCall): Opened {
+  #openWithOptions(filter: StreamFilter, options: StreamOptions, { signal }: TrackedCall): void {
     const { streams, encoders, meta, version, ticker, clock } = this.#context;
     const channel = this.#channel;
     const stream = streams.openWithOptions(channel, filter, options, this);
+    this.#stream = stream;
     this.#call.sendHeaders();
     pumpWithOptions<ChannelEvents[C]>(this.#call, stream, {
       signal,
@@ -246,7 +247,6 @@ class ServedStream<C extends ChannelName> implements StreamClient, PumpOptions<C
       wordOf: eventWord(channel),
       version,
     }).then(() => this.#finish(), (error) => this.#finish(error));
-    return { stream, stop: () => {}, endReason: () => stream.endReason };
   }
 
   #refuse(error: unknown): void {
@@ -279,20 +279,18 @@ class ServedStream<C extends ChannelName> implements StreamClient, PumpOptions<C
 
   /** Ends the stream, with a reason unless its queue has ended. */
   #finish(end?: unknown): void {
-    const opened = this.#opened;
-    if (this.#isOver || opened === undefined) return;
+    const stream = this.#stream;
+    if (this.#isOver || stream === undefined) return;
     this.#isOver = true;
-    const { stream } = opened;
-    opened.stop();
+    this.#pump?.stop();
     this.#span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
-    this.#end = end ?? this.#endOfQueue(opened);
+    this.#end = end ?? this.#endOfQueue(stream);
     stream[Symbol.dispose]();
     this.#writes?.[Symbol.dispose]();
     this.#close(this.#end);
   }
 
-  #endOfQueue({ endReason }: Opened): CallError {
-    const cause = endReason();
+  #endOfQueue({ endReason: cause }: ServableStream): CallError {
     const channel = this.#channel;
     if (cause !== undefined) {
       this.#context.log.warn("Ended a stream: its client is too slow", { channel, cause });

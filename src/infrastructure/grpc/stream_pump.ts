@@ -166,19 +166,20 @@ export abstract class StreamPump<I> {
       if (this.#written === this.#items.length) this.#items = NONE;
       if (messages.length === 0) return this.wake();
       this.#timed = messages.length > MAX_UNTIMED_MESSAGES ? messages.length : 0;
-      if (this.#timed > 0) this.#startedAt = this.#options.clock.monotonic();
-      this.#call.write(messages, this.#onWritten);
+      const { ticker, clock } = this.#options;
+      if (this.#timed > 0) this.#startedAt = clock.monotonic();
+      const isPlain = this.#timed === 0 && ticker === undefined;
+      this.#call.write(messages, isPlain ? this.wake : () => this.#taken(ticker));
     } catch (error) {
       this.fail(error);
     }
   };
 
-  readonly #onWritten = (): void => {
+  #taken(ticker: WriteTicker | undefined): void {
     if (this.#timed > 0) this.#adaptLimit();
-    const { ticker } = this.#options;
     if (ticker) ticker.next(this.wake);
     else this.wake();
-  };
+  }
 
   /** Adapts the next batch to the time that the client took for the last write. */
   #adaptLimit(): void {

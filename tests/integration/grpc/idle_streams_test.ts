@@ -41,5 +41,6 @@ Deno.test("an idle stream takes less than 11 KiB of the heap", async () => {
   const after = await measure();
   assert.equal(after.streams - before.streams, STREAMS);
   const each = (after.heap - before.heap) / STREAMS;
-  console.log(each); assert.ok(each < MAX_BYTES, `${Math.round(each)} bytes for each of ${STREAMS} streams`);
+  console.log(each);
+  assert.ok(each < MAX_BYTES, `${Math.round(each)} bytes for each of ${STREAMS} streams`);
 });
