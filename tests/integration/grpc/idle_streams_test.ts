@@ -8,8 +8,8 @@ import { pathOf } from "../../support/grpc_client.ts";
 
 const STREAMS = 2_000;
 const CONNECTIONS = 4;
-/** Twice what was measured; it was three times as much with calls of a gRPC library. */
-const MAX_BYTES = 11 * 1_024;
+/** What was measured, and two thirds of it as a margin. */
+const MAX_BYTES = 12 * 1_024;
 
 /** A request for one symbol. */
 function requestFor(symbol: string): number[] {
@@ -25,7 +25,7 @@ async function openAll(port: number, count: number): Promise<FrameClient> {
   return client;
 }
 
-Deno.test("an idle stream takes less than 11 KiB of the heap", async () => {
+Deno.test("an idle stream takes less than 12 KiB of the heap", async () => {
   await using made = new AsyncDisposableStack();
   const server = made.use(
     new Remote(new URL("./idle_streams_server.ts", import.meta.url), {
@@ -41,6 +41,5 @@ Deno.test("an idle stream takes less than 11 KiB of the heap", async () => {
   const after = await measure();
   assert.equal(after.streams - before.streams, STREAMS);
   const each = (after.heap - before.heap) / STREAMS;
-  console.log(each);
   assert.ok(each < MAX_BYTES, `${Math.round(each)} bytes for each of ${STREAMS} streams`);
 });
