@@ -5,6 +5,7 @@
  */
 import { loadavg } from "node:os";
 import { Cluster, ENV } from "../cluster/cluster.ts";
+import { inputsTable } from "../cluster/model_inputs.ts";
 import { natsMissing } from "../cluster/nats_process.ts";
 import {
   busiestEdge,
@@ -150,6 +151,7 @@ async function fanOut(
       costTable(connections, pattern, cases),
       delayTable(connections, pattern, cases),
       memoryTable(connections, pattern, cases),
+      ...connections === 1_000 && symbolsPerStream === 0 ? [everyTable(cases)] : [],
     ],
   };
 }
@@ -261,6 +263,13 @@ function memoryTable(connections: number, { title }: Pattern, cases: readonly Ca
       edge(MAX_EDGES),
     ]],
   };
+}
+
+/** What a delivery in a write of a frame costs a single process. */
+function everyTable(cases: readonly Case[]) {
+  const rounds = cases.filter(({ perFrame }) => perFrame === FRAMES[0])
+    .flatMap(({ rounds }) => rounds);
+  return inputsTable({ everyMicros: median(rounds, ({ single }) => cpuOfAll(single)) });
 }
 
 /** All numbers of connections, every message and few symbols to each. */
