@@ -42,7 +42,8 @@ RUN set -- mod.ts src/start.ts cli/tail.ts cli/record.ts simulator/main.ts simul
     && deno install --frozen --entrypoint "$@" \
     && deno run -A scripts/delivery/image/prune_packages.ts "$@" \
     && deno run -A --cached-only scripts/delivery/image/load_modules.ts \
-    && DENO_DIR=/tmp/deno deno run -A --no-config scripts/delivery/image/seal_caches.ts /out/deno-dir \
+    && DENO_DIR=/tmp/deno deno run -A --no-config \
+      scripts/delivery/image/seal_caches.ts /out/deno-dir \
     && rm scripts/delivery/image/prune_packages.ts scripts/delivery/image/load_modules.ts \
       scripts/delivery/image/seal_caches.ts \
     && chmod -R a=rX /out /app
