@@ -60,6 +60,8 @@ export class WeekOracle {
   readonly #streams: readonly WeekStream[];
   readonly #streak = new Streak();
   readonly #completeLists = new Map<Underlying, KnownList>();
+  /** The last problem that a stream was sent, by underlying. */
+  readonly #problems = new Map<string, string>();
   /** Stream-minutes with both sides of the money, with a reason only, and with the nearest pair. */
   readonly counts = { both: 0, informed: 0, pairs: 0 };
 
@@ -164,7 +166,11 @@ export class WeekOracle {
     const known = knownOf(reason ?? "");
     const isOther = told.kinds !== known.kinds || told.missing > 2 * known.missing ||
       known.missing > 2 * told.missing;
-    const untold = this.#streak.note(`problem ${name}`, state !== "loading" && isOther);
+    // A number that goes up and down has a notice every five minutes.
+    const isNews = this.#problems.get(name) !== problem;
+    this.#problems.set(name, problem);
+    const isUntold = state !== "loading" && isOther && !isNews;
+    const untold = this.#streak.note(`problem ${name}`, isUntold);
     this.#expect(untold <= NOTICED, judged, `notices have "${problem}", the report "${reason}"`);
     if (reason !== undefined) this.#checkReason(reason, judged, free);
     const missing = judged.live.filter((expiry) => !hasBothSides(expiry, judged));
