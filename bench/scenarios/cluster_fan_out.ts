@@ -122,7 +122,7 @@ async function fanOut(
       const rate = pattern.rate(connections, perFrame);
       for (const side of both) {
         await side.feeder.call("reshape", shapeOf(perFrame));
-        const isWarm = side === single && edges > 1;
+        const isWarm = perFrame !== FRAMES[0] || side === single && edges > 1;
         if (!isWarm) await feed(side, rate, () => pause(WARM_UP_MS / 2));
       }
       const rounds: Round[] = [];

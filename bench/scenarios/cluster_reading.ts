@@ -104,7 +104,7 @@ async function read(format: FeedFormat, effort: Effort): Promise<ScenarioResult>
     const { feeder } = serving === single ? rig : cluster;
     await feeder.call("reshape", shapeOf(load.perFrame));
     await feeder.call("start", { rate: load.rate });
-    await pause(WARM_UP_MS);
+    await pause(WARM_UP_MS / 2);
     const readings: Reading[] = [];
     for (let i = 0; i < windows; i++) {
       readings.push(readingOf(await measureServing(serving, effort.windowMs), load.perFrame));

@@ -51,14 +51,14 @@ const EVERY: Pattern = {
   name: "every",
   title: "Every message",
   symbolsPerStream: 0,
-  first: 20_000,
+  first: 40_000,
   receivers: CONNECTIONS,
 };
 const FEW: Pattern = {
   name: "few",
   title: "Its 10 symbols",
   symbolsPerStream: 10,
-  first: 6_000,
+  first: 9_000,
   receivers: 1,
 };
 
