@@ -75,8 +75,8 @@ export class FakeHub implements AsyncDisposable {
   onRest: (request: RestRequest) => RestReply | undefined = () => ({ body: "[]", serverTime: 0 });
   readonly #connection: NatsConnection;
   readonly #subjects = hubSubjects(PREFIX);
-  /** Subjects on which requests are answered. */
-  readonly #answering: Subscription[] = [];
+  /** Where subscriptions are answered. */
+  #subscribing: Subscription | undefined;
   readonly #state = new Map<UpstreamChannel, Set<string>>();
 
   private constructor(connection: NatsConnection) {
@@ -94,17 +94,8 @@ export class FakeHub implements AsyncDisposable {
 
   /** Starts to answer requests. */
   answer(): void {
-    const { attach, subscribe, rest } = this.#subjects;
-    const serve = (subject: string, answer: (message: Msg) => Uint8Array | undefined) => {
-      const subscription = this.#connection.subscribe(subject, {
-        callback: (_error, message) => {
-          const reply = answer(message);
-          if (reply) this.#reply(message, reply);
-        },
-      });
-      this.#answering.push(subscription);
-    };
-    serve(attach, ({ data }) => {
+    const { attach, rest } = this.#subjects;
+    this.#serve(attach, ({ data }) => {
       const request = readAttach(data);
       this.attached.push(request);
       const isKnown = request.held ? this.onContinue(request) : true;
@@ -114,13 +105,8 @@ export class FakeHub implements AsyncDisposable {
       const rest = { isKnown, kind, reason, states, isRetained };
       return encodeAttachReply({ term, next, at, isUp, ...rest });
     });
-    serve(subscribe, ({ data }) => {
-      const request = readSubscribe(data);
-      this.subscribed.push(request);
-      const reply = this.onSubscribe(request);
-      return reply && encodeSubscribeReply(reply);
-    });
-    serve(rest, ({ data }) => {
+    this.answerSubscriptions();
+    this.#serve(rest, ({ data }) => {
       const request = readRest(data);
       this.rests.push(request);
       const reply = this.onRest(request);
@@ -128,9 +114,19 @@ export class FakeHub implements AsyncDisposable {
     });
   }
 
-  /** Stops to answer requests, as a hub that has lost its lease. */
-  async stopAnswering(): Promise<void> {
-    for (const subscription of this.#answering.splice(0)) subscription.unsubscribe();
+  /** Starts to answer subscriptions. */
+  answerSubscriptions(): void {
+    this.#subscribing = this.#serve(this.#subjects.subscribe, ({ data }) => {
+      const request = readSubscribe(data);
+      this.subscribed.push(request);
+      const reply = this.onSubscribe(request);
+      return reply && encodeSubscribeReply(reply);
+    });
+  }
+
+  /** No longer receives subscriptions, as a hub that has lost its lease since it was attached. */
+  async stopSubscribing(): Promise<void> {
+    this.#subscribing?.unsubscribe();
     await this.flush();
   }
 
@@ -207,6 +203,15 @@ export class FakeHub implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
+  }
+
+  #serve(subject: string, answer: (message: Msg) => Uint8Array | undefined): Subscription {
+    return this.#connection.subscribe(subject, {
+      callback: (_error, message) => {
+        const reply = answer(message);
+        if (reply) this.#reply(message, reply);
+      },
+    });
   }
 
   #reply({ reply: subject = "" }: Msg, reply: Uint8Array): void {

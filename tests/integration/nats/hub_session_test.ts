@@ -561,15 +561,15 @@ test("frames wait for the first subscriptions of a session", async (rig, hub) =>
 });
 
 test("no frame is delivered before the first subscriptions are acknowledged", async (rig, hub) => {
+  await hub.stopSubscribing();
   const session = await rig.connect();
-  await hub.stopAnswering();
   hub.frame("sip", "in the gap");
   session.request({ action: "subscribe", pairs: [AAPL], probe: false });
   const { message, errorType } = await session.ended;
   assert.match(message, /^No hub answers.* so that nothing is subscribed$/);
   assert.equal(errorType, "closed");
   hub.at = 2_000;
-  hub.answer();
+  hub.answerSubscriptions();
   const next = await rig.connect();
   next.request({ action: "subscribe", pairs: [AAPL], probe: false });
   hub.frame("sip", "one", { receivedAt: 2_001 });
