@@ -85,6 +85,51 @@ Deno.test("a too large window of a stream ends the connection, and clients retry
   await harness.market.untilOpen(0);
 });
 
+Deno.test("a call whose window begins with 0 is sent its message and its status", async () => {
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port, { streamWindow: 0 });
+  const stream = client.open("/grpc.health.v1.Health/Check");
+  await client.until(() => client.of(Type.headers, stream).length === 1);
+  await client.roundTrip();
+  assert.equal(bytesOf(client, stream), 0);
+  client.sendFrame(Type.windowUpdate, { stream, payload: uint32(100) });
+  await client.until(() => client.of(Type.headers, stream).length === 2);
+  assert.equal(bytesOf(client, stream), 7);
+});
+
+Deno.test("a status needs no window", async () => {
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port, { streamWindow: 0 });
+  const stream = client.open(QUOTES);
+  await harness.market.untilOpen(1);
+  const [open] = harness.market.streams;
+  open?.end();
+  await client.until(() => client.of(Type.headers, stream).length === 2);
+});
+
+Deno.test("settings in single bytes are read, those of the window and others", async () => {
+  await using blocked = await blockedStream();
+  const { client, stream } = blocked;
+  const acks = () => client.of(Type.settings).filter(({ flags }) => flags === 1).length;
+  const before = acks();
+  const payload = [0, 1, ...uint32(0), 0, 4, ...uint32(130), 0, 5, ...uint32(20_000)];
+  for (const byte of frame(Type.settings, { payload })) {
+    client.send([byte]);
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+  }
+  await client.until(() => bytesOf(client, stream) >= 130 && acks() > before);
+  await client.roundTrip();
+  assert.equal(bytesOf(client, stream), 130);
+});
+
+Deno.test("an initial window above the limit of flow control ends the connection", async () => {
+  await using blocked = await blockedStream();
+  const { client, stream, harness } = blocked;
+  client.sendFrame(Type.settings, { payload: [0, 4, ...uint32(2 ** 31)] });
+  await client.until(() => client.of(Type.rstStream, stream).length > 0);
+  await harness.market.untilOpen(0);
+});
+
 for (
   const [name, connectionWindow, increment] of [
     ["too large", LARGEST, 1],

@@ -16,6 +16,7 @@ import type { PeerCertificate } from "../../../application/access/access.ts";
 import type { CheckOpening, OpeningRate } from "../../../application/limits/opening_rate.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
+import { ClientSettings, hasSettings } from "../http2_workarounds/client_settings.ts";
 import { DataWriter, type TakenWrites } from "../http2_workarounds/data_frames.ts";
 import {
   closeNotice,
@@ -147,9 +148,6 @@ export class ClientConnection implements FrameRules {
     });
     this.session = session;
     this.#sessionEnd = session && new SessionEnd(socket, session, this.#streams, shared);
-    session?.on("remoteSettings", ({ initialWindowSize }) => {
-      if (initialWindowSize !== undefined) this.#data.setInitialWindow(initialWindowSize);
-    });
     socket.write(streamLimit(limits.maxStreamsPerConnection));
   }
 
@@ -242,7 +240,9 @@ export class ClientConnection implements FrameRules {
         this.#useToken();
         if ((flags & FLAG_ACK) !== 0) return this.#settingsAcks.passes(length);
         this.#shared.requests.release(this.#opening);
-        return true;
+        // Within a header block it is an error, which HTTP/2 answers.
+        if (this.#block || !hasSettings(frame)) return true;
+        return new ClientSettings(frame, this.#data);
       case FrameType.RST_STREAM:
         this.#streams.complete(stream);
         this.#useToken();
