@@ -24,7 +24,13 @@ function httpErrorOf(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefi
 export function rejectNonGrpc(stream: ServerStream, headers: IncomingHttpHeaders): boolean {
   const error = httpErrorOf(headers);
   if (error === undefined) return false;
-  stream.respond({ ...error, "content-type": "text/plain; charset=utf-8" });
+  const response = { ...error, "content-type": "text/plain; charset=utf-8" };
+  if (headers[":method"] === "HEAD") {
+    // Its response is complete: DATA behind it would be an error.
+    stream.respond(response, { endStream: true });
+    return true;
+  }
+  stream.respond(response);
   stream.end(EXPLANATION, () => closeUnread(stream.http2));
   stream.http2.resume();
   return true;

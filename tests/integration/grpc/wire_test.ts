@@ -5,6 +5,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
+import { headerBlock } from "../../../scripts/rig/hpack.ts";
+import { ERROR_CODES, Flag, FrameClient, numberAt, Type } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   type BareClient,
@@ -99,6 +101,21 @@ Deno.test("a request that is not gRPC is refused with an HTTP error", async () =
   assert.equal((await status({ ":method": "PUT" })).status, 405);
   const grpc = { "content-type": "application/grpc+proto; charset=utf-8" };
   assert.equal((await status(grpc)).status, 200);
+});
+
+Deno.test("a HEAD request has no data in its response", async () => {
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
+  const path = [[":method", "HEAD"], [":scheme", "http"], [":path", "/"]] as const;
+  const block = headerBlock([...path, [":authority", "localhost"]]);
+  // The request is not complete.
+  const flags = Flag.endHeaders;
+  client.sendFrame(Type.headers, { stream: 1, flags, payload: [...block] });
+  await client.until(() => client.of(Type.rstStream, 1).length > 0);
+  const [headers, reset, ...more] = client.frames.filter(({ stream }) => stream === 1);
+  assert.equal(headers?.flags, Flag.endHeaders | Flag.endStream);
+  assert.equal(reset && ERROR_CODES[numberAt(reset, 0)], "NO_ERROR");
+  assert.deepEqual(more, []);
 });
 
 Deno.test("a message is framed with its length and sent immediately", async () => {

@@ -20,6 +20,7 @@ const MAX_BYTES = 256 * 1024;
 const MIN_BYTES = 16 * 1024;
 /** Bytes of the sockets of all clients that do not read, about. */
 const TOTAL_BYTES = 64 * 1024 * 1024;
+const NOTHING = new Uint8Array(0);
 /** Reading stops at this multiple of the bytes at which writes are held. */
 const UNREAD_FACTOR = 4;
 
@@ -44,12 +45,15 @@ export class BacklogShare {
 /** The bytes that wait in one socket, and the functions that wait for room. */
 export class SocketBacklog {
   readonly #socket: Socket;
+  /** Writes to the socket without inspection. */
+  readonly #write: Socket["write"];
   readonly #share: BacklogShare;
   readonly #waiting = new Set<() => void>();
   #isListening = false;
 
   constructor(socket: Socket, share: BacklogShare) {
     this.#socket = socket;
+    this.#write = socket.write;
     this.#share = share;
     socket.once("close", () => {
       this.#waiting.clear();
@@ -87,16 +91,21 @@ export class SocketBacklog {
   #listen(): void {
     if (this.#isListening || this.#waiting.size === 0) return;
     this.#setListening(true);
-    this.#socket.once("drain", () => {
-      this.#setListening(false);
-      for (const run of this.#waiting) {
-        if (this.isFull) break;
-        this.#waiting.delete(run);
-        run();
-      }
-      this.#listen();
-    });
+    const socket = this.#socket;
+    // A share can be less than the bytes at which a socket reports that it has drained.
+    if (socket.writableNeedDrain) socket.once("drain", this.#drained);
+    else this.#write.call(socket, NOTHING, undefined, this.#drained);
   }
+
+  readonly #drained = (): void => {
+    this.#setListening(false);
+    for (const run of this.#waiting) {
+      if (this.isFull) break;
+      this.#waiting.delete(run);
+      run();
+    }
+    this.#listen();
+  };
 
   #setListening(isListening: boolean): void {
     if (isListening === this.#isListening) return;
