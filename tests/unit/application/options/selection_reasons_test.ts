@@ -12,6 +12,7 @@ const EXPIRY = exchangeDay(MANUAL_EPOCH) + 1;
 const contracts = gridOf({ days: [EXPIRY], strikes: [99, 100, 101] });
 const chain = { contracts, expiries: [EXPIRY], day: EXPIRY - 1 };
 const SELECTED = {
+  isRangeOpen: false,
   oneSided: [],
   unpaired: 0,
   gaps: 0,
