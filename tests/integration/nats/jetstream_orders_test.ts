@@ -376,6 +376,7 @@ Deno.test(requires(["nats-server"], {
     const access = {
       servers: [server.url],
       user: { name: "alpaca-stream-proxy", password: "change-me" },
+      inboxes: "_INBOX.alpaca.single",
     };
     {
       await using store = new Store(access);
@@ -396,6 +397,7 @@ Deno.test(requires(["nats-server"], {
       servers: server.url,
       user: access.user.name,
       pass: access.user.password,
+      inboxPrefix: access.inboxes,
     });
     const manager = await jetstreamManager(connection, { timeout: 500, checkAPI: false });
     await assert.rejects(manager.streams.add({ name: "OTHER", subjects: ["other"] }));
