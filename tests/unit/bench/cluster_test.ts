@@ -67,5 +67,5 @@ Deno.test("costs per batch and per message add up to what both loads cost", () =
   const { perBatch, perMessage } = splitCost(load(1_000, 8_000), load(3_000, 160_000));
   assert.ok(Math.abs(perBatch - 50) < 1e-9 && Math.abs(perMessage - 0.5) < 1e-9);
   const cheaper = { batches: 3_000, messages: 160_000, micros: 60_000 };
-  assert.deepEqual(splitCost(load(1_000, 8_000), cheaper), { perBatch: 54, perMessage: 0 });
+  assert.deepEqual(splitCost(load(1_000, 8_000), cheaper, 0.5), { perBatch: 50, perMessage: 0.5 });
 });
