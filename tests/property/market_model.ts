@@ -185,7 +185,7 @@ export class MarketModel implements FeedConnector {
     this.#send([{ T: "error", code: SLOW_CLIENT.code, msg: SLOW_CLIENT.message }]);
   }
 
-  /** Nothing is received any more on this session. */
+  /** The connection stays open, and nothing is received any more. */
   mute(): void {
     if (!this.#session || this.#isMute) return;
     this.#isMute = true;

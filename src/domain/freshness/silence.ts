@@ -57,7 +57,7 @@ export class SymbolSilence {
   #silentMs = 0;
   #limitMs = Infinity;
   #hasArrived = false;
-  /** Messages in this session until {@linkcode RENEWED_MESSAGES}; infinite where none is needed. */
+  /** Messages since a rate of other hours was carried over; infinite where none was. */
   #renewed = Infinity;
   #rate = new ArrivalRate();
   #kept: { readonly rate: ArrivalRate; readonly until: number } | undefined;

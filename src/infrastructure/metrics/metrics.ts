@@ -293,7 +293,7 @@ export const METRICS = {
   marketOpen: {
     name: "alpaca_proxy_market_open",
     type: "gauge",
-    help: "1 while the US market is in this session, by its calendar",
+    help: "1 while the US market has the hours that the label names, by its calendar",
     labels: ["market"],
     read: ({ status, calendar }) =>
       MARKETS.map((market) => ({

@@ -79,7 +79,7 @@ Deno.test("the rate of a regular session is used in the next one, with more pati
   const muteAtOpen = symbol.mute() ?? Infinity;
   assert.ok(muteAtOpen > 60 && muteAtOpen < 80, `${muteAtOpen}`);
   symbol.run(60, 20);
-  assert.ok(symbol.silence.limitMs <= 2 * before, "of this session again");
+  assert.ok(symbol.silence.limitMs <= 2 * before, "of the regular hours again");
 });
 
 Deno.test("a rate of the pre-market is not used on the next day", () => {
