@@ -12,6 +12,7 @@ import {
   connect,
   constants,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
 } from "node:http2";
 import { type Client as ConnectClient, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -219,6 +220,8 @@ export function pathOf(method: string): string {
 /** A bare HTTP/2 connection. */
 export interface BareClient extends AsyncDisposable {
   readonly session: ClientHttp2Session;
+  /** Opens a call; the test sends its request. */
+  open(path: string, headers?: OutgoingHttpHeaders): ClientHttp2Stream;
   /** Sends one request with an empty message and half-closes. */
   request(path: string, headers?: Record<string, string>): BareCall;
 }
@@ -263,19 +266,18 @@ export async function bareClient(
   session.once("connect", () => resolve());
   session.once("error", reject);
   await promise;
+  const open: BareClient["open"] = (path, headers = {}) =>
+    session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...headers,
+    });
   return {
     session,
-    request: (path, headers = {}) =>
-      bareCall(
-        session.request({
-          ":method": "POST",
-          ":path": path,
-          "content-type": "application/grpc",
-          te: "trailers",
-          ...headers,
-        }),
-        new Uint8Array(0),
-      ),
+    open,
+    request: (path, headers) => bareCall(open(path, headers), new Uint8Array(0)),
     async [Symbol.asyncDispose]() {
       if (session.destroyed) return;
       const { promise, resolve } = Promise.withResolvers<void>();

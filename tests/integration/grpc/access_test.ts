@@ -363,13 +363,7 @@ async function openCalls(harness: GrpcHarness, path: string, count: number, head
       call.trailers.then((trailers) => statuses.push(String(trailers["grpc-status"])));
       continue;
     }
-    const call = bare.session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-      ...headers,
-    });
+    const call = bare.open(path, headers);
     call.on("error", () => {});
     for (const event of ["response", "trailers"] as const) {
       call.on(event, ({ "grpc-status": found }) => found && statuses.push(String(found)));

@@ -14,13 +14,7 @@ async function headersOf(
   method: string,
   { body, ...headers }: { readonly body: Uint8Array; readonly [name: string]: unknown },
 ): Promise<IncomingHttpHeaders> {
-  const stream = client.session.request({
-    ":method": "POST",
-    ":path": pathOf(method),
-    "content-type": "application/grpc",
-    te: "trailers",
-    ...headers as Record<string, string>,
-  });
+  const stream = client.open(pathOf(method), headers as Record<string, string>);
   stream.on("error", () => {});
   const response = once(stream, "response");
   stream.end(body);
@@ -55,12 +49,7 @@ Deno.test("a request without a message, or with a second one, is UNIMPLEMENTED",
 Deno.test("a request in single bytes is read", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
-  const stream = client.session.request({
-    ":method": "POST",
-    ":path": pathOf("StreamQuotes"),
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
+  const stream = client.open(pathOf("StreamQuotes"));
   const response = once(stream, "response");
   for (const byte of frame([new Uint8Array([0x0a, 4, ...Buffer.from("AAPL")])])) {
     stream.write(new Uint8Array([byte]));
@@ -74,13 +63,7 @@ Deno.test("a request in single bytes is read", async () => {
 Deno.test("a deadline that passes before the request has arrived ends the call", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
-  const stream = client.session.request({
-    ":method": "POST",
-    ":path": pathOf("StreamQuotes"),
-    "content-type": "application/grpc",
-    "grpc-timeout": "20m",
-    te: "trailers",
-  });
+  const stream = client.open(pathOf("StreamQuotes"), { "grpc-timeout": "20m" });
   stream.on("error", () => {});
   const [headers] = await once(stream, "response");
   assert.equal(headers["grpc-status"], "4");

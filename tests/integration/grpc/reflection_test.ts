@@ -142,12 +142,7 @@ Deno.test("older tools find reflection under its old name", async () => {
 Deno.test("stopping ends a reflection stream that waits for requests", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
-  const stream = client.session.request({
-    ":method": "POST",
-    ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
+  const stream = client.open("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
   const { promise: trailers, resolve } = Promise.withResolvers<string>();
   stream.on("trailers", (received) => {
     resolve(String(received["grpc-status"]));

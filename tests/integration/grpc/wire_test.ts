@@ -232,12 +232,7 @@ Deno.test("clients that connect and leave affect no other", async () => {
 Deno.test("a request that is not protobuf is rejected", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
-  const stream = client.session.request({
-    ":method": "POST",
-    ":path": pathOf("StreamQuotes"),
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
+  const stream = client.open(pathOf("StreamQuotes"));
   const response = once(stream, "response");
   stream.end(new Uint8Array([0, 0, 0, 0, 2, 0xff, 0xff]));
   const [headers] = await response;
@@ -253,13 +248,9 @@ Deno.test("a compressed request is read, a bomb refused, a response never compre
     const prefix = Buffer.alloc(5);
     prefix.writeUInt8(1);
     prefix.writeUInt32BE(packed.length, 1);
-    const stream = client.session.request({
-      ":method": "POST",
-      ":path": pathOf("StreamQuotes"),
-      "content-type": "application/grpc",
+    const stream = client.open(pathOf("StreamQuotes"), {
       "grpc-encoding": "gzip",
       "grpc-accept-encoding": "gzip,br",
-      te: "trailers",
     });
     stream.on("error", () => {});
     const response = once(stream, "response");
@@ -283,12 +274,7 @@ Deno.test("a compressed request is read, a bomb refused, a response never compre
 Deno.test("a request above 4 MiB is RESOURCE_EXHAUSTED", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
-  const stream = client.session.request({
-    ":method": "POST",
-    ":path": pathOf("StreamQuotes"),
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
+  const stream = client.open(pathOf("StreamQuotes"));
   stream.on("error", () => {});
   const response = once(stream, "response");
   // The length alone is enough: five mebibytes are announced.
